@@ -1,0 +1,71 @@
+package mysqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// An Execer executes statements. *sql.DB, *sql.Conn and *sql.Tx are some.
+type Execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// ExecOne executes a statement that must touch exactly one row. It returns ErrStale when it
+// touched none.
+func ExecOne(ctx context.Context, tx Execer, query string, args ...any) error {
+	return One(tx.ExecContext(ctx, query, args...))
+}
+
+// One checks the answer of a statement that must touch exactly one row, as in
+// One(statement.ExecContext(ctx, tx)). It returns ErrStale when it touched none.
+func One(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	rows, err := result.RowsAffected()
+	switch {
+	case err != nil:
+		return err
+	case rows == 0:
+		return ErrStale
+	case rows > 1:
+		return fmt.Errorf("the statement touched %d rows instead of one", rows)
+	}
+	return nil
+}
+
+// IsDuplicate reports whether err says that a row of the unique index named key exists already.
+// The primary key's name is PRIMARY.
+func IsDuplicate(err error, key string) bool {
+	var refused *mysql.MySQLError
+	if !errors.As(err, &refused) || refused.Number != 1062 {
+		return false
+	}
+	// MariaDB ends with "for key 'uq_a'", MySQL with "for key 'table.uq_a'". The value comes
+	// before and may hold anything.
+	_, name, _ := cutLast(refused.Message, " for key '")
+	name = strings.TrimSuffix(name, "'")
+	if _, column, ok := cutLast(name, "."); ok {
+		name = column
+	}
+	return strings.EqualFold(name, key)
+}
+
+// IsCheckViolation reports whether err says that a CHECK constraint refused a row.
+func IsCheckViolation(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.As(err, &refused) && (refused.Number == 4025 || refused.Number == 3819)
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
