@@ -1,0 +1,19 @@
+package command
+
+import "payment-system/shop"
+
+// ImportSettlement reads a settlement file and plans what to correct.
+type ImportSettlement struct {
+	By        Caller
+	PG        shop.PG
+	Format    shop.SettlementFormat
+	File      Upload
+	AutoApply bool
+}
+
+// ApplyReconciliation carries a plan out.
+type ApplyReconciliation struct {
+	By       Caller
+	ID       shop.ReconciliationID
+	PlanHash string
+}
