@@ -30,7 +30,8 @@ type Config struct {
 	IgnoreInstalled bool
 }
 
-// Servers are running servers. Methods may be called from one goroutine at a time.
+// Servers are running servers. They end when the process ends, or when nothing refers to them any
+// more, so keep them until Close. Methods may be called from one goroutine at a time.
 type Servers struct {
 	MySQLDSN  string // names the database payment_system; empty when MariaDB was skipped
 	RedisAddr string // host:port; empty when Redis was skipped
