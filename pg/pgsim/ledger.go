@@ -1,0 +1,120 @@
+package pgsim
+
+import "time"
+
+// account is what the ledger holds of one payment. Its entries are only ever
+// appended to. It is guarded by Server.mu.
+type account struct {
+	pg      string
+	orderID string
+	key     string
+	status  string
+	openAt  time.Time
+	entries []entry
+	calls   callCounts
+	applied appliedCounts
+
+	idempotencyKeys []string
+}
+
+// entry is money that moved: taken if positive, given back if negative.
+type entry struct {
+	key    string
+	amount int64
+	at     time.Time
+}
+
+type callCounts struct {
+	Ready   int `json:"ready"`
+	Approve int `json:"approve"`
+	Cancel  int `json:"cancel"`
+	Lookup  int `json:"lookup"`
+}
+
+type appliedCounts struct {
+	Approve int `json:"approve"`
+	Cancel  int `json:"cancel"`
+}
+
+type ledgerCancel struct {
+	Key    string `json:"key"`
+	Amount int64  `json:"amount"`
+}
+
+// ledgerRow is a payment as GET /sim/ledger shows it.
+type ledgerRow struct {
+	PG              string         `json:"pg"`
+	OrderID         string         `json:"orderId"`
+	PaymentKey      string         `json:"paymentKey"`
+	Status          string         `json:"status"`
+	Captured        int64          `json:"captured"`
+	Refunded        int64          `json:"refunded"`
+	Calls           callCounts     `json:"calls"`
+	Applied         appliedCounts  `json:"applied"`
+	Cancels         []ledgerCancel `json:"cancels"`
+	IdempotencyKeys []string       `json:"idempotencyKeys"`
+}
+
+func (a *account) called(name string) {
+	switch name {
+	case "ready":
+		a.calls.Ready++
+	case "approve":
+		a.calls.Approve++
+	case "cancel":
+		a.calls.Cancel++
+	case "lookup":
+		a.calls.Lookup++
+	}
+}
+
+// saw notes an idempotency key the first time it is used for this payment.
+func (a *account) saw(key string) {
+	if key == "" {
+		return
+	}
+	for _, known := range a.idempotencyKeys {
+		if known == key {
+			return
+		}
+	}
+	a.idempotencyKeys = append(a.idempotencyKeys, key)
+}
+
+func (a *account) capture(key string, amount int64, at time.Time) {
+	a.entries = append(a.entries, entry{key: key, amount: amount, at: at})
+}
+
+func (a *account) refund(key string, amount int64, at time.Time) {
+	a.entries = append(a.entries, entry{key: key, amount: -amount, at: at})
+}
+
+func (a *account) row() ledgerRow {
+	row := ledgerRow{
+		PG: a.pg, OrderID: a.orderID, PaymentKey: a.key, Status: a.status, Calls: a.calls, Applied: a.applied,
+		Cancels: []ledgerCancel{}, IdempotencyKeys: append([]string{}, a.idempotencyKeys...),
+	}
+	for _, e := range a.entries {
+		if e.amount >= 0 {
+			row.Captured += e.amount
+			continue
+		}
+		row.Refunded -= e.amount
+		row.Cancels = append(row.Cancels, ledgerCancel{Key: e.key, Amount: -e.amount})
+	}
+	return row
+}
+
+// ledger is every payment, oldest first, that passes keep.
+func (s *Server) ledger(keep func(*account) bool) []ledgerRow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireAll()
+	rows := []ledgerRow{}
+	for _, a := range s.accounts {
+		if keep(a) {
+			rows = append(rows, a.row())
+		}
+	}
+	return rows
+}
