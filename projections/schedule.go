@@ -1,0 +1,125 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+
+	"payment-system/internal/jobs"
+)
+
+// A Schedule runs what nobody asks for: payments whose outcome is open, orders whose time is
+// over, webhooks that wait, and settlement files that arrived. Every replica may run one. All
+// fields are needed unless they say otherwise.
+type Schedule struct {
+	Commands   Commands
+	Projector  Runner
+	Reconciler Poller
+	// Runs lets one replica poll for settlement files in each window.
+	Runs *jobs.Runs
+	// ReconcileEvery is the length of such a window.
+	ReconcileEvery time.Duration
+	Now            func() time.Time
+	Logger         *slog.Logger
+
+	// How often each replica looks for work; 1 s, 2 s and 1 s when zero. The
+	// commands share the work among replicas by leases.
+	ResolveEvery, ExpireEvery, WebhooksEvery time.Duration
+}
+
+// Commands are the commands that nobody sends but the clock. *command.Handler is one.
+type Commands interface {
+	// ResolvePayments asks gateways what became of payments whose outcome is open.
+	ResolvePayments(ctx context.Context) error
+	// ExpireOrders gives back the stock of orders whose time is over.
+	ExpireOrders(ctx context.Context) error
+	// HandleWebhooks acts on what gateways told us unasked.
+	HandleWebhooks(ctx context.Context) error
+}
+
+// A Runner works until its context ends. *Projector is one.
+type Runner interface {
+	Run(ctx context.Context)
+}
+
+// A Poller looks for settlement files that arrived. *Reconciler is one.
+type Poller interface {
+	Poll(ctx context.Context) error
+}
+
+// stopWithin is how long a job may take to end once it is asked to.
+const stopWithin = 20 * time.Second
+
+// Run runs the schedule until ctx ends, and returns when every job has ended.
+func (s *Schedule) Run(ctx context.Context) error {
+	scheduler, err := gocron.NewScheduler(gocron.WithStopTimeout(stopWithin), gocron.WithLocation(time.UTC))
+	if err != nil {
+		return fmt.Errorf("open the schedule: %w", err)
+	}
+	for _, job := range s.jobs() {
+		if err := s.add(ctx, scheduler, job); err != nil {
+			return err
+		}
+	}
+	var standing sync.WaitGroup
+	standing.Go(func() { s.Projector.Run(ctx) })
+	scheduler.Start()
+	<-ctx.Done()
+	err = scheduler.Shutdown()
+	standing.Wait()
+	if err != nil {
+		return fmt.Errorf("stop the schedule: %w", err)
+	}
+	return nil
+}
+
+// A scheduledJob is something done again and again.
+type scheduledJob struct {
+	name  string
+	every time.Duration
+	run   func(context.Context) error
+}
+
+func (s *Schedule) jobs() []scheduledJob {
+	return []scheduledJob{
+		{"resolve_payments", cmp.Or(s.ResolveEvery, time.Second), s.Commands.ResolvePayments},
+		{"expire_orders", cmp.Or(s.ExpireEvery, 2*time.Second), s.Commands.ExpireOrders},
+		{"handle_webhooks", cmp.Or(s.WebhooksEvery, time.Second), s.Commands.HandleWebhooks},
+		// Tried more often than it is due, so that a window whose replica died is taken over.
+		{"reconcile", min(s.ReconcileEvery, 15*time.Second), s.reconcile},
+	}
+}
+
+// add schedules a job that never overlaps itself and ends when ctx does.
+func (s *Schedule) add(ctx context.Context, scheduler gocron.Scheduler, j scheduledJob) error {
+	task := gocron.NewTask(func() { s.run(ctx, j) })
+	_, err := scheduler.NewJob(gocron.DurationJob(j.every), task, gocron.WithName(j.name),
+		gocron.WithSingletonMode(gocron.LimitModeReschedule), gocron.WithStartAt(gocron.WithStartImmediately()))
+	if err != nil {
+		return fmt.Errorf("schedule %s: %w", j.name, err)
+	}
+	return nil
+}
+
+func (s *Schedule) run(ctx context.Context, j scheduledJob) {
+	if ctx.Err() != nil {
+		return
+	}
+	if err := j.run(ctx); err != nil && ctx.Err() == nil {
+		s.Logger.ErrorContext(ctx, "scheduled job failed", "job", j.name, "error", err)
+	}
+}
+
+// reconcile polls once in each window, whichever replica does.
+func (s *Schedule) reconcile(ctx context.Context) error {
+	window := s.Now().UTC().Truncate(s.ReconcileEvery)
+	_, err := s.Runs.Once(ctx, "reconcile", window, func(ctx context.Context, _ int64) error {
+		return s.Reconciler.Poll(ctx)
+	})
+	return err
+}
