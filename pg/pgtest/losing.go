@@ -1,0 +1,175 @@
+package pgtest
+
+import (
+	"context"
+	"testing"
+
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// lostBefore and lostAfter are the faults that lose an answer, before the call
+// took effect and after.
+var (
+	lostBefore = []string{"drop_before", "hang_before", "redirect", "http_error"}
+	lostAfter  = []string{"drop_after", "hang_after", "truncate", "garbage", "huge", "http_error_after"}
+)
+
+func testLostAnswers(t *testing.T, open func(*testing.T) Harness) {
+	t.Helper()
+	run := func(sentence string, faults []string, test func(*testing.T, *Harness, string)) {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			for _, fault := range faults {
+				t.Run(fault, func(t *testing.T) {
+					t.Parallel()
+					h := open(t)
+					test(t, &h, fault)
+				})
+			}
+		})
+	}
+	run("an approval lost on the way is unknown and can be made good", lostBefore, approvalLostBefore)
+	run("an approval whose answer is lost is unknown and taken once", lostAfter, approvalLostAfter)
+	run("a cancel lost on the way is unknown and can be made good", lostBefore, cancelLostBefore)
+	run("a cancel whose answer is lost is unknown and given once", lostAfter, cancelLostAfter)
+}
+
+func approvalLostBefore(t *testing.T, h *Harness, fault string) {
+	o := h.authenticated(t)
+	h.SetFault("approve", fault, 0)
+	_, err := h.Gateway.Approve(t.Context(), o.approval())
+	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.Heal()
+	wantPayment(t, h.lookUp(t, o), o, pg.StatusAuthenticated, 0, 0)
+	eventually(t, func(ctx context.Context) bool {
+		_, err := h.Gateway.Approve(ctx, o.approval())
+		return err == nil
+	})
+	h.wantCaptures(t, o)
+}
+
+func approvalLostAfter(t *testing.T, h *Harness, fault string) {
+	o := h.authenticated(t)
+	h.SetFault("approve", fault, 0)
+	_, err := h.Gateway.Approve(t.Context(), o.approval())
+	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.Heal()
+	wantPayment(t, h.lookUp(t, o), o, pg.StatusPaid, price, 0)
+	p, err := h.Gateway.Approve(t.Context(), o.approval())
+	if h.toss() {
+		wantPayment(t, p, o, pg.StatusPaid, price, 0)
+	} else {
+		wantOutcome(t, err, pg.OutcomeUnknown)
+	}
+	h.wantCaptures(t, o)
+}
+
+func (h *Harness) wantCaptures(t *testing.T, o opened) {
+	t.Helper()
+	h.wantMoney(t, o, price, 0)
+	if n := h.Ledger(o.key.PaymentKey).Captures; n != 1 {
+		t.Fatalf("%d captures, want 1", n)
+	}
+}
+
+const part shop.Won = 6_000
+
+func cancelLostBefore(t *testing.T, h *Harness, fault string) {
+	o := h.paid(t)
+	req := o.cancellation(part, 0, price)
+	h.SetFault("cancel", fault, 0)
+	_, err := h.Gateway.Cancel(t.Context(), req)
+	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.Heal()
+	wantPayment(t, h.lookUp(t, o), o, pg.StatusPaid, price, 0)
+	eventually(t, func(ctx context.Context) bool {
+		_, err := h.Gateway.Cancel(ctx, req)
+		return err == nil
+	})
+	h.wantMoney(t, o, price, part)
+}
+
+func cancelLostAfter(t *testing.T, h *Harness, fault string) {
+	o := h.paid(t)
+	req := o.cancellation(part, 0, price)
+	h.SetFault("cancel", fault, 0)
+	_, err := h.Gateway.Cancel(t.Context(), req)
+	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.Heal()
+	found := h.lookUp(t, o)
+	wantPayment(t, found, o, pg.StatusPartiallyRefunded, price, part)
+	if len(found.Cancels) != 1 {
+		t.Fatalf("%d cancels, want 1", len(found.Cancels))
+	}
+	wantLeg(t, h, found, found.Cancels[0].Key, req)
+	again, err := h.Gateway.Cancel(t.Context(), req)
+	if h.toss() {
+		wantPayment(t, again, o, pg.StatusPartiallyRefunded, price, part)
+		wantLeg(t, h, again, found.Cancels[0].Key, req)
+	} else {
+		wantOutcome(t, err, pg.OutcomeUnknown)
+	}
+	h.wantMoney(t, o, price, part)
+}
+
+var mismatchTests = map[string]func(*testing.T, *Harness){
+	"an approval answered with another amount": func(t *testing.T, h *Harness) { h.wantApprovalMismatch(t, "wrong_amount") },
+	"an approval answered with another order":  func(t *testing.T, h *Harness) { h.wantApprovalMismatch(t, "wrong_order") },
+	"an approval answered in another currency": func(t *testing.T, h *Harness) {
+		if h.toss() {
+			h.wantApprovalMismatch(t, "wrong_currency")
+		}
+	},
+	"a payment opened with another amount, order or currency": func(t *testing.T, h *Harness) {
+		if !h.toss() {
+			return // Kakao Pay's answer does not say
+		}
+		for _, fault := range []string{"wrong_amount", "wrong_order", "wrong_currency"} {
+			h.SetFault("ready", fault, 0)
+			_, err := h.Gateway.Ready(t.Context(), newReady())
+			wantOutcome(t, err, pg.OutcomeMismatch)
+			h.Heal()
+		}
+	},
+	"a cancel answered with another amount": func(t *testing.T, h *Harness) { h.wantCancelMismatch(t, "wrong_amount") },
+	"a cancel answered with another order":  func(t *testing.T, h *Harness) { h.wantCancelMismatch(t, "wrong_order") },
+	"a look-up answered with another order": func(t *testing.T, h *Harness) {
+		o := h.paid(t)
+		h.SetFault("lookup", "wrong_order", 0)
+		_, err := h.Gateway.LookUp(t.Context(), o.key)
+		if e := wantOutcome(t, err, pg.OutcomeMismatch); e.Payment == nil || e.Payment.AttemptID == string(o.key.AttemptID) {
+			t.Fatalf("mismatch shows %+v, want another order", e.Payment)
+		}
+	},
+}
+
+func (h *Harness) wantApprovalMismatch(t *testing.T, fault string) {
+	t.Helper()
+	o := h.authenticated(t)
+	h.SetFault("approve", fault, 0)
+	_, err := h.Gateway.Approve(t.Context(), o.approval())
+	e := wantOutcome(t, err, pg.OutcomeMismatch)
+	if e.Payment == nil || e.Payment.Record == nil {
+		t.Fatalf("mismatch shows %+v, want what the gateway has", e.Payment)
+	}
+	if p := e.Payment; p.Amount == price && p.AttemptID == string(o.key.AttemptID) && p.Currency == "KRW" {
+		t.Fatalf("mismatch shows %+v, which is what was asked", p)
+	}
+	h.Heal()
+	wantPayment(t, h.lookUp(t, o), o, pg.StatusPaid, price, 0)
+	h.wantMoney(t, o, price, 0)
+}
+
+func (h *Harness) wantCancelMismatch(t *testing.T, fault string) {
+	t.Helper()
+	o := h.paid(t)
+	h.SetFault("cancel", fault, 0)
+	_, err := h.Gateway.Cancel(t.Context(), o.cancellation(part, 0, price))
+	if e := wantOutcome(t, err, pg.OutcomeMismatch); e.Payment == nil {
+		t.Fatal("mismatch shows no payment")
+	}
+	h.Heal()
+	wantPayment(t, h.lookUp(t, o), o, pg.StatusPartiallyRefunded, price, part)
+	h.wantMoney(t, o, price, part)
+}
