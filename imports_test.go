@@ -30,7 +30,6 @@ var mayImport = map[string][]string{
 	"pg/pgsim":           {}, // it shares no code with the clients
 	"shop":               {}, // the standard library only; see TestImports_shop
 	"sql":                {},
-	"web":                {},
 	"internal":           {"internal/...", "sql", "shop"},
 	"internal/mysqldb":   {},
 	"internal/redistest": {"internal/devservers"},

@@ -26,7 +26,7 @@ func fetchByApt(ctx context.Context, config Config, cache string) (programs, err
 		if found := findInstalled(ctx); found.serve(config) {
 			return found, nil
 		}
-		fmt.Fprintln(config.Progress, "installing MariaDB and Redis (8 MB) with apt-get") //nolint:errcheck // Progress is a courtesy.
+		fmt.Fprintln(config.Progress, "installing MariaDB and Redis (8 MB) with apt-get")
 		if err := aptInstall(ctx, config); err != nil {
 			config.Logger.WarnContext(ctx, "packages not installed", "error", err)
 		}
@@ -34,7 +34,7 @@ func fetchByApt(ctx context.Context, config Config, cache string) (programs, err
 			return found, nil
 		}
 	}
-	fmt.Fprintln(config.Progress, "fetching MariaDB and Redis (8 MB) into", cache) //nolint:errcheck // Progress is a courtesy.
+	fmt.Fprintln(config.Progress, "fetching MariaDB and Redis (8 MB) into", cache)
 	if err := unpack(ctx, config, cache); err != nil {
 		return programs{}, err
 	}
@@ -77,7 +77,7 @@ func forbidServices() (allow func(), err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, errors.Join(err, os.Remove(policyFile))
 	}
-	return func() { os.Remove(policyFile) }, nil //nolint:errcheck // It was there a moment ago.
+	return func() { os.Remove(policyFile) }, nil
 }
 
 // unpackedDir is where the packages of this release of the system are unpacked.
@@ -91,7 +91,7 @@ func systemRelease() string {
 	if err != nil {
 		return "unknown"
 	}
-	defer file.Close() //nolint:errcheck // It was only read.
+	defer file.Close()
 	values := map[string]string{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		if name, value, ok := strings.Cut(lines.Text(), "="); ok {
@@ -158,7 +158,7 @@ func unpack(ctx context.Context, config Config, cache string) error {
 	if err != nil {
 		return fmt.Errorf("make a folder to unpack in: %w", err)
 	}
-	defer os.RemoveAll(aside) //nolint:errcheck // The cache may keep it.
+	defer os.RemoveAll(aside)
 	root := filepath.Join(aside, "root")
 	if err := download(ctx, config, aside); err != nil {
 		return err

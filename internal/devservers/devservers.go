@@ -172,10 +172,10 @@ func (f *folder) isKept() bool { return f.state != f.run }
 func (f *folder) close() error {
 	err := os.RemoveAll(f.run)
 	if f.lock != nil {
-		f.lock.Close() //nolint:errcheck // Closing only gives the lock back.
+		f.lock.Close()
 	}
 	if f.kept != nil {
-		f.kept.Close() //nolint:errcheck // Closing only gives the lock back.
+		f.kept.Close()
 	}
 	f.ward.dismiss()
 	return err

@@ -104,7 +104,7 @@ func TestStart(t *testing.T) {
 
 	t.Run("an abandoned folder is swept", func(t *testing.T) {
 		t.Parallel()
-		folder, err := os.MkdirTemp("", "payment-system-")
+		folder, err := os.MkdirTemp("", "payment-system-") //nolint:usetesting // It must lie where sweeping looks.
 		if err != nil {
 			t.Fatal(err)
 		}

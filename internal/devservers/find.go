@@ -60,7 +60,7 @@ func find(ctx context.Context, config Config) (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
-	defer lock.Close() //nolint:errcheck // Closing only gives the lock back.
+	defer lock.Close()
 	return fetch(ctx, config, dir)
 }
 

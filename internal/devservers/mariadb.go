@@ -87,7 +87,7 @@ func (m *mariadb) waitUntilAnswering(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // Nothing was written.
+	defer db.Close()
 	err = waitUntil(ctx, m.process, func() bool { return db.PingContext(ctx) == nil })
 	if err != nil {
 		return fmt.Errorf("start MariaDB: %w; the end of its log:\n%s", err, tail(m.log))
@@ -100,7 +100,7 @@ func (m *mariadb) createDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // What was written is answered for.
+	defer db.Close()
 	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+databaseName); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}

@@ -28,7 +28,7 @@ func startProcess(program program, name string, args []string, log, pidFile stri
 	if err != nil {
 		return nil, err
 	}
-	defer output.Close()                           //nolint:errcheck // The server holds its own.
+	defer output.Close()
 	command := exec.Command(program.path, args...) //nolint:noctx // A server outlives the context it is started with.
 	command.Args[0] = name
 	command.Env = program.environ()
@@ -115,7 +115,7 @@ func (j *janitor) dismiss() {
 	if j == nil {
 		return
 	}
-	j.rope.Close()   //nolint:errcheck // Closing is the message.
+	j.rope.Close()
 	j.command.Wait() //nolint:errcheck // There is nothing left for it to do.
 }
 

@@ -83,7 +83,7 @@ func (r *redisServer) stop(gently bool) error { return r.process.stop(gently) }
 // waitUntilAnswering asks for the process id: another server may have taken the port.
 func (r *redisServer) waitUntilAnswering(ctx context.Context) error {
 	client := redis.NewClient(&redis.Options{Addr: r.addr(), MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
-	defer client.Close() //nolint:errcheck // Nothing was written.
+	defer client.Close()
 	return waitUntil(ctx, r.process, func() bool {
 		if !isListening(ctx, r.addr()) {
 			return false // The client would log it.

@@ -54,7 +54,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // The server is ours and ends with us.
+	defer db.Close()
 	if err := mysqldb.Migrate(ctx, db, sql.Migrations()); err != nil {
 		return err
 	}

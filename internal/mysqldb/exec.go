@@ -48,12 +48,8 @@ func IsDuplicate(err error, key string) bool {
 	}
 	// MariaDB ends with "for key 'uq_a'", MySQL with "for key 'table.uq_a'". The value comes
 	// before and may hold anything.
-	_, name, _ := cutLast(refused.Message, " for key '")
-	name = strings.TrimSuffix(name, "'")
-	if _, column, ok := cutLast(name, "."); ok {
-		name = column
-	}
-	return strings.EqualFold(name, key)
+	name := strings.TrimSuffix(afterLast(refused.Message, " for key '"), "'")
+	return strings.EqualFold(afterLast(name, "."), key)
 }
 
 // IsCheckViolation reports whether err says that a CHECK constraint refused a row.
@@ -62,10 +58,10 @@ func IsCheckViolation(err error) bool {
 	return errors.As(err, &refused) && (refused.Number == 4025 || refused.Number == 3819)
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
+// afterLast returns what follows the last sep in s, or s when there is none.
+func afterLast(s, sep string) string {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[i+len(sep):]
 	}
-	return s[:i], s[i+len(sep):], true
+	return s
 }

@@ -127,7 +127,7 @@ func (s *server) exec(ctx context.Context, statements string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // It goes back to the pool.
+	defer conn.Close()
 	_, err = conn.ExecContext(ctx, statements)
 	return err
 }
@@ -170,7 +170,7 @@ func (s *server) strings(ctx context.Context, query string, args ...any) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	var values []string
 	for rows.Next() {
 		var value string
@@ -222,12 +222,12 @@ func (s *server) makeTemplate(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // It goes back to the pool.
+	defer conn.Close()
 	var locked sql.NullInt64
 	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 120)", name).Scan(&locked); err != nil || locked.Int64 != 1 {
 		return cmp.Or(err, fmt.Errorf("lock %s: another process holds it", name))
 	}
-	defer conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", name) //nolint:errcheck // The lock ends with the connection too.
+	defer conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", name)
 	found, err := s.strings(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", name, marker)
 	if err != nil || len(found) == 1 {
 		return err
@@ -243,7 +243,7 @@ func (s *server) migrateTemplate(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // What was written is answered for.
+	defer db.Close()
 	if err := mysqldb.Migrate(ctx, db, migrations.Migrations()); err != nil {
 		return err
 	}
