@@ -393,7 +393,7 @@ func (s *Server) kakaoApprovable(p *kakaoPayment, q kakaoApproveRequest) *kakaoE
 	}
 	switch {
 	case s.kakaoExpired(p):
-		p.status = kakaoFail
+		p.fail(kakaoFail, s.clock())
 		return kakaoFailure(-723, "payment time is over")
 	case q.OrderID != p.req.OrderID:
 		return kakaoFailure(-706, "partner_order_id does not match")
@@ -420,7 +420,7 @@ func (s *Server) kakaoExpired(p *kakaoPayment) bool {
 // kakaoCapture takes the money, or has the card refused.
 func (s *Server) kakaoCapture(p *kakaoPayment, q kakaoApproveRequest) answer {
 	if p.method == "CARD" && p.card.declined() {
-		p.status = kakaoFail
+		p.fail(kakaoFail, s.clock())
 		e := kakaoFailure(-780, "approval failure!")
 		e.Extras = &kakaoErrorExtras{Code: "0002", Message: "한도초과"}
 		return e.answer()

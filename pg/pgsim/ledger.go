@@ -5,14 +5,15 @@ import "time"
 // account is what the ledger holds of one payment. Its entries are only ever
 // appended to. It is guarded by Server.mu.
 type account struct {
-	pg      string
-	orderID string
-	key     string
-	status  string
-	openAt  time.Time
-	entries []entry
-	calls   callCounts
-	applied appliedCounts
+	pg       string
+	orderID  string
+	key      string
+	status   string
+	openAt   time.Time
+	failedAt time.Time // when it was refused; never, for most
+	entries  []entry
+	calls    callCounts
+	applied  appliedCounts
 
 	idempotencyKeys []string
 }
@@ -79,6 +80,12 @@ func (a *account) saw(key string) {
 		}
 	}
 	a.idempotencyKeys = append(a.idempotencyKeys, key)
+}
+
+// fail ends the payment without money.
+func (a *account) fail(status string, at time.Time) {
+	a.status = status
+	a.failedAt = at
 }
 
 func (a *account) capture(key string, amount int64, at time.Time) {

@@ -110,7 +110,7 @@ func (s *Server) kakaoVisit(hash string) page {
 		p.status = kakaoOpenPayment
 	}
 	if p.open() && s.kakaoExpired(p) {
-		p.status = kakaoFailAuth
+		p.fail(kakaoFailAuth, s.clock())
 	}
 	return s.kakaoPageOf(p)
 }

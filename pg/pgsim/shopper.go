@@ -48,13 +48,13 @@ func (s *Server) kakaoAct(p *kakaoPayment, act shopperAct) (string, *refusal) {
 	case !p.open():
 		return "", refuse(http.StatusConflict, "the payment is "+p.status)
 	case s.kakaoExpired(p):
-		p.status = kakaoFailAuth
+		p.fail(kakaoFailAuth, s.clock())
 		return p.req.FailURL, nil
 	case act.Act == "quit":
 		p.status = kakaoQuit
 		return p.req.CancelURL, nil
 	case act.Act == "wrong_password":
-		p.status = kakaoFailAuth
+		p.fail(kakaoFailAuth, s.clock())
 		return p.req.FailURL, nil
 	}
 	return s.kakaoAuthenticate(p, act)
@@ -131,7 +131,7 @@ func (s *Server) tossAct(p *tossPayment, act shopperAct) (string, *refusal) {
 	case act.Act == "quit":
 		return p.failAddress("PAY_PROCESS_CANCELED", tossMessage("PAY_PROCESS_CANCELED", "")), nil
 	case act.Act == "wrong_password":
-		p.status = tossAborted
+		p.fail(tossAborted, s.clock())
 		p.failure = &tossError{Code: "PAY_PROCESS_ABORTED", Message: tossMessage("PAY_PROCESS_ABORTED", "")}
 		s.tossNotify(p)
 		return p.failAddress(p.failure.Code, p.failure.Message), nil

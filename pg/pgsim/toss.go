@@ -348,7 +348,7 @@ func (p *tossPayment) confirmable(q tossConfirmRequest) *tossError {
 func (s *Server) tossCapture(c *call, p *tossPayment) answer {
 	now := s.clock()
 	if p.card.declined() {
-		p.status = tossAborted
+		p.fail(tossAborted, now)
 		p.failure = &tossError{Code: "REJECT_CARD_PAYMENT", Message: tossMessage("REJECT_CARD_PAYMENT", "")}
 		s.tossNotify(p)
 		return tossFail("REJECT_CARD_PAYMENT").answer(c)
