@@ -5,19 +5,74 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"payment-system/shop"
 )
 
+const (
+	maxNameLength        = 200
+	maxDescriptionLength = 10_000
+	maxReasonLength      = 200
+)
+
+// checkName returns the name of a product as it is kept: trimmed and composed.
+func checkName(name string) (string, error) {
+	name = norm.NFC.String(strings.TrimSpace(name))
+	if !isLine(name, 1, maxNameLength) {
+		return "", shop.InvalidField("name", "The name must have 1 to 200 characters, in one line.")
+	}
+	return name, nil
+}
+
+func checkDescription(text string) (string, error) {
+	text = norm.NFC.String(text)
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxDescriptionLength || strings.ContainsFunc(text, isControlInText) {
+		return "", shop.InvalidField("description", "The description must have at most 10,000 characters and no control characters but new lines and tabs.")
+	}
+	return text, nil
+}
+
+func checkPrice(price shop.Won) error {
+	if price < 0 || price > shop.MaxWon {
+		return shop.InvalidField("price", "The price must be from 0 to 9007199254740991 won.")
+	}
+	return nil
+}
+
+// isLine reports whether s is a line of text of least to most characters.
+func isLine(s string, least, most int) bool {
+	n := utf8.RuneCountInString(s)
+	return utf8.ValidString(s) && n >= least && n <= most && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func isControlInText(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+
+// selectProducts reads the stock first, so that its rows' locks come first too.
+const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved, s.sold, p.created_at, p.updated_at, s.version
+	FROM stock s STRAIGHT_JOIN products p ON p.id = s.product_id WHERE s.product_id IN (`
+
 // loadProducts reads products with their stock. Those that do not exist are
 // missing from the answer.
 func loadProducts(ctx context.Context, q querier, ids []shop.ProductID) (map[shop.ProductID]shop.Product, error) {
+	return readProducts(ctx, q, selectProducts+marks(len(ids))+`)`, ids)
+}
+
+// lockProducts is loadProducts that keeps everybody else from changing the
+// products until the transaction ends.
+func lockProducts(ctx context.Context, q querier, ids []shop.ProductID) (map[shop.ProductID]shop.Product, error) {
+	return readProducts(ctx, q, selectProducts+marks(len(ids))+`) ORDER BY s.product_id FOR UPDATE`, ids)
+}
+
+func readProducts(ctx context.Context, q querier, query string, ids []shop.ProductID) (map[shop.ProductID]shop.Product, error) {
 	products := make(map[shop.ProductID]shop.Product, len(ids))
 	if len(ids) == 0 {
 		return products, nil
 	}
-	rows, err := q.QueryContext(ctx, `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved, s.sold, p.created_at, p.updated_at, s.version
-		FROM stock s JOIN products p ON p.id = s.product_id WHERE s.product_id IN (`+marks(len(ids))+`)`, anys(ids)...)
+	rows, err := q.QueryContext(ctx, query, anys(ids)...)
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
@@ -30,6 +85,22 @@ func loadProducts(ctx context.Context, q querier, ids []shop.ProductID) (map[sho
 		products[p.ID] = p
 	}
 	return products, rows.Err()
+}
+
+// lockProduct is lockProducts for one. It returns NotFound when there is none.
+func lockProduct(ctx context.Context, q querier, id shop.ProductID) (shop.Product, error) {
+	if shop.IDPrefix(string(id)) != shop.PrefixProduct {
+		return shop.Product{}, shop.NoSuch("product")
+	}
+	products, err := lockProducts(ctx, q, []shop.ProductID{id})
+	if err != nil {
+		return shop.Product{}, err
+	}
+	product, ok := products[id]
+	if !ok {
+		return shop.Product{}, shop.NoSuch("product")
+	}
+	return product, nil
 }
 
 // productFact is an event of a product or its stock, as it left them.
@@ -47,6 +118,11 @@ func productFact(product shop.Product, kind string, actor shop.Actor, note strin
 
 // marks returns n question marks for an IN list.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+// tuples returns n parenthesized lists of width question marks for a VALUES list.
+func tuples(n, width int) string {
+	return strings.TrimSuffix(strings.Repeat("("+marks(width)+"),", n), ",")
+}
 
 // anys returns strings as arguments of a statement.
 func anys[S ~string](values []S) []any {

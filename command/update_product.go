@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"fmt"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -16,7 +18,87 @@ type UpdateProduct struct {
 	TaxFree           *bool
 }
 
-// UpdateProduct is being built.
+// UpdateProduct changes a product; orders placed before keep their snapshot.
+// It returns Invalid when a property is out of its domain or none is given, and
+// NotFound when there is no such product. Repeating it changes nothing.
 func (h *Handler) UpdateProduct(ctx context.Context, cmd UpdateProduct) (shop.ProductUpdated, error) {
-	return shop.ProductUpdated{}, errors.ErrUnsupported
+	if err := cmd.check(); err != nil {
+		return shop.ProductUpdated{}, err
+	}
+	defer h.Locks.Lock(ctx, lockKey(string(cmd.ProductID)))()
+	var product shop.Product
+	err := h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		before, err := lockProduct(ctx, tx, cmd.ProductID)
+		if err != nil {
+			return err
+		}
+		if product = cmd.apply(before); product == before {
+			return nil
+		}
+		product.Version++
+		product.UpdatedAt = h.now()
+		return saveProduct(ctx, tx, product, shop.KindProductUpdated, cmd.By.operator(), "")
+	})
+	if err != nil {
+		return shop.ProductUpdated{}, err
+	}
+	h.Projector.Project(ctx, string(product.ID))
+	return shop.ProductUpdated{Product: product}, nil
+}
+
+// check refuses what is out of its domain, and makes text what it is kept as.
+func (c *UpdateProduct) check() error {
+	if c.Name == nil && c.Description == nil && c.Price == nil && c.TaxFree == nil {
+		return shop.InvalidField("input", "Nothing to change was given.")
+	}
+	if c.Name != nil {
+		name, err := checkName(*c.Name)
+		if err != nil {
+			return err
+		}
+		c.Name = &name
+	}
+	if c.Description != nil {
+		description, err := checkDescription(*c.Description)
+		if err != nil {
+			return err
+		}
+		c.Description = &description
+	}
+	if c.Price != nil {
+		return checkPrice(*c.Price)
+	}
+	return nil
+}
+
+func (c *UpdateProduct) apply(p shop.Product) shop.Product {
+	if c.Name != nil {
+		p.Name = *c.Name
+	}
+	if c.Description != nil {
+		p.Description = *c.Description
+	}
+	if c.Price != nil {
+		p.Price = *c.Price
+	}
+	if c.TaxFree != nil {
+		p.TaxFree = *c.TaxFree
+	}
+	return p
+}
+
+// saveProduct writes a product and its stock as they are now, if their version
+// is the one before, and records the event.
+func saveProduct(ctx context.Context, tx *sql.Tx, p shop.Product, kind string, actor shop.Actor, note string) error {
+	err := mysqldb.ExecOne(ctx, tx, `UPDATE stock SET available = ?, version = ? WHERE product_id = ? AND version = ?`,
+		p.Stock, p.Version, string(p.ID), p.Version-1)
+	if err != nil {
+		return fmt.Errorf("save the stock of %s: %w", p.ID, err)
+	}
+	err = mysqldb.ExecOne(ctx, tx, `UPDATE products SET name = ?, description = ?, price = ?, tax_free = ?, updated_at = ? WHERE id = ?`,
+		p.Name, p.Description, int64(p.Price), p.TaxFree, p.UpdatedAt, string(p.ID))
+	if err != nil {
+		return fmt.Errorf("save product %s: %w", p.ID, err)
+	}
+	return record(ctx, tx, productFact(p, kind, actor, note, p.UpdatedAt))
 }

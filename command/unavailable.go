@@ -1,0 +1,70 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"net"
+
+	"github.com/go-sql-driver/mysql"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+)
+
+// unavailable makes an error that says a part is down, too busy or too slow
+// into an Unavailable for clients. Every other error stays as it is.
+func unavailable(err error) error {
+	if !isDown(err) {
+		return err
+	}
+	return &shop.Error{Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.", Err: err}
+}
+
+// isDown reports whether err is about the state of a server, and not about what
+// it was asked.
+func isDown(err error) bool {
+	var known *shop.Error
+	if err == nil || errors.As(err, &known) {
+		return false
+	}
+	var refused *mysql.MySQLError
+	if errors.As(err, &refused) {
+		return isOverload(refused.Number)
+	}
+	var network net.Error
+	for _, sign := range []error{
+		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone,
+		mysql.ErrInvalidConn, mysqldb.ErrCommitUnknown, mysqldb.ErrStale,
+	} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return errors.As(err, &network)
+}
+
+// isOverload knows what MySQL and MariaDB answer when the statement is right
+// and the moment is wrong: too many connections, shutting down, lock wait,
+// deadlock, interrupted, read-only.
+func isOverload(number uint16) bool {
+	switch number {
+	case 1040, 1053, 1203, 1205, 1213, 1317, 1290, 1836, 1792:
+		return true
+	}
+	return false
+}
+
+// inKeyedTx is mysqldb.InTx for closures that may stand already: those that
+// begin with an idempotency key or change nothing the second time. When the
+// answer to COMMIT was lost, running them again reads back what stands.
+func (h *Handler) inKeyedTx(ctx context.Context, run func(context.Context, *sql.Tx) error) error {
+	var err error
+	for range 3 {
+		if err = mysqldb.InTx(ctx, h.DB, run); !errors.Is(err, mysqldb.ErrCommitUnknown) {
+			break
+		}
+	}
+	return unavailable(err)
+}
