@@ -1,0 +1,132 @@
+package query
+
+import (
+	"time"
+
+	"payment-system/shop"
+)
+
+// A Page asks for First edges After a cursor, or for the Last ones Before one.
+// Without either number it is the first 20.
+type Page struct {
+	First  *int
+	After  *string
+	Last   *int
+	Before *string
+}
+
+// PageInfo tells what lies on either side of a page. The cursors are nil when
+// the page is empty.
+type PageInfo struct {
+	HasNextPage     bool
+	HasPreviousPage bool
+	StartCursor     *string
+	EndCursor       *string
+}
+
+// A Node is anything with a global id.
+type Node interface{ IsNode() }
+
+// The pages of each list. Nodes repeats the nodes of Edges.
+type (
+	// ProductEdge is a product and where it stands.
+	ProductEdge struct {
+		Cursor string
+		Node   *shop.Product
+	}
+	// ProductConnection is a page of products.
+	ProductConnection struct {
+		Edges    []ProductEdge
+		Nodes    []*shop.Product
+		PageInfo PageInfo
+	}
+	// OrderEdge is an order and where it stands.
+	OrderEdge struct {
+		Cursor string
+		Node   *shop.Order
+	}
+	// OrderConnection is a page of orders.
+	OrderConnection struct {
+		Edges    []OrderEdge
+		Nodes    []*shop.Order
+		PageInfo PageInfo
+	}
+	// PaymentEdge is a payment and where it stands.
+	PaymentEdge struct {
+		Cursor string
+		Node   *shop.Payment
+	}
+	// PaymentConnection is a page of payments.
+	PaymentConnection struct {
+		Edges    []PaymentEdge
+		Nodes    []*shop.Payment
+		PageInfo PageInfo
+	}
+	// ReconciliationEdge is a reconciliation and where it stands.
+	ReconciliationEdge struct {
+		Cursor string
+		Node   *shop.Reconciliation
+	}
+	// ReconciliationConnection is a page of reconciliations.
+	ReconciliationConnection struct {
+		Edges    []ReconciliationEdge
+		Nodes    []*shop.Reconciliation
+		PageInfo PageInfo
+	}
+	// DiscrepancyEdge is a discrepancy and where it stands.
+	DiscrepancyEdge struct {
+		Cursor string
+		Node   *shop.Discrepancy
+	}
+	// DiscrepancyConnection is a page of discrepancies.
+	DiscrepancyConnection struct {
+		Edges    []DiscrepancyEdge
+		Nodes    []*shop.Discrepancy
+		PageInfo PageInfo
+	}
+)
+
+// A ProductOrder is how the product list is sorted.
+type ProductOrder string
+
+// The orders of the product list.
+const (
+	ProductOrderNewest    ProductOrder = "NEWEST"
+	ProductOrderPriceAsc  ProductOrder = "PRICE_ASC"
+	ProductOrderPriceDesc ProductOrder = "PRICE_DESC"
+	ProductOrderName      ProductOrder = "NAME"
+)
+
+// An OrderFilter narrows the list of orders. What is nil or empty does not filter.
+type OrderFilter struct {
+	Status       []shop.OrderStatus
+	PlacedFrom   *time.Time // inclusive
+	PlacedBefore *time.Time // exclusive
+	UserID       *shop.UserID
+}
+
+// A PaymentFilter narrows the list of payments. What is nil or empty does not filter.
+type PaymentFilter struct {
+	Status        []shop.PaymentStatus
+	PG            *shop.PG
+	UpdatedFrom   *time.Time // inclusive
+	UpdatedBefore *time.Time // exclusive
+	PaymentKey    *string
+}
+
+// A DiscrepancyFilter narrows the list of discrepancies. What is nil or empty does not filter.
+type DiscrepancyFilter struct {
+	Kind   []shop.DiscrepancyKind
+	Status []shop.DiscrepancyStatus
+	PG     *shop.PG
+}
+
+// A Projection tells how far a read model is behind the books.
+type Projection struct {
+	View          shop.View
+	Pending       int
+	LagMs         int // the age of the oldest event not yet applied
+	LastAppliedAt *time.Time
+	Republishing  bool
+	Percent       *int // 0 to 100, while republishing
+}
