@@ -73,7 +73,7 @@ func sweep(logger *slog.Logger) {
 			err := os.RemoveAll(filepath.Dir(path))
 			logger.Info("abandoned folder removed", "folder", filepath.Dir(path), "error", err)
 		}
-		file.Close() //nolint:errcheck // Closing only gives the lock back.
+		file.Close()
 	}
 }
 
