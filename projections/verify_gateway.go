@@ -1,0 +1,181 @@
+package projections
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+const (
+	// askAtOnce is how many attempts are looked up side by side.
+	askAtOnce = 8
+	// askAgain is how often a difference is looked at again, askPause apart,
+	// before it is believed: the books may be about to follow.
+	askAgain = 3
+	askPause = time.Second
+)
+
+// A heldAttempt is what the books say of an attempt's money.
+type heldAttempt struct {
+	id                 shop.AttemptID
+	paymentID          shop.PaymentID
+	pg                 shop.PG
+	paymentKey         *string
+	captured, refunded shop.Won
+	moving             bool // an outcome is open: the gateway may know better
+	openCases          int
+	plannedCases       int
+}
+
+const attemptQuery = `SELECT a.id, a.payment_id, a.pg, a.payment_key, a.captured_amount, a.refunded_amount,
+a.status IN ('APPROVING', 'CANCELING', 'UNKNOWN') OR EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id),
+(SELECT COUNT(*) FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.status = 'OPEN' AND (d.attempt_id IS NULL OR d.attempt_id = a.id)),
+(SELECT COUNT(*) FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.status = 'PLANNED' AND (d.attempt_id IS NULL OR d.attempt_id = a.id))
+FROM attempts a `
+
+func scanHeld(row interface{ Scan(...any) error }) (heldAttempt, error) {
+	var a heldAttempt
+	err := row.Scan(&a.id, &a.paymentID, &a.pg, &a.paymentKey, &a.captured, &a.refunded, &a.moving, &a.openCases, &a.plannedCases)
+	return a, err
+}
+
+// verifyGateways asks the gateways about every attempt. No transaction is open meanwhile.
+func (v *Verifier) verifyGateways(ctx context.Context, report func(Violation)) error {
+	var total, done int
+	if err := v.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM attempts`).Scan(&total); err != nil {
+		return fmt.Errorf("count the attempts: %w", err)
+	}
+	for after := ""; ; {
+		attempts, err := v.attempts(ctx, after)
+		if err != nil || len(attempts) == 0 {
+			return err
+		}
+		if err := v.askAll(ctx, attempts, report); err != nil {
+			return err
+		}
+		after = string(attempts[len(attempts)-1].id)
+		done += len(attempts)
+		if v.Progress != nil {
+			v.Progress(done, max(done, total))
+		}
+	}
+}
+
+func (v *Verifier) attempts(ctx context.Context, after string) ([]heldAttempt, error) {
+	rows, err := v.DB.QueryContext(ctx, attemptQuery+`WHERE a.id > ? ORDER BY a.id LIMIT 200`, after)
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells.
+	var attempts []heldAttempt
+	for rows.Next() {
+		attempt, err := scanHeld(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read an attempt: %w", err)
+		}
+		attempts = append(attempts, attempt)
+	}
+	return attempts, rows.Err()
+}
+
+// askAll asks about each attempt, some side by side, and reports one at a time.
+func (v *Verifier) askAll(ctx context.Context, attempts []heldAttempt, report func(Violation)) error {
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	slots := make(chan struct{}, askAtOnce)
+	for _, attempt := range attempts {
+		slots <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-slots }()
+			detail, err := v.ask(ctx, attempt)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+			}
+			if detail != "" {
+				report(Violation{"gateway", string(attempt.id), detail})
+			}
+		})
+	}
+	asking.Wait()
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// ask tells how the gateway and the books differ over an attempt, "" when they agree.
+func (v *Verifier) ask(ctx context.Context, attempt heldAttempt) (detail string, err error) {
+	for try := 0; ; try++ {
+		if attempt.moving {
+			return "", nil
+		}
+		detail = v.compareWithGateway(ctx, attempt)
+		if detail == "" || try == askAgain || ctx.Err() != nil {
+			return detail, nil
+		}
+		if err := pause(ctx, askPause); err != nil {
+			return "", err
+		}
+		attempt, err = scanHeld(v.DB.QueryRowContext(ctx, attemptQuery+`WHERE a.id = ?`, attempt.id))
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Sprintf("attempt %s vanished while it was looked at", attempt.id), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("read an attempt again: %w", err)
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (v *Verifier) compareWithGateway(ctx context.Context, attempt heldAttempt) string {
+	gateway := v.Gateways[attempt.pg]
+	if gateway == nil {
+		return fmt.Sprintf("no gateway %s is configured", attempt.pg)
+	}
+	key := pg.Key{AttemptID: attempt.id}
+	if attempt.paymentKey != nil {
+		key.PaymentKey = *attempt.paymentKey
+	}
+	evidence, err := gateway.LookUp(ctx, key)
+	var refused *pg.Error
+	switch {
+	case errors.As(err, &refused) && refused.Outcome == pg.OutcomeNotFound:
+		evidence = pg.Payment{} // It never heard of the attempt: nothing was taken.
+	case errors.As(err, &refused) && refused.Payment != nil:
+		return attempt.excuse(fmt.Sprintf("the gateway has it as order %s, %d %s", refused.Payment.AttemptID, refused.Payment.Amount, refused.Payment.Currency))
+	case err != nil:
+		return fmt.Sprintf("the gateway could not be asked: %v", err)
+	}
+	if evidence.Captured == attempt.captured && evidence.Refunded == attempt.refunded {
+		return ""
+	}
+	return attempt.excuse(fmt.Sprintf("gateway captured %d, refunded %d; books captured %d, refunded %d",
+		evidence.Captured, evidence.Refunded, attempt.captured, attempt.refunded))
+}
+
+// excuse returns "" when exactly one case, or a plan, stands for the difference.
+func (a heldAttempt) excuse(difference string) string {
+	switch {
+	case a.openCases == 1, a.openCases == 0 && a.plannedCases > 0:
+		return ""
+	case a.openCases > 1:
+		return fmt.Sprintf("%s; %d open cases stand for it", difference, a.openCases)
+	}
+	return difference + "; no open case stands for it"
+}
