@@ -24,8 +24,9 @@ var mayImport = map[string][]string{
 	"command":            {"pg", "sql/write/...", "internal/...", "shop"},
 	"query":              {"sql/read/...", "internal/...", "shop"},
 	"pg":                 {"shop"},
-	"pg/kakao":           {"pg", "shop"},
-	"pg/toss":            {"pg", "shop"},
+	"pg/pghttp":          {"pg", "shop"},
+	"pg/kakao":           {"pg", "pg/pghttp", "shop"},
+	"pg/toss":            {"pg", "pg/pghttp", "shop"},
 	"pg/pgtest":          {"pg", "shop"},
 	"pg/pgsim":           {}, // it shares no code with the clients
 	"shop":               {}, // the standard library only; see TestImports_shop
