@@ -17,7 +17,7 @@ race: ## Run the tests of what is concurrent under the race detector (needs a C 
 	$(WITH_SERVERS) go test -race -timeout 12m $(RACY)
 
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.
-	go run github.com/99designs/gqlgen generate
+	go tool gqlgen generate
 	go run ./internal/jetgen
 
 check: ## Check what needs no servers: vet, format, modules, generated code.
