@@ -270,7 +270,7 @@ var rowDefects = []struct {
 }{
 	{"amount", (*line).took, func(f *settlementFile, i int) { f.lines[i].amount += 10 }},
 	{"tax_free", (*line).took, func(f *settlementFile, i int) { f.lines[i].taxFree += 10 }},
-	{"installment", (*line).byCard, func(f *settlementFile, i int) { f.lines[i].months = 3 - min(3, f.lines[i].months) }},
+	{"installment", (*line).byCard, func(f *settlementFile, i int) { f.lines[i].months = otherMonths(f.lines[i].months) }},
 	{"state", (*line).took, func(f *settlementFile, i int) { f.lines[i].state = stateFailed }},
 	{"malformed_row", (*line).took, func(f *settlementFile, i int) { f.lines[i].malformed = true }},
 	{"duplicate_row", (*line).took, func(f *settlementFile, i int) { f.repeat(i, 0) }},
@@ -285,6 +285,13 @@ func (l *line) took() bool {
 
 func (l *line) byCard() bool {
 	return l.took() && (l.leg == "" || l.card != nil || l.method == "CARD")
+}
+
+func otherMonths(months int) int {
+	if months == 3 {
+		return 6
+	}
+	return 3
 }
 
 // repeat puts the row a second time below itself, with amount more.
