@@ -9,6 +9,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"time"
 
@@ -25,6 +26,7 @@ type Config struct {
 	IOTimeout   time.Duration // for one read or write on the wire; 60 s when zero
 	LockWait    time.Duration // for a row lock, in whole seconds; 5 s when zero
 	IdleTime    time.Duration // after which an unused connection is closed; 5 min when zero
+	Logger      *slog.Logger  // hears of broken connections; nil for nobody
 }
 
 // Open returns a pool of connections to the database that dsn, a go-sql-driver DSN, names.
@@ -83,8 +85,19 @@ func ParseDSN(dsn string, config Config) (*mysql.Config, error) {
 	parsed.Timeout = cmp.Or(config.DialTimeout, parsed.Timeout, 5*time.Second)
 	parsed.ReadTimeout = cmp.Or(config.IOTimeout, parsed.ReadTimeout, time.Minute)
 	parsed.WriteTimeout = cmp.Or(config.IOTimeout, parsed.WriteTimeout, time.Minute)
+	parsed.Logger = driverLogger{config.Logger}
 	parsed.Params = sessionVariables(parsed.Params, config)
 	return parsed, parsed.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
+}
+
+// A driverLogger hands on what the driver says, which would go to standard error as plain text.
+type driverLogger struct{ logger *slog.Logger }
+
+// Print logs a message of the driver's.
+func (l driverLogger) Print(message ...any) {
+	if l.logger != nil {
+		l.logger.Warn("database connection", "detail", fmt.Sprint(message...))
+	}
 }
 
 func sessionVariables(given map[string]string, config Config) map[string]string {

@@ -15,6 +15,7 @@ import (
 	"payment-system/internal/devservers"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
+	migrations "payment-system/sql"
 )
 
 func TestOpen(t *testing.T) {
@@ -52,6 +53,32 @@ func TestOpen(t *testing.T) {
 			t.Error("no error")
 		}
 	})
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	db, err := mysqldb.Open(t.Context(), mysqltest.Empty(t), mysqldb.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	current, newest, err := mysqldb.SchemaVersions(t.Context(), db, migrations.Migrations())
+	if err != nil || current != 0 || newest < 1 {
+		t.Errorf("an empty database is at %d of %d, error %v; want 0", current, newest, err)
+	}
+	var group sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		group.Go(func() { errs[i] = mysqldb.Migrate(t.Context(), db, migrations.Migrations()) })
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Errorf("four replicas migrating at once: %v", err)
+	}
+	current, newest, err = mysqldb.SchemaVersions(t.Context(), db, migrations.Migrations())
+	if err != nil || current != newest {
+		t.Errorf("a migrated database is at %d of %d, error %v", current, newest, err)
+	}
 }
 
 func TestInTx(t *testing.T) {
