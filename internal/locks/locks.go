@@ -1,0 +1,167 @@
+// Package locks takes turns among replicas through independent Redis nodes. Its
+// locks are a courtesy: whoever cannot have one soon goes on without.
+package locks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-redsync/redsync/v4"
+	redsyncredis "github.com/go-redsync/redsync/v4/redis"
+	"github.com/go-redsync/redsync/v4/redis/goredis/v9"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// expiry is when Redis forgets a lock whose holder died.
+	expiry = 8 * time.Second
+	// callTimeout bounds one question to a node, callShare of expiry one to all.
+	callTimeout = 200 * time.Millisecond
+	callShare   = 0.025
+	// rest is how long Redis is left alone after it failed.
+	rest = time.Second
+)
+
+// A Locker locks names on a majority of Redis nodes, by redsync. It is made for
+// one kind of failure: when the nodes do not answer it does without them, for a
+// second at a time, and never makes a caller wait longer than Wait.
+type Locker struct {
+	Nodes  []redis.UniversalClient // independent of each other; Dial makes good ones
+	Wait   time.Duration           // for all the locks of a call; 1 s when zero
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	once sync.Once
+	sync *redsync.Redsync
+	// restUntil is when Redis may be asked again, in Unix nanoseconds.
+	restUntil atomic.Int64
+}
+
+// Dial returns a client of one Redis node that answers fast or not at all. The
+// caller closes it.
+func Dial(addr string) redis.UniversalClient {
+	return redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs:         []string{addr},
+		DialTimeout:   callTimeout,
+		ReadTimeout:   callTimeout,
+		WriteTimeout:  callTimeout,
+		PoolTimeout:   callTimeout,
+		MaxRetries:    -1,
+		DialerRetries: 1,
+	})
+}
+
+// Lock locks keys, in order of their names, and returns what unlocks them, on a
+// context that outlives ctx. It waits until it has all, ctx ends, Wait is over
+// or Redis fails; in the latter cases the caller goes on without some of them.
+func (l *Locker) Lock(ctx context.Context, keys ...string) (unlock func()) {
+	l.once.Do(l.open)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.Wait, time.Second))
+	defer cancel()
+	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
+	held := make([]*redsync.Mutex, 0, len(keys))
+	for _, key := range keys {
+		if ctx.Err() != nil || l.resting() {
+			break
+		}
+		if mutex := l.lock(ctx, key); mutex != nil {
+			held = append(held, mutex)
+		}
+	}
+	// Who asked to lock may be gone by the time the work is done.
+	ctx = context.WithoutCancel(ctx)
+	return sync.OnceFunc(func() { l.unlock(ctx, held) })
+}
+
+func (l *Locker) open() {
+	pools := make([]redsyncredis.Pool, len(l.Nodes))
+	for i, node := range l.Nodes {
+		pools[i] = goredis.NewPool(node)
+	}
+	l.sync = redsync.New(pools...)
+}
+
+// lock tries until it has the lock or ctx ends, and returns nil without it.
+func (l *Locker) lock(ctx context.Context, key string) *redsync.Mutex {
+	mutex := l.sync.NewMutex(key, redsync.WithExpiry(expiry), redsync.WithTimeoutFactor(callShare), redsync.WithFailFast(true))
+	for {
+		// A try that ctx cut short could leave the key behind, for its whole
+		// expiry: each is let finish, and bounded by callTimeout.
+		err := mutex.TryLockContext(context.WithoutCancel(ctx))
+		if err == nil {
+			return mutex
+		}
+		if l.isDown(err) {
+			l.giveUp(err)
+			return nil
+		}
+		if !pause(ctx) {
+			return nil
+		}
+	}
+}
+
+// pause waits a little, at random, so that those who collided part. It reports
+// whether ctx still goes on.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(5*time.Millisecond + rand.N(20*time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// unlock gives locks back, last first. What it cannot give back expires.
+func (l *Locker) unlock(ctx context.Context, held []*redsync.Mutex) {
+	for _, mutex := range slices.Backward(held) {
+		if l.resting() {
+			return
+		}
+		if _, err := mutex.UnlockContext(ctx); l.isDown(err) {
+			l.giveUp(err)
+		}
+	}
+}
+
+// isDown reports whether err says that too many nodes failed for any lock to be
+// had, rather than that somebody else holds this one.
+func (l *Locker) isDown(err error) bool {
+	return failedNodes(err) > (len(l.Nodes)-1)/2
+}
+
+func failedNodes(err error) int {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // It walks the tree by hand, to count.
+		n := 0
+		for _, err := range joined.Unwrap() {
+			n += failedNodes(err)
+		}
+		return n
+	}
+	var failed *redsync.RedisError
+	if errors.As(err, &failed) {
+		return 1
+	}
+	return 0
+}
+
+func (l *Locker) resting() bool { return l.Now().UnixNano() < l.restUntil.Load() }
+
+// giveUp leaves Redis alone for a while. It is logged once for all who notice.
+func (l *Locker) giveUp(err error) {
+	now := l.Now()
+	until := l.restUntil.Load()
+	if now.UnixNano() < until || !l.restUntil.CompareAndSwap(until, now.Add(rest).UnixNano()) {
+		return
+	}
+	l.Logger.Warn("locks do without redis", slog.Any("error", err), slog.Duration("rest", rest))
+}
