@@ -168,11 +168,24 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, v page, act shopp
 		http.Redirect(w, r, address, http.StatusSeeOther)
 		return
 	}
-	v.Problem = e.Message
+	v.Problem = e.korean()
 	if number := strings.TrimSpace(act.CardNumber); number != "" {
 		v.Number = number
 	}
 	s.show(w, e.status, v.template(), v)
+}
+
+// korean tells a shopper what is wrong.
+func (r *refusal) korean() string {
+	switch r.Field {
+	case "cardNumber":
+		return "카드 번호는 숫자 14자리에서 19자리까지입니다."
+	case "installmentMonths":
+		return "할부는 5만 원부터 2개월에서 12개월까지 할 수 있습니다."
+	case "act":
+		return "결제 수단을 골라 주세요."
+	}
+	return "지금은 할 수 없습니다. (" + r.Message + ")"
 }
 
 func (s *Server) tossPage(w http.ResponseWriter, r *http.Request) {

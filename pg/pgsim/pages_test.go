@@ -70,7 +70,7 @@ func TestPages_Kakao(t *testing.T) {
 	if r := s.submit(page, "pay", "act", "pay_card", "cardNumber", "12x"); r.status != 400 {
 		t.Errorf("a bad card: %d", r.status)
 	} else {
-		contains(t, string(r.body), `role="alert"`, `value="12x"`)
+		contains(t, string(r.body), `role="alert"`, `value="12x"`, "14자리에서")
 	}
 	r := s.submit(page, "pay", "act", "pay_card", "cardNumber", "4330-1234-5678-1234", "installmentMonths", "3")
 	location := r.header.Get("Location")
