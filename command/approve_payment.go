@@ -3,7 +3,10 @@ package command
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
+	"payment-system/pg"
 	"payment-system/shop"
 )
 
@@ -17,7 +20,261 @@ type ApprovePayment struct {
 	Amount     *shop.Won
 }
 
-// ApprovePayment is being built.
+// ApprovePayment asks the gateway, once, to take the money of the latest
+// attempt. Asked again it answers with what came of it. It returns Declined when
+// the gateway refused, InProgress while its answer is not known, Unavailable
+// when it surely did nothing, Conflict when the order or payment does not allow
+// it and Invalid when the browser carried something else than the books hold.
 func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.PaymentApproved, error) {
-	return shop.PaymentApproved{}, errors.ErrUnsupported
+	payment, err := loadPayment(ctx, h.DB, cmd.PaymentID)
+	if err != nil {
+		return shop.PaymentApproved{}, err
+	}
+	if !cmd.By.mayActOn(payment.UserID) {
+		return shop.PaymentApproved{}, shop.NoSuch("payment")
+	}
+	if payment.Status == shop.PaymentStatusReady {
+		return h.approve(ctx, cmd, payment)
+	}
+	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
+}
+
+// approve carries the intent, the call and the outcome out, one after the other.
+func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.Payment) (shop.PaymentApproved, error) {
+	gateway := h.Gateways[payment.PG]
+	if gateway == nil {
+		return shop.PaymentApproved{}, gatewayAway(errors.New("no such gateway is configured"))
+	}
+	intent, mine, err := h.intendApproval(ctx, cmd, payment.AttemptID)
+	if err != nil {
+		return shop.PaymentApproved{}, err
+	}
+	if !mine {
+		return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
+	}
+	// From here on the money may move: a shopper who hangs up must not stop us
+	// recording it.
+	ctx = context.WithoutCancel(ctx)
+	answer, err := gateway.Approve(ctx, approveRequest(intent, payment.AttemptID))
+	if err := h.approvalAnswered(ctx, intent, payment.AttemptID, answer, err); err != nil {
+		return shop.PaymentApproved{}, err
+	}
+	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
+}
+
+// intendApproval commits that the gateway is about to be asked. It tells whether
+// it is this call that asks.
+func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool, error) {
+	var mine bool
+	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
+		mine = false
+		if c.payment.Status != shop.PaymentStatusReady || c.payment.AttemptID != attempt {
+			return nil
+		}
+		latest := c.payment.Attempt(attempt)
+		if err := checkApproval(cmd, c.payment, *latest); err != nil {
+			return err
+		}
+		if c.order.Status != shop.OrderStatusPlaced || !c.now.Before(c.order.ExpiresAt) {
+			return conflictOf(c.order.Status, "The order's time is over; nothing was charged.")
+		}
+		mine = true
+		if cmd.PgToken != nil {
+			latest.PgToken = *cmd.PgToken
+		}
+		if err := c.payment.Record(shop.KindPaymentApproving, c.now); err != nil {
+			return err
+		}
+		c.checkAt(attempt, c.now.Add(h.PGTimeout+2*time.Second))
+		if err := c.did(shop.KindPaymentApproving, ""); err != nil {
+			return err
+		}
+		return c.extendHold(c.now.Add(2*h.PGTimeout + time.Minute))
+	})
+	return payment, mine, err
+}
+
+// checkApproval compares what a browser carried with the books.
+func checkApproval(cmd ApprovePayment, payment shop.Payment, attempt shop.PaymentAttempt) error {
+	if attempt.PaymentKey == nil {
+		return conflictOf(payment.Status, "The gateway has not opened this payment yet.")
+	}
+	if cmd.PaymentKey != nil && *cmd.PaymentKey != *attempt.PaymentKey {
+		return shop.InvalidField("paymentKey", "The payment key is not this payment's.")
+	}
+	if cmd.Amount != nil && *cmd.Amount != payment.Amount {
+		return shop.InvalidField("amount", "The amount is not this payment's.")
+	}
+	if attempt.PG == shop.PGKakao {
+		return checkToken(cmd.PgToken)
+	}
+	if cmd.PaymentKey == nil {
+		return shop.InvalidField("paymentKey", "Toss Payments needs the payment key that the redirect carried.")
+	}
+	if cmd.Amount == nil {
+		return shop.InvalidField("amount", "Toss Payments needs the amount that the redirect carried.")
+	}
+	return nil
+}
+
+func checkToken(token *string) error {
+	if token == nil || *token == "" || len(*token) > 200 || strings.ContainsFunc(*token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return shop.InvalidField("pgToken", "Kakao Pay needs the pg_token that the redirect carried.")
+	}
+	return nil
+}
+
+func approveRequest(payment shop.Payment, id shop.AttemptID) pg.ApproveRequest {
+	attempt := payment.Attempt(id)
+	return pg.ApproveRequest{
+		IdempotencyKey: attempt.ApproveKey, Key: keyOf(*attempt), UserRef: string(payment.UserID),
+		PgToken: attempt.PgToken, Amount: payment.Amount,
+	}
+}
+
+func keyOf(attempt shop.PaymentAttempt) pg.Key {
+	key := pg.Key{AttemptID: attempt.ID}
+	if attempt.PaymentKey != nil {
+		key.PaymentKey = *attempt.PaymentKey
+	}
+	return key
+}
+
+// approvalAnswered commits what the gateway answered. A nil error says that the
+// books hold it; silence is unknown and is resolved afterwards.
+func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, attempt shop.AttemptID, answer pg.Payment, cause error) error {
+	if cause == nil {
+		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway})
+		return err
+	}
+	refusal := gatewayError(cause)
+	switch {
+	case refusal == nil, refusal.Outcome == pg.OutcomeUnknown, refusal.Outcome == pg.OutcomeMismatch:
+		return h.approvalUnknown(ctx, payment.ID, attempt, cause)
+	case refusal.Outcome == pg.OutcomeNotSent, refusal.Outcome == pg.OutcomeMisconfigured:
+		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt), "error", cause)
+		if err := h.withdrawApproval(ctx, payment.ID, attempt, refusal.Outcome.String()); err != nil {
+			return err
+		}
+		return gatewayAway(cause)
+	default:
+		return h.failApproval(ctx, payment.ID, attempt, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
+	}
+}
+
+// approvalUnknown records the silence, then asks at once when the gateway did
+// say something: that the payment was made before, say.
+func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, cause error) error {
+	wait := resolveSchedule[0]
+	refusal := gatewayError(cause)
+	if refusal != nil && refusal.RetryAfter > 0 {
+		wait = refusal.RetryAfter
+	}
+	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+		if c.payment.AttemptID != attempt || c.payment.Status != shop.PaymentStatusApproving {
+			return nil
+		}
+		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+			return err
+		}
+		c.checkAt(attempt, c.now.Add(wait))
+		return c.did(shop.KindPaymentUnknown, noteOf(cause))
+	})
+	if err != nil {
+		return err
+	}
+	h.Logger.WarnContext(ctx, "approval unknown", "attempt_id", string(attempt), "error", cause)
+	if refusal != nil && refusal.Status != 0 && refusal.Status < 500 && refusal.RetryAfter == 0 {
+		if _, err := h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: attempt, Actor: shop.ActorGateway}); err != nil {
+			h.Logger.WarnContext(ctx, "look-up after an unclear answer", "attempt_id", string(attempt), "error", err)
+		}
+	}
+	return nil
+}
+
+// noteOf is what the history says of a gateway's error: its code, never a body.
+func noteOf(cause error) string {
+	if e := gatewayError(cause); e != nil {
+		return strings.TrimSpace(e.Outcome.String() + " " + e.Code)
+	}
+	return "unknown"
+}
+
+// withdrawApproval records that the gateway surely did nothing: the same attempt
+// may be approved again, under another key.
+func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, note string) error {
+	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+		if c.payment.AttemptID != attempt {
+			return nil
+		}
+		if _, ok := shop.PaymentMove(c.payment.Status, shop.KindPaymentApprovalWithdrawn, 0); !ok {
+			return nil
+		}
+		latest := c.payment.Attempt(attempt)
+		latest.ApproveKey = string(attempt) + ":approve:" + c.now.Format("20060102T150405.000000")
+		c.payment.CheckoutURL = latest.CheckoutURL
+		if err := c.payment.Record(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
+			return err
+		}
+		c.checkAt(attempt, time.Time{})
+		return c.did(shop.KindPaymentApprovalWithdrawn, note)
+	})
+	return err
+}
+
+// failApproval records the gateway's refusal.
+func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, failure shop.PaymentFailure) error {
+	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+		if c.payment.AttemptID != attempt || (c.payment.Status != shop.PaymentStatusApproving && c.payment.Status != shop.PaymentStatusUnknown) {
+			return nil
+		}
+		if err := c.payment.Fail(failure, c.now); err != nil {
+			return err
+		}
+		c.checkAt(attempt, time.Time{})
+		return c.did(shop.KindPaymentFailed, failure.Code)
+	})
+	return err
+}
+
+// approvalOf answers with what came of an approval, waiting a little for one
+// that is under way.
+func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved, error) {
+	payment, err := h.await(ctx, id, func(p shop.Payment) bool { return p.Status != shop.PaymentStatusApproving })
+	if err != nil {
+		return shop.PaymentApproved{}, err
+	}
+	switch payment.Status {
+	case shop.PaymentStatusApproved, shop.PaymentStatusWaitingForDeposit:
+		return shop.PaymentApproved{Payment: payment}, nil
+	case shop.PaymentStatusApproving, shop.PaymentStatusUnknown:
+		return shop.PaymentApproved{}, errAsking
+	case shop.PaymentStatusFailed:
+		if failed := payment.Attempt(attempt); failed != nil && failed.Failure != nil {
+			return shop.PaymentApproved{}, declined(failed.PG, *failed.Failure)
+		}
+	}
+	return shop.PaymentApproved{}, conflictOf(payment.Status, "The payment is "+string(payment.Status)+"; it cannot be approved.")
+}
+
+// await reads the payment until done says so, or for as long as a gateway may
+// take. It returns the payment as it was last read.
+func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.Payment) bool) (shop.Payment, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.PGTimeout+2*time.Second)
+	defer cancel()
+	pause := 20 * time.Millisecond
+	for {
+		payment, err := loadPayment(context.WithoutCancel(ctx), h.DB, id)
+		if err != nil || done(payment) {
+			return payment, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return payment, nil
+		case <-timer.C:
+		}
+		pause = min(2*pause, 500*time.Millisecond)
+	}
 }

@@ -2,7 +2,8 @@ package command
 
 import (
 	"context"
-	"errors"
+	"strings"
+	"unicode/utf8"
 
 	"payment-system/shop"
 )
@@ -15,7 +16,107 @@ type CancelOrder struct {
 	Reason         string
 }
 
-// CancelOrder is being built.
+// CancelOrder gives the stock of an unpaid order back at once, and that of a paid
+// one when the gateway has given the money back. It returns Conflict when the
+// order ended already, InProgress while a gateway is being asked, and Declined
+// when the gateway will not refund: the order then stays paid.
 func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderCanceled, error) {
-	return shop.OrderCanceled{}, errors.ErrUnsupported
+	if utf8.RuneCountInString(cmd.Reason) > 200 || strings.ContainsFunc(cmd.Reason, unprintable) {
+		return shop.OrderCanceled{}, shop.InvalidField("reason", "The reason must have at most 200 printable characters.")
+	}
+	req, err := newRequest(cmd.By.UserID, "cancelOrder", cmd.IdempotencyKey, cmd.OrderID, cmd.Reason)
+	if err != nil {
+		return shop.OrderCanceled{}, err
+	}
+	var done *shop.OrderCanceled
+	var paid bool
+	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
+		done, paid = nil, false
+		if !cmd.By.mayActOn(c.order.UserID) {
+			return shop.NoSuch("order")
+		}
+		var err error
+		done, paid, err = h.cancelUnpaid(ctx, c, cmd, req)
+		return err
+	})
+	if err != nil {
+		return shop.OrderCanceled{}, err
+	}
+	if paid {
+		return h.cancelPaid(ctx, cmd, c.payment, req)
+	}
+	return *done, nil
+}
+
+// cancelUnpaid ends an order that holds no money. It tells when the order is
+// paid, so that the money must go back first.
+func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder, req request) (done *shop.OrderCanceled, paid bool, err error) {
+	earlier, err := req.begin(ctx, c.tx, string(cmd.OrderID), c.now)
+	if err != nil {
+		return nil, false, err
+	}
+	if earlier != nil && earlier.response != nil {
+		done = &shop.OrderCanceled{}
+		return done, false, earlier.answer(done)
+	}
+	if earlier != nil && c.order.Status == shop.OrderStatusCanceled {
+		done = &shop.OrderCanceled{Order: c.order}
+		return done, false, req.finish(ctx, c.tx, done)
+	}
+	switch {
+	case busy(c.payment.Status):
+		return nil, false, errAsking
+	case c.order.Status == shop.OrderStatusPaid:
+		return nil, true, nil
+	}
+	if err := c.cancelOrder(ctx, cmd.Reason); err != nil {
+		return nil, false, err
+	}
+	if err := c.endPayment(shop.KindPaymentCanceled, cmd.Reason); err != nil {
+		return nil, false, err
+	}
+	done = &shop.OrderCanceled{Order: c.order}
+	return done, false, req.finish(ctx, c.tx, done)
+}
+
+// endPayment ends a payment whose order has ended unpaid. A virtual account that
+// waits is closed by the resolver.
+func (c *change) endPayment(kind, note string) error {
+	if c.payment.ID == "" {
+		return nil
+	}
+	waited := c.payment.Status == shop.PaymentStatusWaitingForDeposit
+	if _, ok := shop.PaymentMove(c.payment.Status, kind, 0); !ok {
+		return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+".")
+	}
+	if err := c.payment.Record(kind, c.now); err != nil {
+		return err
+	}
+	if waited {
+		c.checkAt(c.payment.AttemptID, c.now)
+	}
+	return c.did(kind, note)
+}
+
+// cancelPaid refunds all that is left; the refund's end cancels the order.
+func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment, req request) (shop.OrderCanceled, error) {
+	reason := cmd.Reason
+	if strings.TrimSpace(reason) == "" {
+		reason = "주문 취소"
+	}
+	_, err := h.refund(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, request{
+		userID: req.userID, operation: "cancelOrder.refund", key: req.key, hash: req.hash,
+	})
+	if err != nil {
+		return shop.OrderCanceled{}, err
+	}
+	order, err := loadOrder(ctx, h.DB, cmd.OrderID)
+	if err != nil {
+		return shop.OrderCanceled{}, err
+	}
+	if order.Status != shop.OrderStatusCanceled {
+		return shop.OrderCanceled{}, errAsking
+	}
+	done := shop.OrderCanceled{Order: order}
+	return done, h.finishRequest(ctx, req, done)
 }

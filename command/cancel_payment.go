@@ -3,6 +3,9 @@ package command
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"payment-system/shop"
 )
@@ -12,13 +15,195 @@ type CancelPayment struct {
 	By             Caller
 	IdempotencyKey string
 	PaymentID      shop.PaymentID
-	Amount         *shop.Won
-	TaxFreeAmount  *shop.Won
+	Amount         *shop.Won // nil is all that is left
+	TaxFreeAmount  *shop.Won // nil is worked out
 	Reason         string
-	RefundAccount  *shop.RefundAccount
+	RefundAccount  *shop.RefundAccount // for a deposited virtual account
 }
 
-// CancelPayment is being built.
+// CancelPayment gives money back, once for each key. Refunds of one payment take
+// turns. It returns Invalid when more is asked than is left, Conflict when the
+// payment holds no money, Declined when the gateway refuses, and InProgress while
+// its answer is not known.
 func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.PaymentCanceled, error) {
-	return shop.PaymentCanceled{}, errors.ErrUnsupported
+	if err := checkCancel(cmd); err != nil {
+		return shop.PaymentCanceled{}, err
+	}
+	req, err := newRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, cmd.PaymentID, cmd.Amount, cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount)
+	if err != nil {
+		return shop.PaymentCanceled{}, err
+	}
+	return h.refund(ctx, cmd, req)
+}
+
+func checkCancel(cmd CancelPayment) error {
+	if cmd.Amount != nil && *cmd.Amount <= 0 {
+		return shop.InvalidField("amount", "The amount must be more than zero.")
+	}
+	if cmd.TaxFreeAmount != nil && cmd.Amount != nil && *cmd.TaxFreeAmount > *cmd.Amount {
+		return shop.InvalidField("taxFreeAmount", "The tax-free part is more than the amount.")
+	}
+	if err := checkReason(cmd.Reason); err != nil {
+		return err
+	}
+	if cmd.RefundAccount != nil {
+		return checkAccount(*cmd.RefundAccount)
+	}
+	return nil
+}
+
+func checkReason(reason string) error {
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > 200 || strings.ContainsFunc(reason, unprintable) {
+		return shop.InvalidField("reason", "The reason must have 1 to 200 printable characters.")
+	}
+	return nil
+}
+
+func checkAccount(account shop.RefundAccount) error {
+	notDigit := func(r rune) bool { return r < '0' || r > '9' }
+	notCode := func(r rune) bool { return notDigit(r) && (r < 'A' || r > 'Z') }
+	if n := len(account.BankCode); n < 2 || n > 3 || strings.ContainsFunc(account.BankCode, notCode) {
+		return shop.InvalidField("refundAccount.bankCode", "The bank code has two or three digits or capital letters.")
+	}
+	if n := len(account.AccountNumber); n < 6 || n > 20 || strings.ContainsFunc(account.AccountNumber, notDigit) {
+		return shop.InvalidField("refundAccount.accountNumber", "The account number has 6 to 20 digits and no dashes.")
+	}
+	if name := strings.TrimSpace(account.HolderName); name == "" || utf8.RuneCountInString(name) > 60 || strings.ContainsFunc(name, unprintable) {
+		return shop.InvalidField("refundAccount.holderName", "The holder's name must have 1 to 60 characters.")
+	}
+	return nil
+}
+
+// errOtherRefund says that another refund of the payment is under way.
+var errOtherRefund = errors.New("another refund is under way")
+
+// refund waits for its turn, commits the intent, asks the gateway and answers.
+func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (shop.PaymentCanceled, error) {
+	turn, cancel := context.WithTimeout(ctx, h.PGTimeout)
+	defer cancel()
+	for {
+		id, repeated, err := h.intendCancel(ctx, cmd, req)
+		switch {
+		case errors.Is(err, errOtherRefund):
+			if turn.Err() != nil {
+				return shop.PaymentCanceled{}, errAsking
+			}
+			if _, err := h.await(turn, cmd.PaymentID, func(p shop.Payment) bool { return !busy(p.Status) }); err != nil {
+				return shop.PaymentCanceled{}, err
+			}
+		case err != nil:
+			return shop.PaymentCanceled{}, err
+		case repeated:
+			return h.refundOf(ctx, cmd.PaymentID, id, req)
+		default:
+			if _, err := h.carryOutRefund(ctx, cmd.PaymentID, id); err != nil && shop.CodeOf(err) != shop.Declined && shop.CodeOf(err) != shop.InProgress {
+				return shop.PaymentCanceled{}, err
+			}
+			return h.refundOf(ctx, cmd.PaymentID, id, req)
+		}
+	}
+}
+
+// intendCancel commits the refund that the gateway is about to be asked for. It
+// tells whether the key had one already.
+func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req request) (id shop.RefundID, repeated bool, err error) {
+	_, err = h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
+		id, repeated = "", false
+		if !cmd.By.mayActOn(c.payment.UserID) {
+			return shop.NoSuch("payment")
+		}
+		earlier, err := req.find(ctx, c.tx)
+		if err != nil {
+			return err
+		}
+		if earlier != nil {
+			id, repeated = shop.RefundID(earlier.subject), true
+			return nil
+		}
+		refund, err := h.intendCancelOf(c, cmd)
+		if err != nil {
+			return err
+		}
+		id = refund.ID
+		_, err = req.begin(ctx, c.tx, string(id), c.now)
+		return err
+	})
+	return id, repeated, err
+}
+
+func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, error) {
+	switch {
+	case c.payment.Status == shop.PaymentStatusCanceling:
+		return shop.Refund{}, errOtherRefund
+	case busy(c.payment.Status):
+		return shop.Refund{}, errAsking
+	case c.payment.Balance() == 0:
+		return shop.Refund{}, conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+"; it holds no money.")
+	}
+	amount := c.payment.Balance()
+	if cmd.Amount != nil {
+		amount = *cmd.Amount
+	}
+	return h.intendRefund(c, amount, cmd.TaxFreeAmount, cmd.Reason, shop.RefundCauseRequested, cmd.RefundAccount)
+}
+
+// refundOf answers with what came of a refund, waiting a little for one that is
+// under way.
+func (h *Handler) refundOf(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req request) (shop.PaymentCanceled, error) {
+	earlier, err := req.find(ctx, h.DB)
+	if err == nil && earlier != nil && earlier.response != nil {
+		var done shop.PaymentCanceled
+		err := earlier.answer(&done)
+		return done, err
+	}
+	payment, err := h.await(ctx, id, func(p shop.Payment) bool {
+		refund := p.Refund(refundID)
+		return refund == nil || refund.Status != shop.RefundStatusRequested
+	})
+	if err != nil {
+		return shop.PaymentCanceled{}, err
+	}
+	refund := payment.Refund(refundID)
+	if refund == nil {
+		return shop.PaymentCanceled{}, errInFlight
+	}
+	switch refund.Status {
+	case shop.RefundStatusDone:
+		done := shop.PaymentCanceled{Payment: payment, Refund: *refund}
+		return done, h.finishRequest(ctx, req, done)
+	case shop.RefundStatusFailed:
+		return shop.PaymentCanceled{}, h.refusalOf(ctx, payment, *refund)
+	}
+	return shop.PaymentCanceled{}, errAsking
+}
+
+// refusalOf is why the gateway refused a refund, as the history noted it.
+func (h *Handler) refusalOf(ctx context.Context, payment shop.Payment, refund shop.Refund) error {
+	var code string
+	err := h.DB.QueryRowContext(ctx, `SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version LIMIT 1`,
+		payment.ID, shop.KindPaymentCancelRefused, shop.KindPaymentLateMoney, refund.RequestedAt).Scan(&code)
+	if err != nil && !isNoRows(err) {
+		return err
+	}
+	return declined(payment.PG, shop.PaymentFailure{Code: code, Message: "The gateway would not give the money back."})
+}
+
+// finishRequest stores the answer of a request whose effect is in the books.
+// Should it fail, the next request of the key works the answer out again.
+func (h *Handler) finishRequest(ctx context.Context, req request, response any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	tx, err := h.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return nil
+	}
+	defer tx.Rollback() //nolint:errcheck // After Commit it does nothing.
+	if err := finishOnce(ctx, tx, req, response); err != nil {
+		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.operation, "error", err)
+		return nil
+	}
+	if err := tx.Commit(); err != nil {
+		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.operation, "error", err)
+	}
+	return nil
 }

@@ -2,8 +2,15 @@ package command
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
 
+	"payment-system/pg"
 	"payment-system/shop"
 )
 
@@ -13,12 +20,261 @@ type ReadyPayment struct {
 	IdempotencyKey    string
 	OrderID           shop.OrderID
 	PG                shop.PG
-	InstallmentMonths int
-	ReturnURL         *string
-	Method            *string
+	InstallmentMonths int     // 0 is lump sum
+	ReturnURL         *string // where the shopper ends up; nil is the front page
+	Method            *string // nil lets the shopper choose
 }
 
-// ReadyPayment is being built.
+// minInstallment is the smallest amount that card companies split.
+const minInstallment shop.Won = 50_000
+
+// ReadyPayment opens an attempt to pay an order that still waits, superseding an
+// earlier one, and returns where to send the shopper. Nothing is charged. It
+// returns Conflict when the order or its payment does not allow it, InProgress
+// while a gateway is being asked about an earlier attempt, Declined when the
+// gateway will not have it and Unavailable when it does not answer.
 func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.PaymentReadied, error) {
-	return shop.PaymentReadied{}, errors.ErrUnsupported
+	gateway, err := h.checkReady(cmd)
+	if err != nil {
+		return shop.PaymentReadied{}, err
+	}
+	req, err := newRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, cmd.OrderID, cmd.PG, cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method)
+	if err != nil {
+		return shop.PaymentReadied{}, err
+	}
+	opened, attempt, done, err := h.openAttempt(ctx, cmd, req)
+	if err != nil || done != nil {
+		return orZero(done), err
+	}
+	answer, err := gateway.Ready(context.WithoutCancel(ctx), h.readyRequest(opened.order, opened.payment, attempt))
+	if err != nil {
+		return shop.PaymentReadied{}, h.readyFailed(ctx, opened.payment.ID, attempt.ID, err)
+	}
+	return h.readied(ctx, opened.order.ID, attempt.ID, answer, req)
+}
+
+func orZero(done *shop.PaymentReadied) shop.PaymentReadied {
+	if done == nil {
+		return shop.PaymentReadied{}
+	}
+	return *done
+}
+
+func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
+	gateway := h.Gateways[cmd.PG]
+	if gateway == nil {
+		return nil, shop.InvalidField("pg", "This shop does not take payments through this gateway.")
+	}
+	if n := cmd.InstallmentMonths; n != 0 && (n < 2 || n > 12) {
+		return nil, shop.InvalidField("installmentMonths", "Installments are 0 for a lump sum, or 2 to 12 months.")
+	}
+	if m := cmd.Method; m != nil && !slices.Contains([]string{"CARD", "VIRTUAL_ACCOUNT", "TRANSFER", "MOBILE_PHONE", "MONEY"}, *m) {
+		return nil, shop.InvalidField("method", "There is no such payment method.")
+	}
+	if cmd.ReturnURL != nil && !h.mayReturnTo(*cmd.ReturnURL) {
+		return nil, shop.InvalidField("returnUrl", "The return URL must be a path, or a URL of an allowed origin.")
+	}
+	return gateway, nil
+}
+
+// mayReturnTo tells whether a shopper's browser may be sent to target: a path of
+// ours, or a URL whose origin is on the list.
+func (h *Handler) mayReturnTo(target string) bool {
+	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) || strings.ContainsFunc(target, unprintable) || strings.Contains(target, `\`) {
+		return false
+	}
+	u, err := url.Parse(target)
+	if err != nil || u.User != nil {
+		return false
+	}
+	if u.Scheme == "" && u.Host == "" {
+		return strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//")
+	}
+	origin := u.Scheme + "://" + u.Host
+	own, err := url.Parse(h.PublicURL)
+	return (err == nil && origin == own.Scheme+"://"+own.Host) || slices.Contains(h.ReturnOrigins, origin)
+}
+
+// openAttempt commits the intent: an attempt with the keys of its calls. For a
+// key that was used before it returns the stored answer, or the attempt that was
+// opened then.
+func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req request) (*change, shop.PaymentAttempt, *shop.PaymentReadied, error) {
+	var attempt shop.PaymentAttempt
+	var done *shop.PaymentReadied
+	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
+		attempt, done = shop.PaymentAttempt{}, nil
+		if !cmd.By.mayActOn(c.order.UserID) {
+			return shop.NoSuch("order")
+		}
+		id := shop.AttemptID(h.NewID(shop.PrefixAttempt))
+		earlier, err := req.begin(ctx, c.tx, string(id), c.now)
+		if err != nil {
+			return err
+		}
+		if earlier != nil {
+			attempt, done, err = c.earlierAttempt(earlier)
+			return err
+		}
+		attempt = newAttempt(id, cmd, c.now)
+		return h.open(c, cmd, attempt)
+	})
+	return c, attempt, done, err
+}
+
+// earlierAttempt is what a request of the same key has come to.
+func (c *change) earlierAttempt(r *receipt) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
+	if r.response != nil {
+		var done shop.PaymentReadied
+		err := r.answer(&done)
+		return shop.PaymentAttempt{}, &done, err
+	}
+	attempt := c.payment.Attempt(shop.AttemptID(r.subject))
+	switch {
+	case attempt == nil:
+		return shop.PaymentAttempt{}, nil, errInFlight
+	case attempt.Failure != nil:
+		return shop.PaymentAttempt{}, nil, declined(attempt.PG, *attempt.Failure)
+	case attempt.PaymentKey != nil && attempt.CheckoutURL != nil:
+		return shop.PaymentAttempt{}, &shop.PaymentReadied{Payment: c.payment, CheckoutURL: *attempt.CheckoutURL}, nil
+	case attempt.SupersededAt != nil || c.payment.Status != shop.PaymentStatusReady:
+		return shop.PaymentAttempt{}, nil, conflictOf(c.payment.Status, "Another attempt was opened since.")
+	}
+	return *attempt, nil, nil
+}
+
+func newAttempt(id shop.AttemptID, cmd ReadyPayment, now time.Time) shop.PaymentAttempt {
+	attempt := shop.PaymentAttempt{
+		ID: id, PG: cmd.PG, Status: shop.PaymentStatusReady, StartedAt: now, InstallmentMonths: cmd.InstallmentMonths,
+		ReadyKey: string(id) + ":ready", ApproveKey: string(id) + ":approve",
+	}
+	if cmd.ReturnURL != nil {
+		attempt.ReturnURL = *cmd.ReturnURL
+	}
+	if cmd.Method != nil {
+		attempt.Method = *cmd.Method
+	}
+	return attempt
+}
+
+// open makes the attempt the payment's latest, if the order still waits.
+func (h *Handler) open(c *change, cmd ReadyPayment, attempt shop.PaymentAttempt) error {
+	if c.order.Status != shop.OrderStatusPlaced {
+		return conflictOf(c.order.Status, "The order is "+string(c.order.Status)+"; it cannot be paid.")
+	}
+	if !c.now.Before(c.order.ExpiresAt) {
+		return conflictOf(c.order.Status, "The order's time is over.")
+	}
+	if attempt.InstallmentMonths > 0 && c.order.Total < minInstallment {
+		return shop.InvalidField("installmentMonths", "Installments need an order of 50,000 won or more.")
+	}
+	if busy(c.payment.Status) {
+		return errAsking
+	}
+	if c.payment.ID == "" {
+		c.payment = shop.Payment{
+			ID: shop.PaymentID(h.NewID(shop.PrefixPayment)), OrderID: c.order.ID, UserID: c.order.UserID, Status: shop.PaymentStatusReady,
+			PG: cmd.PG, Amount: c.order.Total, TaxFreeAmount: c.order.TaxFreeTotal, VAT: shop.VAT(c.order.Total, c.order.TaxFreeTotal), CreatedAt: c.now,
+		}
+	}
+	superseded := c.payment.AttemptID
+	waited := c.payment.Status == shop.PaymentStatusWaitingForDeposit
+	if err := c.payment.Open(attempt, c.now); err != nil {
+		return err
+	}
+	if waited {
+		c.checkAt(superseded, c.now) // its virtual account is to be closed
+	}
+	return c.did(shop.KindPaymentOpened, string(attempt.PG))
+}
+
+// errAsking says that a gateway is being asked about this payment.
+var errAsking = &shop.Error{Code: shop.InProgress, Message: "The gateway is being asked about this payment. Watch paymentUpdated, or ask again in a moment."}
+
+// busy tells whether a gateway is being asked in this state.
+func busy(s shop.PaymentStatus) bool {
+	return s == shop.PaymentStatusApproving || s == shop.PaymentStatusUnknown || s == shop.PaymentStatusCanceling
+}
+
+func conflictOf[S ~string](status S, message string) *shop.Error {
+	return &shop.Error{Code: shop.Conflict, Message: message, Details: map[string]any{"status": string(status)}}
+}
+
+// declined is the gateway's refusal, in its own words.
+func declined(gateway shop.PG, failure shop.PaymentFailure) *shop.Error {
+	return &shop.Error{Code: shop.Declined, Message: "The gateway refused: " + failure.Message, Details: map[string]any{
+		"pg": string(gateway), "code": failure.Code, "message": failure.Message,
+	}}
+}
+
+func (h *Handler) readyRequest(order shop.Order, payment shop.Payment, attempt shop.PaymentAttempt) pg.ReadyRequest {
+	back := fmt.Sprintf("%s/payments/%s/return/", h.PublicURL, attempt.ID)
+	return pg.ReadyRequest{
+		IdempotencyKey: attempt.ReadyKey, AttemptID: attempt.ID, UserRef: string(payment.UserID),
+		ItemName: order.ItemName(), Quantity: order.Quantity(), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount, VAT: payment.VAT,
+		InstallmentMonths: attempt.InstallmentMonths, Method: attempt.Method,
+		ApprovedURL: back + "approved", CanceledURL: back + "canceled", FailedURL: back + "failed",
+	}
+}
+
+// readyFailed ends the attempt when the gateway surely will not have it. After
+// silence the attempt stays: asked again with the same key, it is opened again.
+func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, cause error) error {
+	refusal := gatewayError(cause)
+	if refusal == nil || (refusal.Outcome != pg.OutcomeRefused && refusal.Outcome != pg.OutcomeNotFound) {
+		return gatewayAway(cause)
+	}
+	failure := shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}
+	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+		if c.payment.AttemptID != attempt || c.payment.Status != shop.PaymentStatusReady {
+			return nil
+		}
+		if err := c.payment.Fail(failure, c.now); err != nil {
+			return err
+		}
+		return c.did(shop.KindPaymentFailed, failure.Code)
+	})
+	if err != nil {
+		return err
+	}
+	return declined(refusal.PG, failure)
+}
+
+// gatewayAway says that the gateway did nothing for us. Nothing was charged.
+func gatewayAway(cause error) *shop.Error {
+	return &shop.Error{Code: shop.Unavailable, Message: "The gateway cannot be reached now. Nothing was charged; please try again.", Err: cause}
+}
+
+// readied commits the gateway's key. Of two answers to one request the first
+// that is stored stands; the other's payment is never used, and expires.
+func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready, req request) (shop.PaymentReadied, error) {
+	var readied shop.PaymentReadied
+	_, err := h.changeOrder(ctx, id, shop.ActorGateway, func(c *change) error {
+		opened := c.payment.Attempt(attempt)
+		if opened.PaymentKey == nil {
+			if c.payment.AttemptID != attempt || c.payment.Status != shop.PaymentStatusReady {
+				return conflictOf(c.payment.Status, "Another attempt was opened since, or the order ended.")
+			}
+			if err := c.payment.Ready(answer.PaymentKey, answer.CheckoutURL, c.now); err != nil {
+				return err
+			}
+			if err := c.did(shop.KindPaymentReadied, ""); err != nil {
+				return err
+			}
+		}
+		readied = shop.PaymentReadied{Payment: c.payment, CheckoutURL: *c.payment.Attempt(attempt).CheckoutURL}
+		return finishOnce(ctx, c.tx, req, readied)
+	})
+	if err != nil {
+		return shop.PaymentReadied{}, err
+	}
+	return readied, nil
+}
+
+// finishOnce stores the answer unless one is stored already.
+func finishOnce(ctx context.Context, tx *sql.Tx, req request, response any) error {
+	earlier, err := req.find(ctx, tx)
+	if err != nil || earlier == nil || earlier.response != nil {
+		return err
+	}
+	return req.finish(ctx, tx, response)
 }

@@ -2,7 +2,15 @@ package command
 
 import (
 	"context"
+	"crypto/subtle"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
 )
 
 // ReceiveWebhook stores what Toss Payments told us unasked.
@@ -11,7 +19,169 @@ type ReceiveWebhook struct {
 	TransmissionID string
 }
 
-// ReceiveWebhook is being built.
+// MaxWebhook is the most bytes a webhook may have.
+const MaxWebhook = 64 << 10
+
+// tossWebhook holds what is needed of either shape: a status change carries the
+// payment in data, a deposit callback is flat and has no event type.
+type tossWebhook struct {
+	EventType      string `json:"eventType"`
+	Secret         string `json:"secret"`
+	Status         string `json:"status"`
+	TransactionKey string `json:"transactionKey"`
+	OrderID        string `json:"orderId"`
+	Data           struct {
+		PaymentKey         string `json:"paymentKey"`
+		OrderID            string `json:"orderId"`
+		Status             string `json:"status"`
+		LastTransactionKey string `json:"lastTransactionKey"`
+		TransactionKey     string `json:"transactionKey"`
+	} `json:"data"`
+}
+
+// ReceiveWebhook puts a webhook into the inbox; HandleWebhooks acts on it. It is
+// a hint and nothing more: it is unsigned, so what it claims is never believed.
+// The same webhook again is stored once. It returns Invalid for what is no
+// webhook of Toss Payments, and Unavailable when it could not be stored, so that
+// the gateway sends it again.
 func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error {
-	return errors.ErrUnsupported
+	hook, err := parseWebhook(cmd.Body)
+	if err != nil {
+		return err
+	}
+	now := h.now()
+	dedup := hashOf(hook.EventType, hook.Data.PaymentKey, hook.OrderID, hook.Status, hook.TransactionKey, hook.Secret)
+	_, err = h.DB.ExecContext(ctx, `INSERT INTO webhook_inbox (pg, dedup_key, event_type, attempt_ref, payment_key, secret, body, received_at, next_try_at) VALUES (?,?,?,?,?,?,?,?,?)`,
+		string(shop.PGToss), dedup, hook.EventType, hook.OrderID, hook.Data.PaymentKey, hook.Secret, cmd.Body, now, now)
+	if err != nil && !mysqldb.IsDuplicate(err, "uq_webhook_inbox_dedup") {
+		return &shop.Error{Code: shop.Unavailable, Message: "The webhook could not be stored. Please send it again.", Err: err}
+	}
+	return nil
+}
+
+func parseWebhook(body []byte) (tossWebhook, error) {
+	malformed := &shop.Error{Code: shop.Invalid, Message: "This is no webhook of Toss Payments."}
+	var hook tossWebhook
+	if len(body) > MaxWebhook || !utf8.Valid(body) || json.Unmarshal(body, &hook) != nil {
+		return hook, malformed
+	}
+	if hook.EventType == "" && hook.OrderID != "" && hook.Status != "" {
+		hook.EventType = "DEPOSIT_CALLBACK"
+	}
+	if hook.EventType == "" {
+		return hook, malformed
+	}
+	if hook.OrderID == "" {
+		hook.OrderID, hook.Status = hook.Data.OrderID, hook.Data.Status
+		hook.TransactionKey = hook.Data.LastTransactionKey + hook.Data.TransactionKey
+	}
+	for _, part := range []struct {
+		text string
+		most int
+	}{{hook.EventType, 60}, {hook.OrderID, 100}, {hook.Data.PaymentKey, 200}, {hook.Secret, 100}} {
+		if len(part.text) > part.most {
+			return hook, malformed
+		}
+	}
+	return hook, nil
+}
+
+// An inboxEntry is a webhook that waits to be acted on.
+type inboxEntry struct {
+	id                                        int64
+	tries                                     int
+	eventType, attemptRef, paymentKey, secret string
+}
+
+// HandleWebhooks acts on the webhooks of the inbox: those that name an attempt of
+// ours, by its payment key or with its secret, make the resolver look it up at
+// once. It returns how many it handled. What fails is tried again, later from
+// time to time.
+func (h *Handler) HandleWebhooks(ctx context.Context) (int, error) {
+	entries, err := h.dueWebhooks(ctx)
+	if err != nil {
+		return 0, err
+	}
+	handled := 0
+	for _, entry := range entries {
+		mine, err := h.claimWebhook(ctx, entry)
+		if err != nil {
+			return handled, err
+		}
+		if !mine {
+			continue
+		}
+		verdict, err := h.handleWebhook(ctx, entry)
+		if err != nil {
+			h.Logger.WarnContext(ctx, "webhook not handled", "inbox_id", entry.id, "error", err)
+			continue
+		}
+		if err := h.webhookHandled(ctx, entry, verdict); err != nil {
+			return handled, err
+		}
+		handled++
+	}
+	return handled, nil
+}
+
+func (h *Handler) dueWebhooks(ctx context.Context) ([]inboxEntry, error) {
+	rows, err := h.DB.QueryContext(ctx, `SELECT id, tries, event_type, attempt_ref, payment_key, secret FROM webhook_inbox WHERE next_try_at <= ? ORDER BY next_try_at LIMIT 64`, h.now())
+	if err != nil {
+		return nil, fmt.Errorf("read the webhook inbox: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells.
+	var entries []inboxEntry
+	for rows.Next() {
+		var e inboxEntry
+		if err := rows.Scan(&e.id, &e.tries, &e.eventType, &e.attemptRef, &e.paymentKey, &e.secret); err != nil {
+			return nil, fmt.Errorf("read a webhook: %w", err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, rows.Err()
+}
+
+// claimWebhook takes a webhook for this replica, and sets when it is tried again
+// should this try fail.
+func (h *Handler) claimWebhook(ctx context.Context, e inboxEntry) (bool, error) {
+	wait := min(time.Second<<min(e.tries, 12), time.Hour)
+	err := mysqldb.ExecOne(ctx, h.DB, `UPDATE webhook_inbox SET tries = tries + 1, next_try_at = ? WHERE id = ? AND tries = ? AND next_try_at IS NOT NULL`,
+		h.now().Add(h.PGTimeout+h.jitter(wait)), e.id, e.tries)
+	if errors.Is(err, mysqldb.ErrStale) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (h *Handler) webhookHandled(ctx context.Context, e inboxEntry, verdict string) error {
+	_, err := h.DB.ExecContext(ctx, `UPDATE webhook_inbox SET handled_at = ?, next_try_at = NULL, error = ? WHERE id = ?`, h.now(), nullIfEmpty(verdict), e.id)
+	return err
+}
+
+// handleWebhook wakes the resolver for the attempt that the webhook names. It
+// returns why nothing was done, "" when something was.
+func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (verdict string, err error) {
+	var id shop.AttemptID
+	var secret string
+	row := h.DB.QueryRowContext(ctx, `SELECT id, secret FROM attempts WHERE pg = ? AND payment_key = ?`, string(shop.PGToss), e.paymentKey)
+	if e.paymentKey == "" {
+		row = h.DB.QueryRowContext(ctx, `SELECT id, secret FROM attempts WHERE pg = ? AND id = ?`, string(shop.PGToss), e.attemptRef)
+	}
+	err = row.Scan(&id, &secret)
+	if isNoRows(err) {
+		return "no attempt of ours", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if e.paymentKey == "" && (secret == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(e.secret)) != 1) {
+		return "the secret is not the attempt's", nil
+	}
+	return "", h.WakeAttempt(ctx, id)
+}
+
+// WakeAttempt has the resolver look an attempt up at once.
+func (h *Handler) WakeAttempt(ctx context.Context, id shop.AttemptID) error {
+	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE id = ?`, h.now(), id)
+	return err
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 
 	"payment-system/shop"
 )
@@ -13,7 +12,20 @@ type RefreshGatewayRecord struct {
 	PaymentID shop.PaymentID
 }
 
-// RefreshGatewayRecord is being built. The record is nil when no gateway has one.
+// RefreshGatewayRecord looks the latest attempt up, makes the books say what the
+// gateway says, and returns the gateway's record. The record is nil when the
+// gateway has none. It returns Unavailable when the gateway cannot be asked.
 func (h *Handler) RefreshGatewayRecord(ctx context.Context, cmd RefreshGatewayRecord) (shop.GatewayRecord, error) {
-	return nil, errors.ErrUnsupported
+	payment, err := loadPayment(ctx, h.DB, cmd.PaymentID)
+	if err != nil {
+		return nil, err
+	}
+	if !cmd.By.mayActOn(payment.UserID) {
+		return nil, shop.NoSuch("payment")
+	}
+	_, err = h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: payment.AttemptID, Actor: shop.ActorGateway})
+	if code := shop.CodeOf(err); code != "" && code != shop.InProgress && code != shop.Declined {
+		return nil, err
+	}
+	return h.keptRecordOf(ctx, *payment.Attempt(payment.AttemptID))
 }

@@ -2,7 +2,7 @@ package command
 
 import (
 	"context"
-	"errors"
+	"net/url"
 
 	"payment-system/shop"
 )
@@ -19,7 +19,72 @@ type ReturnFromGateway struct {
 	Message    string
 }
 
-// ReturnFromGateway is being built. It returns where to redirect the browser.
+// ReturnFromGateway approves or fails the attempt, as the outcome says, and
+// returns where to send the browser: the return URL of the attempt with the
+// payment's id and status. The gateway's token is the proof; no session is
+// needed, and coming again changes nothing. It returns NotFound for an attempt
+// that is not ours.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
-	return "", errors.ErrUnsupported
+	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	if err != nil {
+		return "", err
+	}
+	payment, err := loadPayment(ctx, h.DB, id)
+	if err != nil {
+		return "", err
+	}
+	attempt := payment.Attempt(cmd.AttemptID)
+	if payment.AttemptID == cmd.AttemptID && (cmd.OrderRef == "" || cmd.OrderRef == string(cmd.AttemptID)) {
+		if err := h.comeBack(ctx, cmd, payment); err != nil {
+			return "", err
+		}
+	}
+	if payment, err = loadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
+		return "", err
+	}
+	return h.returnTo(*attempt, payment)
+}
+
+// comeBack does what the outcome says. What the shopper can see in the payment's
+// status is no error here.
+func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment shop.Payment) error {
+	by := Caller{UserID: payment.UserID, Actor: shop.ActorGateway}
+	var err error
+	switch {
+	case cmd.Outcome == "approved":
+		_, err = h.ApprovePayment(ctx, ApprovePayment{
+			By: by, PaymentID: payment.ID, PgToken: given(cmd.PgToken), PaymentKey: given(cmd.PaymentKey), Amount: cmd.Amount,
+		})
+	case payment.Status == shop.PaymentStatusReady:
+		_, err = h.FailPayment(ctx, FailPayment{By: by, PaymentID: payment.ID, Code: clip(cmd.Code, 100), Message: clip(cmd.Message, 500)})
+	}
+	switch shop.CodeOf(err) {
+	case shop.Declined, shop.Conflict, shop.InProgress, shop.Invalid, shop.Unavailable:
+		h.Logger.InfoContext(ctx, "shopper came back", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "error", err)
+		return nil
+	}
+	return err
+}
+
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (h *Handler) returnTo(attempt shop.PaymentAttempt, payment shop.Payment) (string, error) {
+	base, err := url.Parse(h.PublicURL + "/")
+	if err != nil {
+		return "", err
+	}
+	target, err := base.Parse(attempt.ReturnURL)
+	if err != nil {
+		return "", err
+	}
+	query := target.Query()
+	query.Set("paymentId", string(payment.ID))
+	query.Set("status", string(payment.Status))
+	target.RawQuery = query.Encode()
+	return target.String(), nil
 }

@@ -1,0 +1,409 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// ApplyEvidence makes the books say what a gateway says of one attempt: by its
+// answer, a look-up, or a settlement file.
+type ApplyEvidence struct {
+	AttemptID shop.AttemptID
+	Evidence  pg.Payment
+	Actor     shop.Actor
+	Note      string
+}
+
+// ApplyEvidence records an approval when the order still waits, refunds the
+// books do not know, and attempts that ended. Money that no order waits for, or
+// that is not what was asked, is marked and given back once. The same evidence
+// again changes nothing. It returns NotFound for an attempt that is not ours.
+func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Payment, error) {
+	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	if err != nil {
+		return shop.Payment{}, err
+	}
+	var wrong string
+	payment, err := h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
+		wrong = ""
+		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
+		if err := e.apply(ctx); err != nil {
+			return err
+		}
+		wrong = e.wrong
+		return nil
+	})
+	if err != nil {
+		return shop.Payment{}, err
+	}
+	if wrong != "" {
+		h.openEvidenceCase(ctx, payment, cmd, wrong)
+	}
+	return payment, nil
+}
+
+// paymentOf names the payment of an attempt.
+func (h *Handler) paymentOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
+	var found shop.PaymentID
+	err := h.DB.QueryRowContext(ctx, `SELECT payment_id FROM attempts WHERE id = ?`, id).Scan(&found)
+	if isNoRows(err) {
+		return "", shop.NoSuch("attempt")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read attempt %s: %w", id, err)
+	}
+	return found, nil
+}
+
+// openEvidenceCase asks for a person where the gateway's evidence cannot be right.
+func (h *Handler) openEvidenceCase(ctx context.Context, payment shop.Payment, cmd ApplyEvidence, wrong string) {
+	kind := shop.DiscrepancyKindAmountDiffers
+	switch {
+	case cmd.Evidence.AttemptID != string(cmd.AttemptID):
+		kind = shop.DiscrepancyKindOrderDiffers
+	case cmd.Evidence.Captured == 0:
+		kind = shop.DiscrepancyKindReversedAtGateway
+	}
+	_, err := h.OpenCase(ctx, OpenCase{
+		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &cmd.AttemptID, Amount: cmd.Evidence.Captured,
+		Expected: payment.Amount.String(), Actual: cmd.Evidence.Amount.String(), Note: wrong,
+	})
+	if err != nil {
+		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(cmd.AttemptID), "error", err)
+	}
+}
+
+// evidence is a gateway's word on an attempt, held against the books.
+type evidence struct {
+	*change
+	pg.Payment
+	h       *Handler
+	attempt *shop.PaymentAttempt
+	note    string
+	wrong   string // what a person must look at; "" for nothing
+}
+
+func (e *evidence) apply(ctx context.Context) error {
+	if e.attempt == nil {
+		return shop.NoSuch("attempt")
+	}
+	versionWas := e.payment.Version
+	changed, err := e.saveRecord(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.applyStatus(ctx); err != nil {
+		return err
+	}
+	if changed && e.payment.Version == versionWas {
+		return e.still(shop.KindPaymentRecordChanged, e.note)
+	}
+	return nil
+}
+
+func (e *evidence) applyStatus(ctx context.Context) error {
+	if e.Secret != "" {
+		e.attempt.Secret = e.Secret
+	}
+	switch e.Status {
+	case pg.StatusPaid, pg.StatusPartiallyRefunded, pg.StatusRefunded:
+		return e.applyMoney(ctx)
+	case pg.StatusWaitingForDeposit:
+		return e.applyWaiting()
+	case pg.StatusFailed, pg.StatusExpired:
+		return e.applyEnd()
+	default: // open or authenticated: nothing was taken
+		return nil
+	}
+}
+
+// isLatest tells whether the attempt is the payment's latest.
+func (e *evidence) isLatest() bool { return e.payment.AttemptID == e.attempt.ID }
+
+// isPaying tells whether the attempt is the one that paid the order.
+func (e *evidence) isPaying() bool { return e.isLatest() && e.payment.CapturedAmount > 0 }
+
+// isAsked tells whether the gateway's payment is the one we asked for.
+func (e *evidence) isAsked() bool {
+	return e.Payment.AttemptID == string(e.attempt.ID) && e.Amount == e.payment.Amount && (e.Currency == "KRW" || e.Currency == "")
+}
+
+func (e *evidence) applyMoney(ctx context.Context) error {
+	if e.Captured == 0 {
+		return e.applyEnd() // a virtual account was closed unpaid
+	}
+	if e.attempt.CapturedAmount == 0 {
+		if err := e.applyCapture(ctx); err != nil {
+			return err
+		}
+	}
+	if err := e.applyRefunds(ctx); err != nil {
+		return err
+	}
+	return e.returnRest()
+}
+
+// applyCapture records money that the books do not know of: for the order if it
+// still waits for exactly this, else as late money.
+func (e *evidence) applyCapture(ctx context.Context) error {
+	_, mayPay := shop.PaymentMove(e.payment.Status, shop.KindPaymentApproved, 0)
+	if !mayPay || e.order.Status != shop.OrderStatusPlaced || e.payment.CapturedAmount > 0 || !e.isAsked() {
+		return e.markLate()
+	}
+	at := e.now
+	if e.ApprovedAt != nil {
+		at = e.ApprovedAt.UTC()
+	}
+	if err := e.payment.Approve(e.attempt.ID, e.Captured, at); err != nil {
+		return err
+	}
+	e.payment.UpdatedAt = e.now
+	e.attempt = e.payment.Attempt(e.attempt.ID)
+	e.checkAt(e.attempt.ID, time.Time{})
+	if err := e.did(shop.KindPaymentApproved, e.note); err != nil {
+		return err
+	}
+	return e.payOrder(ctx)
+}
+
+// markLate notes money that no order waits for. If the payment was waiting for
+// this very attempt, the attempt has failed: it took something else.
+func (e *evidence) markLate() error {
+	note := "The gateway took money after the order ended or was paid otherwise."
+	if !e.isAsked() {
+		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.Captured, e.Payment.AttemptID, e.payment.Amount, e.attempt.ID)
+		e.wrong = note
+		if err := e.fail(shop.PaymentFailure{Code: "WRONG_ANSWER", Message: note}); err != nil {
+			return err
+		}
+	}
+	e.attempt.CapturedAmount = e.Captured
+	e.attempt.Status = shop.PaymentStatusApproved
+	e.checkAt(e.attempt.ID, e.now)
+	return e.still(shop.KindPaymentLateMoney, note)
+}
+
+// still notes something that leaves the payment's state as it is.
+func (e *evidence) still(kind, note string) error {
+	if err := e.payment.Record(kind, e.now); err != nil {
+		return err
+	}
+	return e.did(kind, note)
+}
+
+// applyRefunds records the refunds that the gateway made and the books do not
+// know as done.
+func (e *evidence) applyRefunds(ctx context.Context) error {
+	for _, leg := range e.Cancels {
+		if e.attempt.RefundedAmount >= e.Refunded {
+			return nil // a leg without a known name was recorded from a settlement row
+		}
+		if e.knows(leg) {
+			continue
+		}
+		if err := e.applyRefund(ctx, leg); err != nil {
+			return err
+		}
+	}
+	if missing := e.Refunded - e.attempt.RefundedAmount; missing > 0 {
+		return e.applyRefund(ctx, pg.Cancel{Amount: missing})
+	}
+	return nil
+}
+
+func (e *evidence) knows(leg pg.Cancel) bool {
+	for _, refund := range e.payment.Refunds {
+		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone &&
+			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key {
+			return true
+		}
+	}
+	return false
+}
+
+// refundOf finds which of our open refunds the gateway's leg is, or notes one
+// that was made in the gateway's own console.
+func (e *evidence) refundOf(leg pg.Cancel) *shop.Refund {
+	open := e.payment.OpenRefund(e.attempt.ID)
+	if open != nil && (open.ID == leg.RefundID || (leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
+		return open
+	}
+	taxFreeLeft := e.payment.TaxFreeAmount - e.payment.RefundedTaxFree
+	taxFree := min(leg.TaxFree, taxFreeLeft)
+	if e.isPaying() {
+		taxFree = max(taxFree, leg.Amount-(e.payment.Balance()-taxFreeLeft))
+	}
+	e.payment.Refunds = append(e.payment.Refunds, shop.Refund{
+		ID: shop.RefundID(e.h.NewID(shop.PrefixRefund)), AttemptID: e.attempt.ID, Amount: leg.Amount,
+		TaxFreeAmount: max(0, min(taxFree, leg.Amount)), Reason: "refunded at the gateway", Cause: shop.RefundCauseGateway,
+		Status: shop.RefundStatusRequested, RequestedAt: e.now,
+	})
+	return &e.payment.Refunds[len(e.payment.Refunds)-1]
+}
+
+func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
+	if leg.Amount <= 0 || leg.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
+		e.wrong = fmt.Sprintf("The gateway says it gave %s won back, more than the %s won that were left.", leg.Amount, e.attempt.CapturedAmount-e.attempt.RefundedAmount)
+		return nil
+	}
+	refund := e.refundOf(leg)
+	if !e.isPaying() {
+		if err := e.payment.ReturnLateMoney(refund.ID, leg.Key, e.now); err != nil {
+			return err
+		}
+		e.attempt = e.payment.Attempt(e.attempt.ID)
+		return e.did(shop.KindPaymentLateMoneyReturned, e.note)
+	}
+	if err := e.payment.FinishRefund(refund.ID, leg.Key, e.now); err != nil {
+		return err
+	}
+	e.attempt = e.payment.Attempt(e.attempt.ID)
+	kind := shop.KindPaymentPartiallyCanceled
+	if e.payment.Status == shop.PaymentStatusCanceled {
+		kind = shop.KindPaymentCanceled
+	}
+	if err := e.did(kind, refund.Reason); err != nil {
+		return err
+	}
+	if e.payment.OpenRefund(e.attempt.ID) == nil {
+		e.checkAt(e.attempt.ID, time.Time{})
+	}
+	if e.payment.Balance() == 0 && e.order.Status == shop.OrderStatusPaid {
+		return e.cancelOrder(ctx, refund.Reason)
+	}
+	return nil
+}
+
+// returnRest has money that does not pay the order given back: once, by a refund
+// that the resolver carries out.
+func (e *evidence) returnRest() error {
+	rest := e.attempt.CapturedAmount - e.attempt.RefundedAmount
+	if e.isPaying() || rest == 0 || e.payment.OpenRefund(e.attempt.ID) != nil || e.refusedBefore() {
+		return nil
+	}
+	cause := shop.RefundCauseLateMoney
+	if !e.isAsked() {
+		cause = shop.RefundCauseWrongAnswer
+	}
+	e.checkAt(e.attempt.ID, e.now)
+	return e.requestReturn(cause, "이 주문에 쓰이지 않은 결제를 돌려드립니다.", rest)
+}
+
+// refusedBefore tells whether the gateway would not give the rest back: then a
+// person decides, and no program tries again.
+func (e *evidence) refusedBefore() bool {
+	for _, refund := range e.payment.Refunds {
+		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *evidence) requestReturn(cause shop.RefundCause, reason string, amount shop.Won) error {
+	id := shop.RefundID(e.h.NewID(shop.PrefixRefund))
+	e.payment.Refunds = append(e.payment.Refunds, shop.Refund{
+		ID: id, AttemptID: e.attempt.ID, Amount: amount, TaxFreeAmount: min(amount, e.payment.TaxFreeAmount), Reason: reason,
+		Cause: cause, Status: shop.RefundStatusRequested, RequestedAt: e.now, PGKey: refundKey(id),
+	})
+	return e.still(shop.KindPaymentLateMoney, reason)
+}
+
+// refundKey is the gateway's idempotency key of a refund.
+func refundKey(id shop.RefundID) string { return string(id) + ":cancel" }
+
+func (e *evidence) applyWaiting() error {
+	if e.attempt.CapturedAmount > 0 {
+		e.wrong = "The books hold this payment's money, and the gateway still waits for it."
+		return nil
+	}
+	if !e.isLatest() || (e.payment.Status != shop.PaymentStatusApproving && e.payment.Status != shop.PaymentStatusUnknown) {
+		return nil
+	}
+	if err := e.payment.Record(shop.KindPaymentWaiting, e.now); err != nil {
+		return err
+	}
+	e.checkAt(e.attempt.ID, e.now.Add(depositCheck))
+	if err := e.did(shop.KindPaymentWaiting, e.note); err != nil {
+		return err
+	}
+	return e.extendHold(e.depositDue())
+}
+
+// depositCheck is how often a virtual account is looked up, should its webhook
+// never come.
+const depositCheck = 5 * time.Minute
+
+// maxDepositHold bounds how long an order holds stock for a virtual account.
+const maxDepositHold = 7 * 24 * time.Hour
+
+// depositDue is when the virtual account closes, and a little: a transfer of the
+// last minute is told a moment later.
+func (e *evidence) depositDue() time.Time {
+	due := e.now.Add(24 * time.Hour)
+	if record, ok := e.Record.(*shop.TossRecord); ok && record.VirtualAccount != nil && record.VirtualAccount.DueDate != nil {
+		if at, err := time.Parse(time.RFC3339, *record.VirtualAccount.DueDate); err == nil {
+			due = at.UTC()
+		}
+	}
+	if limit := e.now.Add(maxDepositHold); due.After(limit) {
+		due = limit
+	}
+	return due.Add(10 * time.Minute)
+}
+
+// extendHold makes the order hold its stock until the moment given.
+func (c *change) extendHold(until time.Time) error {
+	extended, err := c.order.Extend(until)
+	if err == nil && extended {
+		c.didOrder(shop.KindOrderExtended, "")
+	}
+	return err
+}
+
+// applyEnd records that an attempt ended without money.
+func (e *evidence) applyEnd() error {
+	if e.attempt.CapturedAmount > e.attempt.RefundedAmount {
+		e.wrong = "The books hold this payment's money, and the gateway says it was never taken."
+		return nil
+	}
+	failure := shop.PaymentFailure{Code: string(e.Status), Message: "The gateway ended the payment."}
+	if e.Failure != nil {
+		failure = *e.Failure
+	}
+	return e.fail(failure)
+}
+
+// fail ends the attempt. When it is the latest of a payment that waits for it,
+// the payment has failed.
+func (e *evidence) fail(failure shop.PaymentFailure) error {
+	e.checkAt(e.attempt.ID, time.Time{})
+	if e.isLatest() && e.payment.Status != shop.PaymentStatusFailed {
+		if _, ok := shop.PaymentMove(e.payment.Status, shop.KindPaymentFailed, 0); ok {
+			if err := e.payment.Fail(failure, e.now); err != nil {
+				return err
+			}
+			e.attempt = e.payment.Attempt(e.attempt.ID)
+			return e.did(shop.KindPaymentFailed, failure.Code)
+		}
+	}
+	if e.isLatest() || e.attempt.Failure != nil {
+		return nil
+	}
+	e.attempt.Status, e.attempt.Failure = shop.PaymentStatusFailed, &failure
+	return e.still(shop.KindPaymentAttemptEnded, failure.Code)
+}
+
+// gatewayError reads err as a gateway's.
+func gatewayError(err error) *pg.Error {
+	var e *pg.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,445 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jet/jet/v2/mysql"
+	"github.com/go-jet/jet/v2/qrm"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+	"payment-system/sql/write/model"
+	"payment-system/sql/write/table"
+)
+
+// loadPayment reads a payment with its attempts and refunds. It returns NotFound
+// when there is none.
+func loadPayment(ctx context.Context, q qrm.Queryable, id shop.PaymentID) (shop.Payment, error) {
+	return loadPaymentWhere(ctx, q, table.Payments.ID.EQ(mysql.String(string(id))))
+}
+
+// loadPaymentOf reads the payment of an order. It returns NotFound when the
+// order has none yet.
+func loadPaymentOf(ctx context.Context, q qrm.Queryable, id shop.OrderID) (shop.Payment, error) {
+	return loadPaymentWhere(ctx, q, table.Payments.OrderID.EQ(mysql.String(string(id))))
+}
+
+func loadPaymentWhere(ctx context.Context, q qrm.Queryable, where mysql.BoolExpression) (shop.Payment, error) {
+	var row model.Payments
+	err := mysql.SELECT(table.Payments.AllColumns).FROM(table.Payments).WHERE(where).QueryContext(ctx, q, &row)
+	if errors.Is(err, qrm.ErrNoRows) {
+		return shop.Payment{}, shop.NoSuch("payment")
+	}
+	if err != nil {
+		return shop.Payment{}, fmt.Errorf("read a payment: %w", err)
+	}
+	payment := paymentOf(row)
+	if payment.Attempts, err = loadAttempts(ctx, q, payment.ID); err != nil {
+		return shop.Payment{}, err
+	}
+	payment.Refunds, err = loadRefunds(ctx, q, payment.ID)
+	return payment, err
+}
+
+func loadAttempts(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]shop.PaymentAttempt, error) {
+	var rows []model.Attempts
+	t := table.Attempts
+	err := mysql.SELECT(t.AllColumns).FROM(t).WHERE(t.PaymentID.EQ(mysql.String(string(id)))).
+		ORDER_BY(t.StartedAt, t.ID).QueryContext(ctx, q, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts of payment %s: %w", id, err)
+	}
+	attempts := make([]shop.PaymentAttempt, len(rows))
+	for i, row := range rows {
+		attempts[i] = attemptOf(row)
+	}
+	return attempts, nil
+}
+
+func loadRefunds(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]shop.Refund, error) {
+	var rows []model.Refunds
+	t := table.Refunds
+	err := mysql.SELECT(t.AllColumns).FROM(t).WHERE(t.PaymentID.EQ(mysql.String(string(id)))).
+		ORDER_BY(t.RequestedAt, t.ID).QueryContext(ctx, q, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the refunds of payment %s: %w", id, err)
+	}
+	refunds := make([]shop.Refund, len(rows))
+	for i, row := range rows {
+		refunds[i] = refundOf(row)
+	}
+	return refunds, nil
+}
+
+func paymentOf(row model.Payments) shop.Payment {
+	return shop.Payment{
+		ID: shop.PaymentID(row.ID), OrderID: shop.OrderID(row.OrderID), UserID: shop.UserID(row.UserID),
+		Status: shop.PaymentStatus(row.Status), PG: shop.PG(row.Pg),
+		Amount: shop.Won(row.Amount), TaxFreeAmount: shop.Won(row.TaxFreeAmount), VAT: shop.Won(row.Vat),
+		CapturedAmount: shop.Won(row.CapturedAmount), RefundedAmount: shop.Won(row.RefundedAmount),
+		RefundedTaxFree: shop.Won(row.RefundedTaxFree), InstallmentMonths: int(row.InstallmentMonths),
+		AttemptID: shop.AttemptID(row.AttemptID), PaymentKey: row.PaymentKey, CheckoutURL: row.CheckoutURL,
+		Failure: failureOf(row.FailureCode, row.FailureMessage), ApprovedAt: row.ApprovedAt,
+		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: int(row.Version),
+	}
+}
+
+func paymentRow(p shop.Payment) model.Payments {
+	code, message := failureColumns(p.Failure)
+	return model.Payments{
+		ID: string(p.ID), OrderID: string(p.OrderID), UserID: string(p.UserID),
+		Status: string(p.Status), Pg: string(p.PG),
+		Amount: int64(p.Amount), TaxFreeAmount: int64(p.TaxFreeAmount), Vat: int64(p.VAT),
+		CapturedAmount: int64(p.CapturedAmount), RefundedAmount: int64(p.RefundedAmount),
+		RefundedTaxFree: int64(p.RefundedTaxFree), InstallmentMonths: int32(p.InstallmentMonths),
+		AttemptID: string(p.AttemptID), PaymentKey: p.PaymentKey, CheckoutURL: p.CheckoutURL,
+		FailureCode: code, FailureMessage: message, ApprovedAt: p.ApprovedAt,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Version: int32(p.Version),
+	}
+}
+
+func attemptOf(row model.Attempts) shop.PaymentAttempt {
+	return shop.PaymentAttempt{
+		ID: shop.AttemptID(row.ID), PG: shop.PG(row.Pg), Status: shop.PaymentStatus(row.Status),
+		PaymentKey: row.PaymentKey, CheckoutURL: row.CheckoutURL, StartedAt: row.StartedAt,
+		Failure: failureOf(row.FailureCode, row.FailureMessage), CapturedAmount: shop.Won(row.CapturedAmount),
+		RefundedAmount: shop.Won(row.RefundedAmount), InstallmentMonths: int(row.InstallmentMonths),
+		SupersededAt: row.SupersededAt, ReadyKey: row.ReadyKey, ApproveKey: row.ApproveKey,
+		PgToken: row.PgToken, Secret: row.Secret, ReturnURL: row.ReturnURL, Method: row.Method,
+	}
+}
+
+// attemptRow leaves out when the attempt is looked at next, and by whom: that is
+// the resolver's, and attemptColumns leaves it alone.
+func attemptRow(id shop.PaymentID, a shop.PaymentAttempt) model.Attempts {
+	code, message := failureColumns(a.Failure)
+	return model.Attempts{
+		ID: string(a.ID), PaymentID: string(id), Pg: string(a.PG), Status: string(a.Status),
+		PaymentKey: a.PaymentKey, CheckoutURL: a.CheckoutURL, StartedAt: a.StartedAt,
+		FailureCode: code, FailureMessage: message, CapturedAmount: int64(a.CapturedAmount),
+		RefundedAmount: int64(a.RefundedAmount), InstallmentMonths: int32(a.InstallmentMonths),
+		SupersededAt: a.SupersededAt, ReadyKey: a.ReadyKey, ApproveKey: a.ApproveKey,
+		PgToken: a.PgToken, Secret: a.Secret, ReturnURL: a.ReturnURL, Method: a.Method,
+	}
+}
+
+// attemptColumns are the columns of an attempt that a payment's rules change.
+func attemptColumns() mysql.ColumnList {
+	t := table.Attempts
+	return mysql.ColumnList{
+		t.Status, t.PaymentKey, t.CheckoutURL, t.FailureCode, t.FailureMessage, t.CapturedAmount,
+		t.RefundedAmount, t.SupersededAt, t.ReadyKey, t.ApproveKey, t.PgToken, t.Secret,
+	}
+}
+
+func refundOf(row model.Refunds) shop.Refund {
+	refund := shop.Refund{
+		ID: shop.RefundID(row.ID), AttemptID: shop.AttemptID(row.AttemptID), Amount: shop.Won(row.Amount),
+		TaxFreeAmount: shop.Won(row.TaxFreeAmount), Reason: row.Reason, Cause: shop.RefundCause(row.Cause),
+		Status: shop.RefundStatus(row.Status), TransactionKey: row.TransactionKey,
+		RequestedAt: row.RequestedAt, DoneAt: row.DoneAt, PGKey: row.PgKey,
+	}
+	if row.BankCode != nil && row.AccountNumber != nil && row.HolderName != nil {
+		refund.Account = &shop.RefundAccount{BankCode: *row.BankCode, AccountNumber: *row.AccountNumber, HolderName: *row.HolderName}
+	}
+	return refund
+}
+
+// refundRow keeps the account only as long as the refund is open: it is personal.
+func refundRow(id shop.PaymentID, r shop.Refund) model.Refunds {
+	row := model.Refunds{
+		ID: string(r.ID), PaymentID: string(id), AttemptID: string(r.AttemptID), Amount: int64(r.Amount),
+		TaxFreeAmount: int64(r.TaxFreeAmount), Reason: r.Reason, Cause: string(r.Cause),
+		Status: string(r.Status), PgKey: r.PGKey, TransactionKey: r.TransactionKey,
+		RequestedAt: r.RequestedAt, DoneAt: r.DoneAt,
+	}
+	if r.Status == shop.RefundStatusRequested || r.Status == shop.RefundStatusUnknown {
+		row.OpenAttemptID = &row.AttemptID
+		if r.Account != nil {
+			row.BankCode, row.AccountNumber, row.HolderName = &r.Account.BankCode, &r.Account.AccountNumber, &r.Account.HolderName
+		}
+	}
+	return row
+}
+
+func failureOf(code, message *string) *shop.PaymentFailure {
+	if code == nil || message == nil {
+		return nil
+	}
+	return &shop.PaymentFailure{Code: *code, Message: *message}
+}
+
+func failureColumns(f *shop.PaymentFailure) (code, message *string) {
+	if f == nil {
+		return nil, nil
+	}
+	c, m := clip(f.Code, 100), clip(f.Message, 500)
+	return &c, &m
+}
+
+// A change is one order and its payment, held by the lock of the order's row,
+// and what happens to them in one transaction.
+type change struct {
+	tx    *sql.Tx
+	now   time.Time
+	actor shop.Actor
+
+	order   shop.Order
+	payment shop.Payment // its ID is "" when the order has none yet
+	facts   []fact
+	touched []string
+	checks  []check
+
+	orderWas   shop.Order
+	paymentWas shop.Payment
+}
+
+// A check says when the resolver is to look an attempt up next; a zero time is never.
+type check struct {
+	attempt shop.AttemptID
+	at      time.Time
+}
+
+// changeOrder holds an order and its payment, lets do change them, and writes
+// what changed and its events, all in one transaction; then the read models
+// follow. The closure may run again: it must assign, never append. What it
+// returned is the state after the commit.
+func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change, error) {
+	ctx = context.WithoutCancel(ctx)
+	unlock := h.Locks.Lock(ctx, lockKey(string(id)))
+	defer unlock()
+	var c *change
+	run := func(ctx context.Context, tx *sql.Tx) error {
+		c = &change{tx: tx, now: h.now(), actor: actor}
+		if err := c.load(ctx, id); err != nil {
+			return err
+		}
+		if err := do(c); err != nil {
+			return err
+		}
+		return c.save(ctx)
+	}
+	err := mysqldb.InTx(ctx, h.DB, run)
+	for range 2 {
+		if !errors.Is(err, mysqldb.ErrCommitUnknown) || h.committed(ctx, c) {
+			break
+		}
+		err = mysqldb.InTx(ctx, h.DB, run)
+	}
+	if err != nil && (!errors.Is(err, mysqldb.ErrCommitUnknown) || !h.committed(ctx, c)) {
+		return nil, unavailable(err)
+	}
+	h.Projector.Project(ctx, c.touched...)
+	return c, nil
+}
+
+// committed tells, after the answer to a COMMIT was lost, whether the change
+// stands: its last event is then in the books.
+func (h *Handler) committed(ctx context.Context, c *change) bool {
+	if len(c.facts) == 0 {
+		return true
+	}
+	last := c.facts[len(c.facts)-1]
+	var found int
+	err := h.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
+		last.aggregateID, last.version, last.kind, last.at).Scan(&found)
+	return err == nil && found == 1
+}
+
+// changePayment is changeOrder by the payment's id.
+func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error) (shop.Payment, error) {
+	var orderID shop.OrderID
+	err := h.DB.QueryRowContext(ctx, `SELECT order_id FROM payments WHERE id = ?`, id).Scan(&orderID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return shop.Payment{}, shop.NoSuch("payment")
+	}
+	if err != nil {
+		return shop.Payment{}, fmt.Errorf("read a payment: %w", err)
+	}
+	c, err := h.changeOrder(ctx, orderID, actor, do)
+	if err != nil {
+		return shop.Payment{}, err
+	}
+	return c.payment, nil
+}
+
+// load takes the lock of the order's row; whatever is read after that stays so
+// until the transaction ends.
+func (c *change) load(ctx context.Context, id shop.OrderID) error {
+	var found string
+	err := c.tx.QueryRowContext(ctx, `SELECT id FROM orders WHERE id = ? FOR UPDATE`, id).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return shop.NoSuch("order")
+	}
+	if err != nil {
+		return fmt.Errorf("hold order %s: %w", id, err)
+	}
+	if c.order, err = loadOrder(ctx, c.tx, id); err != nil {
+		return err
+	}
+	if c.payment, err = loadPaymentOf(ctx, c.tx, id); err != nil && shop.CodeOf(err) != shop.NotFound {
+		return err
+	}
+	c.orderWas, c.paymentWas = c.order, c.payment
+	c.paymentWas.Attempts = slices.Clone(c.payment.Attempts)
+	c.paymentWas.Refunds = slices.Clone(c.payment.Refunds)
+	return nil
+}
+
+// did notes that the payment has just changed.
+func (c *change) did(kind, note string) error {
+	payload, err := json.Marshal(c.payment)
+	if err != nil {
+		return fmt.Errorf("encode payment %s: %w", c.payment.ID, err)
+	}
+	c.facts = append(c.facts, fact{
+		aggregateID: string(c.payment.ID), version: c.payment.Version, kind: kind, status: string(c.payment.Status),
+		actor: c.actor, note: note, aggregate: json.RawMessage(payload), at: c.now,
+	})
+	c.touch(string(c.payment.ID))
+	return nil
+}
+
+// didOrder notes that the order has just changed.
+func (c *change) didOrder(kind, note string) {
+	c.facts = append(c.facts, orderFact(c.order, kind, c.actor, note, c.now))
+	c.touch(string(c.order.ID))
+}
+
+func (c *change) touch(ids ...string) {
+	for _, id := range ids {
+		if !slices.Contains(c.touched, id) {
+			c.touched = append(c.touched, id)
+		}
+	}
+}
+
+// checkAt has the resolver look the attempt up at a moment.
+func (c *change) checkAt(id shop.AttemptID, at time.Time) {
+	c.checks = append(c.checks, check{id, at})
+}
+
+// payOrder records that the order's money is in: its stock is sold.
+func (c *change) payOrder(ctx context.Context) error {
+	if err := c.order.Pay(c.now); err != nil {
+		return err
+	}
+	c.didOrder(shop.KindOrderPaid, "")
+	return c.moveStock(sellStock(ctx, c.tx, c.order, c.actor, c.now))
+}
+
+// cancelOrder ends the order: its stock is back on the shelf.
+func (c *change) cancelOrder(ctx context.Context, note string) error {
+	move := releaseStock
+	if c.order.Status == shop.OrderStatusPaid {
+		move = returnStock
+	}
+	if err := c.order.Cancel(c.now); err != nil {
+		return err
+	}
+	c.didOrder(shop.KindOrderCanceled, note)
+	return c.moveStock(move(ctx, c.tx, c.order, c.actor, c.now))
+}
+
+func (c *change) moveStock(products []string, err error) error {
+	c.touch(products...)
+	return err
+}
+
+// save writes what changed, each row only if it is still as it was read.
+func (c *change) save(ctx context.Context) error {
+	if c.order.Version != c.orderWas.Version {
+		if err := saveOrder(ctx, c.tx, c.order, c.orderWas.Status, c.orderWas.Version); err != nil {
+			return err
+		}
+	}
+	if c.payment.Version != c.paymentWas.Version {
+		if err := c.savePayment(ctx); err != nil {
+			return err
+		}
+	}
+	for _, check := range c.checks {
+		if err := scheduleCheck(ctx, c.tx, check.attempt, check.at, c.now); err != nil {
+			return err
+		}
+	}
+	return record(ctx, c.tx, c.facts...)
+}
+
+func (c *change) savePayment(ctx context.Context) error {
+	t := table.Payments
+	row := paymentRow(c.payment)
+	if c.paymentWas.ID == "" {
+		if _, err := t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, c.tx); err != nil {
+			return fmt.Errorf("open payment %s: %w", c.payment.ID, err)
+		}
+	} else {
+		err := mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(
+			t.ID.EQ(mysql.String(row.ID)).
+				AND(t.Version.EQ(mysql.Int(int64(c.paymentWas.Version)))).
+				AND(t.Status.EQ(mysql.String(string(c.paymentWas.Status)))),
+		).ExecContext(ctx, c.tx))
+		if err != nil {
+			return fmt.Errorf("save payment %s: %w", c.payment.ID, err)
+		}
+	}
+	if err := c.saveAttempts(ctx); err != nil {
+		return err
+	}
+	return c.saveRefunds(ctx)
+}
+
+func (c *change) saveAttempts(ctx context.Context) error {
+	t := table.Attempts
+	for _, attempt := range c.payment.Attempts {
+		row := attemptRow(c.payment.ID, attempt)
+		var err error
+		if was := c.paymentWas.Attempt(attempt.ID); was == nil {
+			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, c.tx)
+		} else if *was != attempt {
+			err = mysqldb.One(t.UPDATE(attemptColumns()).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, c.tx))
+		}
+		if err != nil {
+			return fmt.Errorf("save attempt %s: %w", attempt.ID, err)
+		}
+	}
+	return nil
+}
+
+func (c *change) saveRefunds(ctx context.Context) error {
+	t := table.Refunds
+	for _, refund := range c.payment.Refunds {
+		row := refundRow(c.payment.ID, refund)
+		var err error
+		if was := c.paymentWas.Refund(refund.ID); was == nil {
+			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, c.tx)
+		} else if *was != refund {
+			err = mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, c.tx))
+		}
+		if err != nil {
+			return fmt.Errorf("save refund %s: %w", refund.ID, err)
+		}
+	}
+	return nil
+}
+
+// scheduleCheck says when an attempt is looked up next. A zero time says that
+// nothing is left to find out.
+func scheduleCheck(ctx context.Context, tx mysqldb.Execer, id shop.AttemptID, at, now time.Time) error {
+	var err error
+	if at.IsZero() {
+		_, err = tx.ExecContext(ctx, `UPDATE attempts SET check_at = NULL, checks = 0, unresolved_since = NULL WHERE id = ?`, id)
+	} else {
+		_, err = tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = COALESCE(unresolved_since, ?) WHERE id = ?`, at, now, id)
+	}
+	if err != nil {
+		return fmt.Errorf("schedule the look-up of attempt %s: %w", id, err)
+	}
+	return nil
+}

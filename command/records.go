@@ -1,0 +1,217 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/go-jet/jet/v2/mysql"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+	"payment-system/sql/write/model"
+	"payment-system/sql/write/table"
+)
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// saveRecord keeps what only the gateway knows of the attempt, and tells whether
+// it reads differently from what was kept. It keeps nothing when the evidence
+// carries no record, as a settlement row does.
+func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
+	switch record := e.Record.(type) {
+	case *shop.KakaoRecord:
+		return e.saveKakaoRecord(ctx, *record)
+	case *shop.TossRecord:
+		return e.saveTossRecord(ctx, *record)
+	default:
+		return false, nil
+	}
+}
+
+func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord) (bool, error) {
+	var was shop.KakaoRecord
+	if err := keptRecord(ctx, e.tx, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
+		return false, err
+	}
+	record = keepKakaoDetails(record, was)
+	body, err := json.Marshal(record)
+	if err != nil {
+		return false, fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
+	}
+	row := kakaoRow(record)
+	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.Raw)
+	t := table.KakaoPayments
+	if err := e.keep(ctx, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+		t.INSERT(t.AllColumns).MODEL(row)); err != nil {
+		return false, err
+	}
+	was.FetchedAt = record.FetchedAt
+	return !reflect.DeepEqual(was, record), nil
+}
+
+// keepKakaoDetails carries over what only some of Kakao's answers say: the
+// approval names the card in full, a look-up names the legs.
+func keepKakaoDetails(now, was shop.KakaoRecord) shop.KakaoRecord {
+	if was.Tid != now.Tid {
+		return now
+	}
+	if now.Aid == nil {
+		now.Aid = was.Aid
+	}
+	if now.Card == nil || (was.Card != nil && was.Card.ApprovalNumber != nil && now.Card.ApprovalNumber == nil) {
+		now.Card = was.Card
+	}
+	if now.ApprovedCancelAmount == nil {
+		now.ApprovedCancelAmount = was.ApprovedCancelAmount
+	}
+	if len(now.Actions) < len(was.Actions) {
+		now.Actions = was.Actions
+	}
+	return now
+}
+
+func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (bool, error) {
+	var was shop.TossRecord
+	if err := keptRecord(ctx, e.tx, `SELECT record FROM toss_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
+		return false, err
+	}
+	body, err := json.Marshal(record)
+	if err != nil {
+		return false, fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
+	}
+	row := tossRow(record)
+	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.Raw)
+	t := table.TossPayments
+	if err := e.keep(ctx, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+		t.INSERT(t.AllColumns).MODEL(row)); err != nil {
+		return false, err
+	}
+	was.FetchedAt = record.FetchedAt
+	return !reflect.DeepEqual(was, record), nil
+}
+
+// keep writes a record over the one that was kept, or for the first time. The
+// order's lock is held, so nobody else does.
+func (e *evidence) keep(ctx context.Context, update mysql.UpdateStatement, insert mysql.InsertStatement) error {
+	err := mysqldb.One(update.ExecContext(ctx, e.tx))
+	if errors.Is(err, mysqldb.ErrStale) {
+		_, err = insert.ExecContext(ctx, e.tx)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the record of attempt %s: %w", e.attempt.ID, err)
+	}
+	return nil
+}
+
+// keptRecord decodes a stored record into out, and leaves out as it is when
+// there is none.
+func keptRecord(ctx context.Context, q querier, query string, id shop.AttemptID, out any) error {
+	var body []byte
+	err := q.QueryRowContext(ctx, query, id).Scan(&body)
+	if isNoRows(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the record of attempt %s: %w", id, err)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("decode the record of attempt %s: %w", id, err)
+	}
+	return nil
+}
+
+func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
+	row := model.KakaoPayments{
+		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: clip(r.PartnerOrderID, 100),
+		PartnerUserID: clip(r.PartnerUserID, 100), PaymentMethodType: r.PaymentMethodType, ItemName: r.ItemName,
+		ItemCode: r.ItemCode, Quantity: narrow(r.Quantity), CreatedAt: r.CreatedAt, ApprovedAt: r.ApprovedAt,
+		CanceledAt: r.CanceledAt, FetchedAt: microseconds(r.FetchedAt),
+	}
+	if a := r.Amount; a != nil {
+		row.AmountTotal, row.AmountTaxFree, row.AmountVat = wide(&a.Total), wide(&a.TaxFree), wide(&a.VAT)
+		row.AmountPoint, row.AmountDiscount, row.AmountGreenDeposit = wide(&a.Point), wide(&a.Discount), wide(&a.GreenDeposit)
+	}
+	if a := r.CanceledAmount; a != nil {
+		row.CanceledTotal = wide(&a.Total)
+	}
+	if a := r.CancelAvailableAmount; a != nil {
+		row.CancelAvailableTotal = wide(&a.Total)
+	}
+	if card := r.Card; card != nil {
+		row.CardIssuer, row.CardIssuerCode, row.CardAcquirer, row.CardAcquirerCode = card.Issuer, card.IssuerCode, card.Acquirer, card.AcquirerCode
+		row.CardBin, row.CardType, row.CardInstallMonths, row.CardInterestFree = card.Bin, card.CardType, narrow(card.InstallMonths), card.InterestFree
+		row.CardInstallmentType, row.CardApprovalNumber, row.CardMerchantID = card.InstallmentType, card.ApprovalNumber, card.MerchantID
+	}
+	return row
+}
+
+func tossRow(r shop.TossRecord) model.TossPayments {
+	row := model.TossPayments{
+		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: clip(r.OrderID, 100), OrderName: r.OrderName,
+		MID: r.MID, Currency: r.Currency, Country: r.Country, Method: r.Method, Status: r.Status,
+		TotalAmount: int64(r.TotalAmount), BalanceAmount: wide(r.BalanceAmount), SuppliedAmount: wide(r.SuppliedAmount),
+		Vat: wide(r.VAT), TaxFreeAmount: wide(r.TaxFreeAmount), TaxExemptionAmount: wide(r.TaxExemptionAmount),
+		RequestedAt: r.RequestedAt, ApprovedAt: r.ApprovedAt, UseEscrow: r.UseEscrow, CultureExpense: r.CultureExpense,
+		IsPartialCancelable: r.IsPartialCancelable, LastTransactionKey: r.LastTransactionKey, FetchedAt: microseconds(r.FetchedAt),
+	}
+	if card := r.Card; card != nil {
+		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wide(card.Amount), card.IssuerCode, card.AcquirerCode, card.Number
+		row.CardInstallmentPlanMonths, row.CardApproveNo, row.CardUseCardPoint = narrow(card.InstallmentPlanMonths), card.ApproveNo, card.UseCardPoint
+		row.CardType, row.CardOwnerType, row.CardAcquireStatus = card.CardType, card.OwnerType, card.AcquireStatus
+		row.CardIsInterestFree, row.CardInterestPayer = card.IsInterestFree, card.InterestPayer
+	}
+	if account := r.VirtualAccount; account != nil {
+		row.VirtualAccountType, row.VirtualAccountNumber, row.VirtualAccountBankCode = account.AccountType, account.AccountNumber, account.BankCode
+		row.VirtualAccountDueDate, row.VirtualAccountRefundStatus, row.VirtualAccountExpired = account.DueDate, account.RefundStatus, account.Expired
+	}
+	if pay := r.EasyPay; pay != nil {
+		row.EasyPayProvider, row.EasyPayAmount, row.EasyPayDiscountAmount = pay.Provider, wide(pay.Amount), wide(pay.DiscountAmount)
+	}
+	if r.Failure != nil {
+		row.FailureCode, row.FailureMessage = r.Failure.Code, r.Failure.Message
+	}
+	if r.Receipt != nil {
+		row.ReceiptURL = r.Receipt.URL
+	}
+	return row
+}
+
+func wide(w *shop.Won) *int64 {
+	if w == nil {
+		return nil
+	}
+	n := int64(*w)
+	return &n
+}
+
+func narrow(n *int) *int32 {
+	if n == nil {
+		return nil
+	}
+	m := int32(*n)
+	return &m
+}
+
+func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// keptRecordOf returns the gateway's record of an attempt as it was last seen,
+// or nil.
+func (h *Handler) keptRecordOf(ctx context.Context, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {
+	if attempt.PG == shop.PGKakao {
+		var record shop.KakaoRecord
+		if err := keptRecord(ctx, h.DB, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, attempt.ID, &record); err != nil || record.Tid == "" {
+			return nil, err
+		}
+		return &record, nil
+	}
+	var record shop.TossRecord
+	if err := keptRecord(ctx, h.DB, `SELECT record FROM toss_payments WHERE attempt_id = ?`, attempt.ID, &record); err != nil || record.PaymentKey == "" {
+		return nil, err
+	}
+	return &record, nil
+}

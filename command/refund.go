@@ -1,0 +1,208 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// ReturnMoney gives money back that an attempt took, by a decision over a case
+// or a settlement file.
+type ReturnMoney struct {
+	AttemptID shop.AttemptID
+	Amount    shop.Won
+	Cause     shop.RefundCause
+	Reason    string
+	Actor     shop.Actor
+}
+
+// ReturnMoney commits the intent, asks the gateway and records the outcome. A
+// refund of the attempt that is under way is carried on instead of another. It
+// returns Invalid when the attempt holds less than the amount, Declined when
+// the gateway refuses and InProgress while its answer is not known.
+func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Payment, error) {
+	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	if err != nil {
+		return shop.Payment{}, err
+	}
+	var refund shop.RefundID
+	_, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
+		var err error
+		refund, err = h.intendReturn(c, cmd)
+		return err
+	})
+	if err != nil {
+		return shop.Payment{}, err
+	}
+	if refund == "" {
+		return h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: cmd.AttemptID, Actor: cmd.Actor})
+	}
+	return h.carryOutRefund(ctx, id, refund)
+}
+
+// intendReturn commits the refund that the gateway is about to be asked for. It
+// returns "" when another is under way.
+func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error) {
+	e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID)}
+	if c.payment.OpenRefund(cmd.AttemptID) != nil {
+		return "", nil
+	}
+	if cmd.Amount <= 0 || cmd.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
+		return "", shop.InvalidField("amount", "The attempt does not hold that much money.")
+	}
+	if e.isPaying() {
+		refund, err := h.intendRefund(c, cmd.Amount, nil, cmd.Reason, cmd.Cause, nil)
+		return refund.ID, err
+	}
+	c.checkAt(cmd.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
+	err := e.requestReturn(cmd.Cause, cmd.Reason, cmd.Amount)
+	return c.payment.Refunds[len(c.payment.Refunds)-1].ID, err
+}
+
+// intendRefund requests a refund of the attempt that paid. A nil tax-free part is
+// worked out: all that is left of it when all is refunded, else as little as fits.
+func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, reason string, cause shop.RefundCause, account *shop.RefundAccount) (shop.Refund, error) {
+	id := shop.RefundID(h.NewID(shop.PrefixRefund))
+	taxFreeLeft := c.payment.TaxFreeAmount - c.payment.RefundedTaxFree
+	part := max(0, amount-(c.payment.Balance()-taxFreeLeft))
+	if taxFree != nil {
+		part = *taxFree
+	}
+	refund := shop.Refund{
+		ID: id, AttemptID: c.payment.AttemptID, Amount: amount, TaxFreeAmount: part, Reason: reason, Cause: cause,
+		Status: shop.RefundStatusRequested, RequestedAt: c.now, PGKey: refundKey(id), Account: account,
+	}
+	if err := c.payment.RequestRefund(refund, c.now); err != nil {
+		return refund, err
+	}
+	c.checkAt(c.payment.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
+	return refund, c.did(shop.KindPaymentCanceling, reason)
+}
+
+// carryOutRefund asks the gateway for a refund whose intent is committed, and
+// records what came of it. Before a repeat the caller has looked that the
+// gateway has not made it already: Kakao Pay would make it twice.
+func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID) (shop.Payment, error) {
+	ctx = context.WithoutCancel(ctx)
+	payment, err := loadPayment(ctx, h.DB, id)
+	if err != nil {
+		return payment, err
+	}
+	refund := payment.Refund(refundID)
+	if refund == nil || refund.Status == shop.RefundStatusDone || refund.Status == shop.RefundStatusFailed {
+		return payment, nil
+	}
+	attempt := payment.Attempt(refund.AttemptID)
+	gateway := h.Gateways[attempt.PG]
+	if gateway == nil {
+		return payment, gatewayAway(errors.New("no such gateway is configured"))
+	}
+	answer, err := gateway.Cancel(ctx, cancelRequest(*attempt, *refund))
+	return h.refundAnswered(ctx, payment, *refund, answer, err)
+}
+
+func cancelRequest(attempt shop.PaymentAttempt, refund shop.Refund) pg.CancelRequest {
+	available := attempt.CapturedAmount - attempt.RefundedAmount
+	return pg.CancelRequest{
+		IdempotencyKey: refund.PGKey, Key: keyOf(attempt), RefundID: refund.ID, Amount: refund.Amount, TaxFree: refund.TaxFreeAmount,
+		Available: available, Whole: refund.Amount == available, Reason: refund.Reason, Account: refund.Account,
+	}
+}
+
+// refundAnswered commits what the gateway answered to a refund.
+func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refund shop.Refund, answer pg.Payment, cause error) (shop.Payment, error) {
+	if cause == nil {
+		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
+	}
+	refusal := gatewayError(cause)
+	if refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
+		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
+	}
+	h.Logger.WarnContext(ctx, "refund unknown", "refund_id", string(refund.ID), "error", cause)
+	return h.refundUnknown(ctx, payment.ID, refund, cause)
+}
+
+// nameLeg says which of the gateway's legs is the refund just made, where the
+// gateway does not echo our name of it.
+func nameLeg(answer pg.Payment, refund shop.Refund) pg.Payment {
+	for i, leg := range answer.Cancels {
+		if answer.LegKey != "" && leg.Key == answer.LegKey && leg.RefundID == "" {
+			answer.Cancels[i].RefundID = refund.ID
+		}
+	}
+	return answer
+}
+
+// refuseRefund records that the gateway would not give the money back. A person
+// decides about money that the books meant to return by themselves.
+func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure) (shop.Payment, error) {
+	after, err := h.changePayment(ctx, payment.ID, shop.ActorGateway, func(c *change) error {
+		open := c.payment.Refund(refund.ID)
+		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
+			return nil
+		}
+		c.checkAt(refund.AttemptID, time.Time{})
+		e := evidence{change: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
+		if !e.isPaying() {
+			open.Status = shop.RefundStatusFailed
+			return e.still(shop.KindPaymentLateMoney, "the gateway refused to give it back: "+failure.Code)
+		}
+		if err := c.payment.RefuseRefund(refund.ID, c.now); err != nil {
+			return err
+		}
+		return c.did(shop.KindPaymentCancelRefused, failure.Code)
+	})
+	if err != nil {
+		return after, err
+	}
+	h.openRefusedCase(ctx, after, refund, failure)
+	return after, declined(after.PG, failure)
+}
+
+func (h *Handler) openRefusedCase(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure) {
+	if refund.Cause == shop.RefundCauseRequested {
+		return // whoever asked is told
+	}
+	kind := shop.DiscrepancyKindPaidAfterEnd
+	if refund.Cause == shop.RefundCauseWrongAnswer {
+		kind = shop.DiscrepancyKindAmountDiffers
+	}
+	_, err := h.OpenCase(ctx, OpenCase{
+		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID, Amount: refund.Amount,
+		Expected: "refunded", Actual: failure.Code, Note: "The gateway refused to give the money back: " + failure.Message,
+	})
+	if err != nil {
+		h.Logger.ErrorContext(ctx, "case not opened", "refund_id", string(refund.ID), "error", err)
+	}
+}
+
+// refundUnknown records the gateway's silence; the resolver asks again.
+func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund shop.Refund, cause error) (shop.Payment, error) {
+	wait := resolveSchedule[0]
+	if e := gatewayError(cause); e != nil && e.RetryAfter > 0 {
+		wait = e.RetryAfter
+	}
+	payment, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+		open := c.payment.Refund(refund.ID)
+		if open.Status != shop.RefundStatusRequested {
+			return nil
+		}
+		open.Status = shop.RefundStatusUnknown
+		c.checkAt(refund.AttemptID, c.now.Add(wait))
+		if c.payment.Status != shop.PaymentStatusCanceling {
+			e := evidence{change: c, h: h}
+			return e.still(shop.KindPaymentLateMoney, "refund "+noteOf(cause))
+		}
+		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+			return err
+		}
+		return c.did(shop.KindPaymentUnknown, noteOf(cause))
+	})
+	if err != nil {
+		return payment, err
+	}
+	return payment, errAsking
+}

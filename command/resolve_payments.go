@@ -1,0 +1,339 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// resolveSchedule is how long the resolver waits before it asks a gateway again;
+// the last step repeats.
+var resolveSchedule = [...]time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute}
+
+// overdue is how long an outcome may stay unknown before a person is asked too.
+const overdue = 15 * time.Minute
+
+// resolveWorkers is how many gateways' answers the resolver waits for at once.
+const resolveWorkers = 8
+
+// ResolvePayments looks up every attempt whose outcome is due to be asked for,
+// carries on with what it finds and says when to ask next. It returns how many
+// attempts it claimed. Replicas share the work: an attempt is claimed by a lease
+// with a fence, and what is written is gated by the payment's version, so a
+// holder that slept past its lease can write nothing.
+func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
+	due, err := h.dueAttempts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var group sync.WaitGroup
+	places := make(chan struct{}, resolveWorkers)
+	claimed := 0
+	for _, attempt := range due {
+		mine, err := h.claim(ctx, attempt)
+		if err != nil {
+			group.Wait()
+			return claimed, err
+		}
+		if !mine {
+			continue
+		}
+		claimed++
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			h.resolveDue(ctx, attempt)
+		})
+	}
+	group.Wait()
+	return claimed, nil
+}
+
+// A dueAttempt is an attempt that waits for the resolver.
+type dueAttempt struct {
+	id      shop.AttemptID
+	checkAt time.Time
+	checks  int
+	since   *time.Time
+	fence   int64
+}
+
+func (h *Handler) dueAttempts(ctx context.Context) ([]dueAttempt, error) {
+	now := h.now()
+	rows, err := h.DB.QueryContext(ctx, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts
+		WHERE check_at <= ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, now)
+	if err != nil {
+		return nil, fmt.Errorf("read the attempts to resolve: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells.
+	var due []dueAttempt
+	for rows.Next() {
+		var a dueAttempt
+		if err := rows.Scan(&a.id, &a.checkAt, &a.checks, &a.since, &a.fence); err != nil {
+			return nil, fmt.Errorf("read an attempt to resolve: %w", err)
+		}
+		due = append(due, a)
+	}
+	return due, rows.Err()
+}
+
+// claim leases an attempt to this replica for as long as its look-up may take.
+func (h *Handler) claim(ctx context.Context, a dueAttempt) (bool, error) {
+	now := h.now()
+	err := mysqldb.ExecOne(ctx, h.DB, `UPDATE attempts SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ?`,
+		h.Replica, now.Add(4*h.PGTimeout), a.id, a.fence)
+	if errors.Is(err, mysqldb.ErrStale) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// resolveDue resolves one claimed attempt and, unless nothing is left to find
+// out, says when to ask next.
+func (h *Handler) resolveDue(ctx context.Context, a dueAttempt) {
+	payment, err := h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: a.id, Actor: shop.ActorResolver})
+	if err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Declined {
+		h.Logger.WarnContext(ctx, "look-up failed", "attempt_id", string(a.id), "error", err)
+	}
+	away := shop.CodeOf(err) == shop.Unavailable
+	if err := h.release(ctx, a, payment, away); err != nil {
+		h.Logger.ErrorContext(ctx, "lease not released", "attempt_id", string(a.id), "error", err)
+	}
+	if a.since != nil && h.now().Sub(*a.since) > overdue && unresolved(payment, a.id) {
+		h.openOverdueCase(ctx, payment, a.id)
+	}
+}
+
+// unresolved tells whether the gateway's word on an attempt is still awaited.
+func unresolved(payment shop.Payment, id shop.AttemptID) bool {
+	if payment.OpenRefund(id) != nil {
+		return true
+	}
+	return payment.AttemptID == id && busy(payment.Status)
+}
+
+// waits tells whether an attempt is to be looked up again, though nothing about
+// it is unclear: a deposit may come, or a virtual account is to be closed.
+func waits(payment shop.Payment, id shop.AttemptID) bool {
+	attempt := payment.Attempt(id)
+	return attempt != nil && attempt.Status == shop.PaymentStatusWaitingForDeposit
+}
+
+// release gives the lease back and, unless nothing is left to find out, sets the
+// next look-up: later from time to time, and never at the same moment for all. A
+// look-up that was asked for meanwhile, by a webhook or the outcome, stays.
+func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Payment, away bool) error {
+	var next any
+	switch step := min(a.checks, len(resolveSchedule)-1); {
+	case away, payment.ID == "", unresolved(payment, a.id):
+		next = h.now().Add(h.jitter(resolveSchedule[step]))
+	case waits(payment, a.id):
+		next = h.now().Add(h.jitter(depositCheck))
+	}
+	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, checks + 1),
+		unresolved_since = IF(? IS NULL, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
+		next, next, a.checkAt, next, a.id, a.fence+1)
+	return err
+}
+
+// jitter spreads a wait by up to a fifth.
+func (h *Handler) jitter(wait time.Duration) time.Duration {
+	var b [1]byte
+	h.Random(b[:])
+	return wait + wait/5*time.Duration(b[0])/256
+}
+
+func (h *Handler) openOverdueCase(ctx context.Context, payment shop.Payment, id shop.AttemptID) {
+	kind := shop.DiscrepancyKindApprovalUnrecorded
+	if payment.OpenRefund(id) != nil {
+		kind = shop.DiscrepancyKindRefundUnrecorded
+	}
+	_, err := h.OpenCase(ctx, OpenCase{
+		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
+		Expected: "an answer", Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
+	})
+	if err != nil {
+		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(id), "error", err)
+	}
+}
+
+// ResolveAttempt asks a gateway what became of an attempt, and carries on.
+type ResolveAttempt struct {
+	AttemptID shop.AttemptID
+	Actor     shop.Actor
+	Note      string
+}
+
+// ResolveAttempt looks the attempt up and makes the books say what the gateway
+// says; then it carries on what the look-up left to do: an approval that the
+// gateway has not begun, a refund that it has not made, a virtual account that
+// nobody waits for. It returns Unavailable when the gateway cannot be asked, an
+// *pg.Error of OutcomeNotFound when it knows nothing of a payment that the books
+// hold money of, and otherwise as ApplyEvidence does.
+func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.Payment, error) {
+	ctx = context.WithoutCancel(ctx)
+	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	if err != nil {
+		return shop.Payment{}, err
+	}
+	payment, err := loadPayment(ctx, h.DB, id)
+	if err != nil {
+		return payment, err
+	}
+	attempt := payment.Attempt(cmd.AttemptID)
+	gateway := h.Gateways[attempt.PG]
+	if gateway == nil {
+		return payment, gatewayAway(errors.New("no such gateway is configured"))
+	}
+	answer, err := lookUp(ctx, gateway, keyOf(*attempt))
+	if err != nil {
+		return h.lookUpFailed(ctx, payment, *attempt, err)
+	}
+	payment, err = h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
+	if err != nil {
+		return payment, err
+	}
+	return h.carryOn(ctx, gateway, payment, cmd.AttemptID, answer.Status)
+}
+
+// lookUp asks the gateway, and once more when it answers with something else
+// than was asked for: one odd answer ends nothing, and gives no money back.
+func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key) (pg.Payment, error) {
+	answer, err := gateway.LookUp(ctx, key)
+	if first := gatewayError(err); first == nil || first.Outcome != pg.OutcomeMismatch {
+		return answer, err
+	}
+	return gateway.LookUp(ctx, key)
+}
+
+// lookUpFailed ends an attempt that the gateway has never heard of, or that it
+// answers for with another payment; silence leaves everything as it is.
+func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attempt shop.PaymentAttempt, cause error) (shop.Payment, error) {
+	refusal := gatewayError(cause)
+	switch {
+	case refusal != nil && refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
+		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
+	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound && attempt.CapturedAmount == 0:
+		failure := shop.PaymentFailure{Code: refusal.Code, Message: "The gateway knows nothing of this payment."}
+		if err := h.failApproval(ctx, payment.ID, attempt.ID, failure); err != nil {
+			return payment, err
+		}
+		return loadPayment(ctx, h.DB, payment.ID)
+	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound:
+		return payment, cause
+	}
+	return payment, gatewayAway(cause)
+}
+
+// inFlight tells whether the call that an intent stands for may still be under
+// way: then nobody else makes it.
+func (h *Handler) inFlight(payment shop.Payment, id shop.AttemptID) bool {
+	began := payment.UpdatedAt
+	if refund := payment.OpenRefund(id); refund != nil {
+		if refund.Status == shop.RefundStatusUnknown || refund.Cause != shop.RefundCauseRequested {
+			return false
+		}
+		began = refund.RequestedAt
+	} else if payment.Status != shop.PaymentStatusApproving {
+		return false
+	}
+	return h.now().Before(began.Add(h.PGTimeout + time.Second))
+}
+
+// carryOn does what the look-up left to do.
+func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID, status pg.Status) (shop.Payment, error) {
+	if h.inFlight(payment, id) {
+		return payment, nil
+	}
+	if refund := payment.OpenRefund(id); refund != nil {
+		return h.carryOutRefund(ctx, payment.ID, refund.ID)
+	}
+	latest := payment.AttemptID == id
+	asked := payment.Status == shop.PaymentStatusApproving || payment.Status == shop.PaymentStatusUnknown
+	switch {
+	case status == pg.StatusAuthenticated && latest && asked:
+		return h.approveAgain(ctx, gateway, payment, id)
+	case status == pg.StatusOpen && latest && asked:
+		err := h.withdrawApproval(ctx, payment.ID, id, "the gateway still waits for the shopper")
+		return payment, err
+	case status == pg.StatusWaitingForDeposit && (!latest || payment.Status != shop.PaymentStatusWaitingForDeposit):
+		return h.closeAccount(ctx, gateway, payment, id)
+	}
+	return payment, nil
+}
+
+// approveAgain repeats an approval that the gateway has not carried out, with
+// the same idempotency key, while the order still holds its stock; else the
+// attempt has failed, and nothing was charged.
+func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID) (shop.Payment, error) {
+	order, err := loadOrder(ctx, h.DB, payment.OrderID)
+	if err != nil {
+		return payment, err
+	}
+	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
+		failure := shop.PaymentFailure{Code: "HOLD_OVER", Message: "The order's time was over before the gateway took the money."}
+		err = h.failApproval(ctx, payment.ID, id, failure)
+	} else {
+		var answer pg.Payment
+		answer, err = gateway.Approve(ctx, approveRequest(payment, id))
+		err = h.approvedAgain(ctx, payment, id, answer, err)
+	}
+	if err != nil {
+		return payment, err
+	}
+	return loadPayment(ctx, h.DB, payment.ID)
+}
+
+// approvedAgain commits what the gateway answered to a repeat. Silence leaves
+// the payment unknown: the next look-up tells.
+func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id shop.AttemptID, answer pg.Payment, cause error) error {
+	if cause == nil {
+		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: id, Evidence: answer, Actor: shop.ActorResolver})
+		return err
+	}
+	if refusal := gatewayError(cause); refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
+		return h.failApproval(ctx, payment.ID, id, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
+	}
+	return gatewayAway(cause)
+}
+
+// closeAccount closes a virtual account that nobody waits for any more, so that
+// no money comes late. Should money come all the same, it is returned.
+func (h *Handler) closeAccount(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID) (shop.Payment, error) {
+	attempt := payment.Attempt(id)
+	answer, err := gateway.Cancel(ctx, pg.CancelRequest{
+		IdempotencyKey: string(id) + ":close", Key: keyOf(*attempt), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount,
+		Available: payment.Amount, Whole: true, Reason: "주문이 끝나 입금을 받지 않습니다.",
+	})
+	if err != nil {
+		return payment, gatewayAway(err)
+	}
+	payment, err = h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: id, Evidence: answer, Actor: shop.ActorResolver})
+	if err != nil {
+		return payment, err
+	}
+	return h.endAttempt(ctx, payment.ID, id)
+}
+
+// endAttempt notes that the gateway has closed an attempt of a payment that
+// ended before it.
+func (h *Handler) endAttempt(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.Payment, error) {
+	return h.changePayment(ctx, id, shop.ActorResolver, func(c *change) error {
+		closed := c.payment.Attempt(attempt)
+		c.checkAt(attempt, time.Time{})
+		if closed.Status != shop.PaymentStatusWaitingForDeposit {
+			return nil
+		}
+		closed.Status = shop.PaymentStatusCanceled
+		if err := c.payment.Record(shop.KindPaymentAttemptEnded, c.now); err != nil {
+			return err
+		}
+		return c.did(shop.KindPaymentAttemptEnded, "virtual account closed")
+	})
+}
