@@ -1,0 +1,143 @@
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// A Simulator is the control side of a running pgsim: the hands of shoppers,
+// the faults and the ledger of one of its gateways. Its methods end the test
+// when the simulator does not do what they ask.
+type Simulator struct {
+	T   *testing.T
+	URL string // of the server, without a path
+	PG  shop.PG
+}
+
+// Harness returns what TestGateway needs of a gateway that talks to the simulator.
+func (s Simulator) Harness(gateway pg.Gateway) Harness {
+	h := Harness{
+		Gateway: gateway, PG: s.PG, Pay: s.Pay, Ledger: s.Ledger, SetFault: s.SetFault, Heal: s.Heal, Refund: s.Refund,
+		Quit:  func(paymentKey string) { s.Act(paymentKey, "quit") },
+		Break: func() { s.breakCircuit(gateway) },
+	}
+	if s.PG == shop.PGToss {
+		h.PayByVirtualAccount = func(paymentKey string) { s.Act(paymentKey, "pay_virtual_account") }
+		h.Deposit = func(paymentKey string) { s.Act(paymentKey, "deposit") }
+	}
+	return h
+}
+
+// Pay pays by card and returns Kakao's pg_token; at Toss it is "".
+func (s Simulator) Pay(paymentKey string) (pgToken string) {
+	s.T.Helper()
+	address, err := url.Parse(s.Act(paymentKey, "pay_card"))
+	if err != nil {
+		s.T.Fatalf("read redirect: %v", err)
+	}
+	return address.Query().Get("pg_token")
+}
+
+// Act lets the shopper do something and returns where a browser would be sent.
+func (s Simulator) Act(paymentKey, act string) (redirect string) {
+	s.T.Helper()
+	var said struct {
+		URL string `json:"redirectUrl"`
+	}
+	s.do(http.MethodPost, "/sim/shopper", map[string]any{"pg": s.PG, "paymentKey": paymentKey, "act": act}, &said)
+	return said.URL
+}
+
+// Refund gives money back in the gateway's console.
+func (s Simulator) Refund(paymentKey string, amount shop.Won) {
+	s.T.Helper()
+	s.do(http.MethodPost, "/sim/refund", map[string]any{"pg": s.PG, "paymentKey": paymentKey, "amount": amount}, nil)
+}
+
+// SetFault lets calls of a name go wrong a number of times, 0 for always, and
+// ends every other fault.
+func (s Simulator) SetFault(call, fault string, times int) {
+	s.T.Helper()
+	s.do(http.MethodPut, "/sim/faults", []map[string]any{{"pg": s.PG, "call": call, "fault": fault, "times": times}}, nil)
+}
+
+// Heal ends every fault.
+func (s Simulator) Heal() {
+	s.T.Helper()
+	s.do(http.MethodDelete, "/sim/faults", nil, nil)
+}
+
+// Ledger is what the simulator itself counts of a payment.
+func (s Simulator) Ledger(paymentKey string) Ledger {
+	s.T.Helper()
+	var rows []struct {
+		Captured shop.Won                      `json:"captured"`
+		Refunded shop.Won                      `json:"refunded"`
+		Calls    map[string]int                `json:"calls"`
+		Applied  struct{ Approve, Cancel int } `json:"applied"`
+	}
+	s.do(http.MethodGet, "/sim/ledger?pg="+string(s.PG)+"&paymentKey="+url.QueryEscape(paymentKey), nil, &rows)
+	if len(rows) != 1 {
+		s.T.Fatalf("the ledger has %d payments under %s, want 1", len(rows), paymentKey)
+	}
+	r := rows[0]
+	return Ledger{Captured: r.Captured, Refunded: r.Refunded, Captures: r.Applied.Approve, Cancels: r.Applied.Cancel, Calls: r.Calls}
+}
+
+// breakCircuit lets look-ups fail until the gateway's circuit opens.
+func (s Simulator) breakCircuit(gateway pg.Gateway) {
+	s.T.Helper()
+	s.SetFault("lookup", "drop_before", 0)
+	defer s.Heal()
+	for range 100 {
+		var e *pg.Error
+		_, err := gateway.LookUp(s.T.Context(), pg.Key{PaymentKey: "T0123456789abcdef012"})
+		if errors.As(err, &e) && e.Outcome == pg.OutcomeNotSent {
+			return
+		}
+	}
+	s.T.Fatal("the circuit did not open within 100 failures")
+}
+
+func (s Simulator) do(method, path string, in, out any) {
+	s.T.Helper()
+	if err := s.try(s.T.Context(), method, path, in, out); err != nil {
+		s.T.Fatalf("%s %s: %v", method, path, err)
+	}
+}
+
+func (s Simulator) try(ctx context.Context, method, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, s.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	said, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode >= http.StatusBadRequest:
+		return fmt.Errorf("%s: %s", resp.Status, said)
+	case out == nil:
+		return nil
+	}
+	return json.Unmarshal(said, out)
+}
