@@ -1,0 +1,28 @@
+package toss_test
+
+import (
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"payment-system/pg/pgsim"
+	"payment-system/pg/pgtest"
+	"payment-system/pg/toss"
+	"payment-system/shop"
+)
+
+func TestClient_gateway(t *testing.T) {
+	t.Parallel()
+	pgtest.TestGateway(t, func(t *testing.T) pgtest.Harness {
+		sim := &pgsim.Server{Now: time.Now, TossSecretKey: "test_sk_D5GePWvyJnrK0W0k6q8gLzN97Eoq"}
+		server := httptest.NewServer(sim.Handler())
+		client := &toss.Client{
+			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: 1500 * time.Millisecond, Now: time.Now,
+		}
+		t.Cleanup(func() {
+			sim.Close()
+			server.Close()
+		})
+		return pgtest.Simulator{T: t, URL: server.URL, PG: shop.PGToss}.Harness(client)
+	})
+}
