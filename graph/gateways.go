@@ -1,0 +1,143 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"payment-system/command"
+	"payment-system/shop"
+	"payment-system/web"
+)
+
+// serveReturn is where gateways send the shopper's browser back to. It needs no
+// session: the gateway's token is the proof. It may be asked any number of times.
+func (s *Server) serveReturn(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	cmd, err := returnOf(r)
+	if err != nil {
+		s.sorry(w, r, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.timeout())
+	defer cancel()
+	redirect, err := s.Commands.ReturnFromGateway(ctx, cmd)
+	if err != nil {
+		s.sorry(w, r, err)
+		return
+	}
+	w.Header().Set("Location", redirect)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// serveNoReturn answers those who only look at links: nothing happens.
+func serveNoReturn(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", http.MethodGet)
+	w.WriteHeader(http.StatusMethodNotAllowed)
+}
+
+// returnOf reads what the gateways' redirects carry.
+func returnOf(r *http.Request) (command.ReturnFromGateway, error) {
+	values := r.URL.Query()
+	cmd := command.ReturnFromGateway{
+		AttemptID:  shop.AttemptID(r.PathValue("attemptId")),
+		Outcome:    r.PathValue("outcome"),
+		PgToken:    values.Get("pg_token"),
+		PaymentKey: values.Get("paymentKey"),
+		OrderRef:   values.Get("orderId"),
+		Code:       values.Get("code"),
+		Message:    values.Get("message"),
+	}
+	switch cmd.Outcome {
+	case "approved", "canceled", "failed":
+	default:
+		return cmd, shop.NoSuch("page")
+	}
+	if amount := values.Get("amount"); amount != "" {
+		won, err := UnmarshalWon(json.Number(amount))
+		if err != nil {
+			return cmd, shop.InvalidField("amount", "The amount is not an amount.")
+		}
+		cmd.Amount = &won
+	}
+	return cmd, nil
+}
+
+// sorry is the page of a shopper whose return failed.
+func (s *Server) sorry(w http.ResponseWriter, r *http.Request, err error) {
+	presented := s.present(r.Context(), err)
+	code := shop.CodeOf(err)
+	title, text := "결제 상태를 확인하지 못했습니다", "잠시 후 주문 내역에서 결제 상태를 확인해 주세요. 결제가 이루어졌다면 주문에 자동으로 반영되고, 반영할 수 없는 결제는 자동으로 환불됩니다."
+	switch code {
+	case shop.NotFound:
+		title, text = "페이지를 찾을 수 없습니다", "주소가 올바른지 확인해 주세요. 이 주소로는 결제가 이루어지지 않았습니다."
+	case shop.Invalid:
+		title, text = "결제 정보가 올바르지 않습니다", "결제창에서 돌아온 정보가 주문과 다릅니다. 이 요청으로는 결제가 승인되지 않았습니다. 주문 내역에서 다시 시도해 주세요."
+	case shop.InProgress:
+		title, text = "결제 결과를 확인하고 있습니다", "결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고, 잠시 후 주문 내역에서 확인해 주세요."
+	}
+	id, _ := presented.Extensions["requestId"].(string)
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(statusOf(code))
+	// A browser that is gone does not need the page.
+	_ = web.Sorry.Execute(w, map[string]string{"Title": title, "Text": text, "RequestID": id})
+}
+
+// statusOf says a code in HTTP.
+func statusOf(code shop.Code) int {
+	switch code {
+	case shop.Invalid, shop.GraphQLInvalid:
+		return http.StatusBadRequest
+	case shop.NotFound:
+		return http.StatusNotFound
+	case shop.Unauthenticated:
+		return http.StatusUnauthorized
+	case shop.Forbidden:
+		return http.StatusForbidden
+	case shop.RateLimited:
+		return http.StatusTooManyRequests
+	case shop.Unavailable, shop.InProgress:
+		return http.StatusServiceUnavailable
+	case shop.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusConflict
+}
+
+const maxWebhook = 64 << 10
+
+// serveWebhook takes what Toss Payments tells us unasked. It answers 200 only
+// once that is stored; Toss tells it again otherwise.
+func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
+	body, no := readBody(w, r, maxWebhook)
+	if no != nil {
+		say(w, no.status, no.err.Message)
+		return
+	}
+	if !json.Valid(body) {
+		say(w, http.StatusBadRequest, "The webhook is not JSON.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.timeout())
+	defer cancel()
+	err := s.Commands.ReceiveWebhook(ctx, command.ReceiveWebhook{
+		Body: body, TransmissionID: r.Header.Get("Tosspayments-Webhook-Transmission-Id"),
+	})
+	if err != nil {
+		presented := s.present(ctx, err)
+		say(w, webhookStatus(shop.CodeOf(err)), presented.Message)
+		return
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(0))
+	w.WriteHeader(http.StatusOK)
+}
+
+// webhookStatus makes Toss try again whenever that could help.
+func webhookStatus(code shop.Code) int {
+	if status := statusOf(code); status < http.StatusInternalServerError && status != http.StatusConflict {
+		return status
+	}
+	return http.StatusServiceUnavailable
+}

@@ -1,0 +1,261 @@
+package graph
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"payment-system/shop"
+)
+
+// Handler answers everything on HTTP_ADDR. The http.Server around it needs
+// ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes; ReadTimeout and
+// WriteTimeout may be a little over Timeout: uploads and streams extend their
+// own. Its BaseContext should end when the server stops: that closes WebSockets
+// and event streams, which Shutdown leaves open.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	gql := s.originChecked(s.graphQL())
+	mux.Handle("GET /graphql", gql)
+	mux.Handle("POST /graphql", gql)
+	mux.Handle("OPTIONS /graphql", gql)
+	mux.HandleFunc("GET /schema.graphqls", s.serveSchema)
+	mux.HandleFunc("GET /payments/{attemptId}/return/{outcome}", s.serveReturn)
+	mux.HandleFunc("HEAD /payments/{attemptId}/return/{outcome}", serveNoReturn)
+	mux.HandleFunc("POST /webhooks/toss", s.serveWebhook)
+	s.mountPages(mux)
+	if !s.OpsElsewhere {
+		s.mountOps(mux)
+	}
+	if s.Mount != nil {
+		s.Mount(mux)
+	}
+	return s.visited(mux)
+}
+
+// OpsHandler answers /livez, /readyz and /metrics alone, on METRICS_ADDR.
+func (s *Server) OpsHandler() http.Handler {
+	mux := http.NewServeMux()
+	s.mountOps(mux)
+	return s.visited(mux)
+}
+
+func (s *Server) mountOps(mux *http.ServeMux) {
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	if s.Metrics != nil {
+		mux.Handle("GET /metrics", s.Metrics)
+	}
+}
+
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	if s.Ready != nil {
+		if err := s.Ready(r.Context()); err != nil {
+			s.logger().WarnContext(r.Context(), "not ready", "error", err, "request_id", visitFrom(r.Context()).requestID)
+			say(w, http.StatusServiceUnavailable, "not ready")
+			return
+		}
+	}
+	say(w, http.StatusOK, "ready")
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// graphQL answers GraphQL by every transport.
+func (s *Server) graphQL() http.Handler {
+	schema := NewExecutableSchema(Config{
+		Resolvers:  &Resolver{s},
+		Directives: DirectiveRoot{HasRole: hasRole, SignedIn: signedIn},
+	})
+	h := handler.New(schema)
+	t := transport{s}
+	h.AddTransport(socketTransport{t})
+	h.AddTransport(eventsTransport{t})
+	h.AddTransport(uploadTransport{t})
+	h.AddTransport(postTransport{t})
+	h.AddTransport(getTransport{t})
+	h.SetQueryCache(lru.New[*ast.QueryDocument](1000))
+	h.SetParserTokenLimit(maxTokens)
+	h.SetDisableSuggestion(!s.Introspection)
+	h.SetErrorPresenter(s.present)
+	h.SetRecoverFunc(s.recovered)
+	h.Use(&gate{introspection: s.Introspection})
+	h.AroundResponses(s.timeOperations)
+	h.AroundResponses(s.withLoaders)
+	return h
+}
+
+// originChecked lets pages of allowed origins in, answers their browsers'
+// questions, and turns away what another site's page sends.
+func (s *Server) originChecked(next http.Handler) http.Handler {
+	allowed := s.origins()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Add("Vary", "Origin")
+		header.Set("Cache-Control", "no-store")
+		origin := r.Header.Get("Origin")
+		if allowed[origin] {
+			header.Set("Access-Control-Allow-Origin", origin)
+			header.Set("Access-Control-Allow-Credentials", "true")
+			header.Set("Access-Control-Expose-Headers", "X-Request-Id")
+		}
+		ours := origin == "" || allowed[origin] || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+		switch {
+		case !ours && (r.Method != http.MethodGet || r.Header.Get("Upgrade") != ""):
+			transport{s}.refuse(w, r, &rejection{http.StatusForbidden, &shop.Error{Code: shop.Forbidden, Message: "This origin is not allowed."}})
+		case r.Method == http.MethodOptions:
+			preflight(w)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// origins are the allowed origins, as browsers spell them.
+func (s *Server) origins() map[string]bool {
+	set := map[string]bool{}
+	for _, address := range append([]string{s.PublicURL}, s.AllowedOrigins...) {
+		if u, err := url.Parse(address); err == nil && u.Host != "" {
+			set[strings.ToLower(u.Scheme+"://"+u.Host)] = true
+		}
+	}
+	return set
+}
+
+func preflight(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Allow", "GET, HEAD, OPTIONS, POST")
+	header.Set("Access-Control-Allow-Methods", "GET, POST")
+	header.Set("Access-Control-Allow-Headers", "Content-Type, GraphQL-Preflight, X-Requested-With, Apollo-Require-Preflight, X-Request-Id")
+	header.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// visited is around everything: it names the request, recovers from panics,
+// counts and logs. The log says nothing about the person, and no URL, which may
+// hold a gateway's token.
+func (s *Server) visited(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.now()
+		v := s.visit(w, r)
+		ctx := withVisit(r.Context(), v)
+		s.harden(w.Header(), v.requestID)
+		answer := &recorder{ResponseWriter: w}
+		route := "none"
+		if _, pattern := mux.Handler(r); pattern != "" {
+			route = pattern
+		}
+		defer func() {
+			if value := recover(); value != nil {
+				s.panicked(ctx, answer, value)
+			}
+			took := s.now().Sub(began)
+			s.metrics().answered(route, answer.code(), took)
+			s.logger().LogAttrs(ctx, slog.LevelInfo, "request answered",
+				slog.String("route", route), slog.Int("status", answer.code()), slog.Int64("bytes", answer.bytes),
+				slog.Int64("duration_ms", took.Milliseconds()), slog.String("request_id", v.requestID))
+		}()
+		mux.ServeHTTP(answer, r.WithContext(ctx))
+	})
+}
+
+func (s *Server) visit(w http.ResponseWriter, r *http.Request) *visit {
+	v := &visit{server: s, requestID: r.Header.Get("X-Request-Id"), remoteIP: s.remoteIP(r), header: w.Header()}
+	if !requestIDPattern.MatchString(v.requestID) {
+		v.requestID = strings.ToLower(rand.Text())
+	}
+	if cookie, err := r.Cookie(s.cookieName()); err == nil {
+		v.token = cookie.Value
+	}
+	return v
+}
+
+func (s *Server) remoteIP(r *http.Request) string {
+	if s.RemoteIP != nil {
+		return s.RemoteIP(r)
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// harden sets what every answer carries. Pages loosen the policy for themselves.
+func (s *Server) harden(header http.Header, requestID string) {
+	header.Set("X-Request-Id", requestID)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if s.https() {
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// panicked answers for a handler that died.
+func (s *Server) panicked(ctx context.Context, w *recorder, value any) {
+	if value == http.ErrAbortHandler {
+		panic(value)
+	}
+	presented := s.present(ctx, s.recovered(ctx, value))
+	if w.status == 0 {
+		say(w, http.StatusInternalServerError, presented.Message)
+	}
+}
+
+// A recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(p []byte) (int, error) {
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find what this hides.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) code() int { return either(r.status, http.StatusOK) }
+
+func (s *Server) timeout() time.Duration { return either(s.Timeout, time.Minute) }
+
+func (s *Server) now() time.Time { return s.Now() }
+
+func (s *Server) logger() *slog.Logger {
+	if s.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Logger
+}

@@ -1,0 +1,82 @@
+package graph
+
+import (
+	"context"
+
+	"payment-system/command"
+	"payment-system/query"
+	"payment-system/shop"
+)
+
+// Resolver answers the schema's fields: identity, then delegate.
+type Resolver struct{ *Server }
+
+// answer points at a fact, unless there is none.
+func answer[T any](fact T, err error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &fact, nil
+}
+
+// or returns what p points at, or otherwise.
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+// maybe reads what an id names, or nothing when there is no id.
+func maybe[ID, T any](ctx context.Context, id *ID, read func(context.Context, ID) (*T, error)) (*T, error) {
+	if id == nil {
+		return nil, nil
+	}
+	return read(ctx, *id)
+}
+
+func (s *Server) signUp(ctx context.Context, input command.SignUp) (*shop.UserSignedUp, error) {
+	fact, err := s.Commands.SignUp(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return answer(fact, visitFrom(ctx).signIn(ctx, fact.User))
+}
+
+func (s *Server) signIn(ctx context.Context, input command.SignIn) (*shop.UserSignedIn, error) {
+	fact, err := s.Commands.SignIn(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return answer(fact, visitFrom(ctx).signIn(ctx, fact.User))
+}
+
+func (s *Server) payment(ctx context.Context, id shop.PaymentID) (*shop.Payment, error) {
+	return seen(ctx, s.Queries.Payment, id)
+}
+
+// gatewayRecord answers from the read model, or asks the gateway.
+func (s *Server) gatewayRecord(ctx context.Context, id shop.PaymentID, refresh bool) (shop.GatewayRecord, error) {
+	if !refresh {
+		return seen(ctx, s.Queries.GatewayRecord, id)
+	}
+	return seen(ctx, func(ctx context.Context, viewer query.Viewer, id shop.PaymentID) (shop.GatewayRecord, error) {
+		return s.Commands.RefreshGatewayRecord(ctx, command.RefreshGatewayRecord{By: caller(viewer), PaymentID: id})
+	}, id)
+}
+
+// nodes answers for each id what it names, null where there is nothing to see.
+func (s *Server) nodes(ctx context.Context, ids []string) ([]query.Node, error) {
+	if len(ids) > maxPage {
+		return nil, shop.InvalidField("ids", "At most 100 ids at once.")
+	}
+	nodes := make([]query.Node, len(ids))
+	for i, id := range ids {
+		node, err := seen(ctx, s.Queries.Node, id)
+		if err != nil {
+			return nil, err
+		}
+		nodes[i] = node
+	}
+	return nodes, nil
+}

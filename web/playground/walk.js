@@ -1,0 +1,146 @@
+'use strict';
+// The tabs of the playground: one step of the shopping walk each, in order.
+window.walk = (function () {
+  const product = 'id name price stock';
+  const payment = `id status pg amount taxFreeAmount vat refundedAmount balance checkoutUrl version
+      attempts { id pg status failure { code message } }
+      refunds { id amount status reason }`;
+  const tab = (query, variables) => ({
+    query: query.trim() + '\n',
+    variables: variables ? JSON.stringify(variables, null, 2) : '',
+    headers: '',
+  });
+  const ready = (name, pg, more) => tab(`
+# Opens a payment. Follow checkoutUrl in another window and pay there: the
+# gateway sends your browser back, and that approves the payment.
+mutation ${name}($input: ReadyPaymentInput!) {
+  readyPayment(input: $input) {
+    checkoutUrl
+    payment {
+      ${payment}
+    }
+  }
+}`, { input: { idempotencyKey: '{{uuid}}', orderId: '{{order}}', pg, installmentMonths: 0, ...more } });
+  const placeOrder = (name) => tab(`
+# Holds stock for two lines until expiresAt. {{product}} and {{product2}} are
+# the last two products that the playground saw.
+mutation ${name}($input: PlaceOrderInput!) {
+  placeOrder(input: $input) {
+    order {
+      id status total taxFreeTotal expiresAt version
+      lines { name unitPrice quantity amount taxFree product { stock } }
+    }
+  }
+}`, { input: { idempotencyKey: '{{uuid}}', lines: [{ productId: '{{product}}', quantity: 2 }, { productId: '{{product2}}', quantity: 1 }] } });
+  const cancel = (name, amount) => tab(`
+# Without amount it refunds all that is left.
+mutation ${name}($input: CancelPaymentInput!) {
+  cancelPayment(input: $input) {
+    refund { id amount status transactionKey }
+    payment {
+      ${payment}
+    }
+  }
+}`, { input: { idempotencyKey: '{{uuid}}', paymentId: '{{payment}}', ...(amount ? { amount } : {}), reason: 'changed my mind' } });
+
+  return [
+    tab(`
+# Welcome. Run the tabs from left to right: they are one shopping walk.
+# Words like {{order}} in the variables are filled in from earlier answers, and
+# {{uuid}} is new each time you press run.
+#
+# In development, read the mailed code at /dev/mailbox/, or skip the first
+# three tabs and sign in.
+mutation RequestCode($input: RequestEmailVerificationInput!) {
+  requestEmailVerification(input: $input) { verificationId expiresAt }
+}`, { input: { email: 'you@example.com' } }),
+    tab(`
+mutation ConfirmCode($input: ConfirmEmailVerificationInput!) {
+  confirmEmailVerification(input: $input) { verificationId }
+}`, { input: { verificationId: '{{verification}}', code: '000000' } }),
+    tab(`
+mutation SignUp($input: SignUpInput!) {
+  signUp(input: $input) { user { id email role } }
+}`, { input: { verificationId: '{{verification}}', password: 'correct horse battery staple' } }),
+    tab(`
+# The session is a cookie that scripts cannot read.
+mutation SignIn($input: SignInInput!) {
+  signIn(input: $input) { user { id email role } }
+}`, { input: { email: 'shopper@example.com', password: 'correct horse battery staple' } }),
+    tab(`
+query Products($after: String, $search: String) {
+  products(first: 10, after: $after, search: $search, orderBy: NEWEST) {
+    nodes { ${product} taxFree }
+    pageInfo { hasNextPage endCursor }
+  }
+}`, { after: null, search: null }),
+    placeOrder('PlaceOrder'),
+    ready('PayKakao', 'KAKAO'),
+    tab(`
+# Run this before you pay: it shows the payment as it is, then every change.
+subscription PaymentUpdated($id: ID!) {
+  paymentUpdated(paymentId: $id) { id status version balance updatedAt }
+}`, { id: '{{payment}}' }),
+    tab(`
+query Payment($id: ID!) {
+  payment(id: $id) {
+    ${payment}
+    order { id status total paidAt }
+    history { version kind status actor note at }
+    gatewayRecord {
+      __typename
+      ... on KakaoRecord { tid status paymentMethodType actions { aid kind amount approvedAt } }
+      ... on TossRecord { paymentKey status method totalAmount balanceAmount cancels { transactionKey cancelAmount } }
+    }
+  }
+}`, { id: '{{payment}}' }),
+    cancel('RefundPart', 1000),
+    cancel('RefundRest'),
+    placeOrder('PlaceAnotherOrder'),
+    ready('PayToss', 'TOSS', { method: 'CARD' }),
+    tab(`
+query MyOrders {
+  viewer {
+    email role
+    orders(first: 10) {
+      nodes { id status total placedAt payment { id status pg balance } }
+    }
+  }
+}`),
+    tab(`
+# Only operators: in development sign in as operator@example.com. The playground
+# sends {"name", "text"} as a file; other clients use the GraphQL multipart request
+# specification with the header GraphQL-Preflight: 1.
+mutation ImportSettlement($input: ImportSettlementInput!) {
+  importSettlement(input: $input) {
+    reconciliation {
+      id status rejection rows matched planHash
+      counts { kind count amount }
+      discrepancies(first: 20) { nodes { kind status action line expected actual amount raw } }
+    }
+  }
+}`, {
+      input: {
+        pg: 'KAKAO',
+        format: 'PAYMENT_STATE_CSV',
+        autoApply: false,
+        file: {
+          name: 'settlement.csv',
+          text: 'orderId,paymentKey,totalAmount,paymentState,taxFreeAmount,installMonth\natt_00000000000000000000000000,T0000000000000000000,10000,1,0,0\n',
+        },
+      },
+    }),
+    tab(`
+# Only operators. Everything the books and the read models can tell at once.
+query Verify {
+  projections { view pending lagMs lastAppliedAt republishing percent }
+  unknown: payments(first: 10, filter: { status: [UNKNOWN, APPROVING, CANCELING] }) {
+    nodes { id status pg amount updatedAt }
+  }
+  open: discrepancies(first: 10, filter: { status: [OPEN, PLANNED] }) {
+    nodes { id kind status action amount note createdAt }
+  }
+  reconciliations(first: 5) { nodes { id pg source status matched counts { kind count amount } } }
+}`),
+  ];
+})();
