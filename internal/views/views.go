@@ -95,17 +95,27 @@ func Announce(ctx context.Context, client redis.UniversalClient, versions []Vers
 	return nil
 }
 
-// MakeToken puts a token in place where there is none, and returns the one in
+// MakeTokens puts tokens in place where there are none, and returns those in
 // place then.
-func MakeToken(ctx context.Context, client redis.UniversalClient, id string) (Token, error) {
-	fresh := NewToken(0)
-	pipe := client.Pipeline()
-	pipe.SetArgs(ctx, TokenKey(id), string(fresh), redis.SetArgs{Mode: "NX", TTL: tokenTTL})
-	current := pipe.Get(ctx, TokenKey(id))
-	if _, err := pipe.Exec(ctx); err != nil && current.Err() != nil {
-		return "", fmt.Errorf("make a token: %w", current.Err())
+func MakeTokens(ctx context.Context, client redis.UniversalClient, ids []string) (map[string]Token, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	return Token(current.Val()), nil
+	pipe := client.Pipeline()
+	current := make(map[string]*redis.StringCmd, len(ids))
+	for _, id := range ids {
+		pipe.SetArgs(ctx, TokenKey(id), string(NewToken(0)), redis.SetArgs{Mode: "NX", TTL: tokenTTL})
+		current[id] = pipe.Get(ctx, TokenKey(id))
+	}
+	_, _ = pipe.Exec(ctx) // each answer tells for itself: a token that was there is no fault
+	tokens := make(map[string]Token, len(ids))
+	for id, answer := range current {
+		if answer.Err() != nil {
+			return nil, fmt.Errorf("make tokens: %w", answer.Err())
+		}
+		tokens[id] = Token(answer.Val())
+	}
+	return tokens, nil
 }
 
 // A Backlog is how many events a view has yet to apply, and since when.

@@ -1,0 +1,87 @@
+package query
+
+import (
+	"context"
+
+	"payment-system/shop"
+)
+
+// Order returns the order named, or NotFound when it is missing or not the
+// viewer's to see.
+func (r *Reader) Order(ctx context.Context, viewer Viewer, id shop.OrderID) (*shop.Order, error) {
+	order, err := one[shop.Order](ctx, r, orders, id)
+	if err != nil {
+		return nil, err
+	}
+	if !viewer.maySee(order.UserID) {
+		return nil, shop.NoSuch(orders.thing)
+	}
+	return order, nil
+}
+
+// OrdersByID returns, for each id, the order or NotFound. Who may see them is
+// the caller's to know.
+func (r *Reader) OrdersByID(ctx context.Context, ids []shop.OrderID) ([]*shop.Order, []error) {
+	return each[shop.Order](ctx, r, orders, ids)
+}
+
+// The list of orders: newest first, and the same by the time they were placed.
+var (
+	orderList     = &list{tag: 5, table: "order_views", prefix: shop.PrefixOrder, columns: []column{{name: "id", desc: true}}}
+	orderTimeList = &list{tag: 6, table: "order_views", prefix: shop.PrefixOrder, columns: []column{{name: "placed_at", kind: kindTime, desc: true}, {name: "id", desc: true}}}
+)
+
+// Orders returns a page of orders, newest first. Filtered by time, they are
+// sorted by it, and cursors are of another list. Who may see them is the
+// caller's to know.
+func (r *Reader) Orders(ctx context.Context, page Page, filter OrderFilter) (*OrderConnection, error) {
+	l, parts := filter.list()
+	edges, nodes, info, err := connect(ctx, r, l, parts, page, func(cursor string, node *shop.Order) OrderEdge {
+		return OrderEdge{Cursor: cursor, Node: node}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &OrderConnection{Edges: edges, Nodes: nodes, PageInfo: info}, nil
+}
+
+// list returns the order in which an index holds what the filter lets pass.
+func (f OrderFilter) list() (*list, []filter) {
+	l := orderList
+	var part filter
+	if f.PlacedFrom != nil {
+		l, part = orderTimeList, part.and("placed_at >= ?", *f.PlacedFrom)
+	}
+	if f.PlacedBefore != nil {
+		l, part = orderTimeList, part.and("placed_at < ?", *f.PlacedBefore)
+	}
+	switch {
+	case f.UserID != nil && l == orderList:
+		part.index = "ix_order_views_user"
+		return l, []filter{among(part.and("user_id = ?", string(*f.UserID)), "status", f.Status)}
+	case f.UserID != nil:
+		return l, []filter{among(part.and("user_id = ?", string(*f.UserID)), "status", f.Status)}
+	case l == orderTimeList:
+		part.index = "ix_order_views_placed"
+		return l, []filter{among(part, "status", f.Status)}
+	case len(f.Status) > 0:
+		part.index = "ix_order_views_status"
+	}
+	return l, split(part, "status", f.Status)
+}
+
+// connect reads a page of a list and makes an edge of each item.
+func connect[T, E any](ctx context.Context, r *Reader, l *list, parts []filter, page Page, edge func(cursor string, node *T) E) ([]E, []*T, PageInfo, error) {
+	items, info, err := l.page(ctx, r.DB, parts, page)
+	if err != nil {
+		return nil, nil, PageInfo{}, err
+	}
+	edges, nodes := make([]E, len(items)), make([]*T, len(items))
+	for i, found := range items {
+		if nodes[i], err = decode[T](found.document); err != nil {
+			return nil, nil, PageInfo{}, err
+		}
+		edges[i] = edge(encodeCursor(l, found.values), nodes[i])
+	}
+	return edges, nodes, info, nil
+}

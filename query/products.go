@@ -1,0 +1,144 @@
+package query
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"payment-system/internal/views"
+	"payment-system/shop"
+)
+
+// maxSearch is how many characters a search may have: as many as a name.
+const maxSearch = 200
+
+// Product returns the product named, or NotFound.
+func (r *Reader) Product(ctx context.Context, id shop.ProductID) (*shop.Product, error) {
+	return one[shop.Product](ctx, r, products, id)
+}
+
+// ProductsByID returns, for each id, the product or NotFound.
+func (r *Reader) ProductsByID(ctx context.Context, ids []shop.ProductID) ([]*shop.Product, []error) {
+	return each[shop.Product](ctx, r, products, ids)
+}
+
+// productLists are the product list in each of its orders.
+var productLists = map[ProductOrder]*list{
+	ProductOrderNewest:    {tag: 1, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "id", desc: true}}},
+	ProductOrderPriceAsc:  {tag: 2, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "price", kind: kindInt}, {name: "id"}}},
+	ProductOrderPriceDesc: {tag: 3, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "price", kind: kindInt, desc: true}, {name: "id", desc: true}}},
+	ProductOrderName:      {tag: 4, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "name_key"}, {name: "id"}}},
+}
+
+// Products returns a page of the products whose names begin with search, case
+// and width aside. It returns Invalid naming the argument at fault.
+func (r *Reader) Products(ctx context.Context, page Page, search *string, by ProductOrder) (*ProductConnection, error) {
+	l, ok := productLists[by]
+	if !ok {
+		return nil, shop.InvalidField("orderBy", "There is no such order.")
+	}
+	parts, err := searched(search)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := page.window(l); err != nil {
+		return nil, err
+	}
+	listed, err := r.productPage(ctx, l, parts, page)
+	if err != nil {
+		return nil, err
+	}
+	return r.openProducts(ctx, listed)
+}
+
+// searched filters by the beginning of the name.
+func searched(search *string) ([]filter, error) {
+	if search == nil {
+		return []filter{{}}, nil
+	}
+	if len([]rune(*search)) > maxSearch {
+		return nil, shop.InvalidField("search", fmt.Sprintf("A search has at most %d characters.", maxSearch))
+	}
+	key := views.NameKey(*search)
+	if key == "" {
+		return []filter{{}}, nil
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key)
+	return []filter{filter{}.and("name_key LIKE ?", escaped+"%")}, nil
+}
+
+// A listedPage is a page of products as the cache keeps it. Products themselves
+// are kept each for itself: their stock changes far more often than their order.
+type listedPage struct {
+	IDs, Cursors []string
+	Info         PageInfo
+}
+
+// productPage returns which products are on a page.
+func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page Page) (listedPage, error) {
+	at, err := pageSlot(l, parts, page)
+	if err != nil {
+		return listedPage{}, err
+	}
+	hits, tokens := r.lookUp(ctx, []slot{at})
+	var listed listedPage
+	if hit, ok := hits[at.id]; ok && json.Unmarshal(hit.Document, &listed) == nil {
+		return listed, nil
+	}
+	// A database that lags behind would fill the cache with old pages.
+	db := r.DB
+	if r.Primary != nil {
+		db = r.Primary
+	}
+	items, info, err := l.page(ctx, db, parts, page)
+	if err != nil {
+		return listedPage{}, err
+	}
+	listed = listedPage{Info: info}
+	for _, found := range items {
+		listed.IDs = append(listed.IDs, found.id)
+		listed.Cursors = append(listed.Cursors, encodeCursor(l, found.values))
+	}
+	if token := tokens[at.guard]; token != "" {
+		body, err := json.Marshal(listed)
+		if err != nil {
+			return listedPage{}, err
+		}
+		r.store(ctx, map[string]entry{at.id: {Token: string(token), Document: body}})
+	}
+	return listed, nil
+}
+
+// pageSlot names a page by all that was asked.
+func pageSlot(l *list, parts []filter, page Page) (slot, error) {
+	asked, err := json.Marshal([]any{l.tag, parts[0].args, page})
+	if err != nil {
+		return slot{}, err
+	}
+	sum := sha256.Sum256(asked)
+	return slot{id: views.Products + ":" + hex.EncodeToString(sum[:16]), guard: views.Products}, nil
+}
+
+// openProducts turns a page of ids into one of products.
+func (r *Reader) openProducts(ctx context.Context, listed listedPage) (*ProductConnection, error) {
+	found, err := r.documents(ctx, products, listed.IDs)
+	if err != nil {
+		return nil, err
+	}
+	page := &ProductConnection{Edges: []ProductEdge{}, Nodes: []*shop.Product{}, PageInfo: listed.Info}
+	for i, id := range listed.IDs {
+		if _, ok := found[id]; !ok {
+			continue
+		}
+		product, err := open[shop.Product](products, found, id)
+		if err != nil {
+			return nil, err
+		}
+		page.Edges = append(page.Edges, ProductEdge{Cursor: listed.Cursors[i], Node: product})
+		page.Nodes = append(page.Nodes, product)
+	}
+	return page, nil
+}
