@@ -2,7 +2,10 @@ package command
 
 import (
 	"context"
-	"errors"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"payment-system/shop"
 )
@@ -13,7 +16,32 @@ type ConfirmEmailVerification struct {
 	Code           string
 }
 
-// ConfirmEmailVerification is being built.
+// ConfirmEmailVerification makes the verification good for one sign-up. It
+// returns Invalid, naming the code when it is wrong and the verification when
+// there is none: it expired, was used, or five wrong codes have spent it.
 func (h *Handler) ConfirmEmailVerification(ctx context.Context, cmd ConfirmEmailVerification) (shop.VerificationConfirmed, error) {
-	return shop.VerificationConfirmed{}, errors.ErrUnsupported
+	answer, err := confirmScript.Run(ctx, h.Redis, []string{verificationKey(cmd.VerificationID)}, codeMAC(cmd.VerificationID, digitsOf(cmd.Code))).Int()
+	switch {
+	case err != nil:
+		return shop.VerificationConfirmed{}, redisDown("confirm a verification", err)
+	case answer < 0:
+		return shop.VerificationConfirmed{}, unknownVerification()
+	case answer == 0:
+		return shop.VerificationConfirmed{}, shop.InvalidField("code", "The code is wrong.")
+	}
+	return shop.VerificationConfirmed{VerificationID: cmd.VerificationID}, nil
+}
+
+// digitsOf reads a code as people write it: with spaces, or in full width. What
+// is longer than any code stays wrong.
+func digitsOf(code string) string {
+	if len(code) > 100 {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(code))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/mail"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -42,6 +43,11 @@ type Handler struct {
 	AutoApplyCap shop.Won
 	// Replica names this process in leases.
 	Replica string
+
+	orders     orderQueue // orders waiting to be committed together
+	letters    letterBox  // mails waiting to be sent
+	hashing    hashGate   // bounds how many passwords are hashed at once
+	background background // what outlives the calls that started it
 }
 
 // A Locker takes turns among replicas. Locks are a courtesy that spares the
@@ -71,7 +77,7 @@ type Mailer interface {
 }
 
 // A Message is a mail with a text and an HTML part that say the same.
-type Message struct{ To, Subject, Text, HTML string }
+type Message = mail.Message
 
 // A Caller is who sends a command: from the session, never from the client. The
 // zero Caller is nobody.

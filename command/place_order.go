@@ -2,7 +2,7 @@ package command
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"payment-system/shop"
 )
@@ -20,7 +20,62 @@ type PlaceOrderLine struct {
 	Quantity  int
 }
 
-// PlaceOrder is being built.
+// PlaceOrder opens an order at the prices of this moment and holds stock for
+// all of its lines until the order expires. It returns SoldOut when a line asks
+// for more than is on hand, NotFound when a product does not exist, Invalid
+// when the input or the total is out of its domain, and IdempotencyMismatch
+// when the key named another order. Orders that arrive while a commit is in
+// flight are committed together; each still succeeds or fails alone. When ctx
+// ends first the order may stand: the same key tells.
 func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPlaced, error) {
-	return shop.OrderPlaced{}, errors.ErrUnsupported
+	if err := cmd.check(); err != nil {
+		return shop.OrderPlaced{}, err
+	}
+	req, err := newRequest(cmd.By.UserID, "placeOrder", cmd.IdempotencyKey, cmd.Lines)
+	if err != nil {
+		return shop.OrderPlaced{}, err
+	}
+	wish := &orderWish{
+		ctx:   ctx,
+		cmd:   cmd,
+		req:   req,
+		id:    shop.OrderID(h.NewID(shop.PrefixOrder)),
+		ready: make(chan struct{}),
+	}
+	if err := h.orders.join(wish, h.background.start, h.commitOrders); err != nil {
+		return shop.OrderPlaced{}, err
+	}
+	select {
+	case <-wish.ready:
+		return wish.placed, wish.err
+	case <-ctx.Done():
+		return shop.OrderPlaced{}, &shop.Error{Code: shop.InProgress, Message: "The order is being placed. Ask again with the same key.", Err: ctx.Err()}
+	}
+}
+
+func (c PlaceOrder) check() error {
+	if len(c.Lines) == 0 || len(c.Lines) > shop.MaxOrderLines {
+		return shop.InvalidField("lines", "An order has 1 to 100 lines.")
+	}
+	seen := make(map[shop.ProductID]bool, len(c.Lines))
+	for i, line := range c.Lines {
+		if line.Quantity < 1 || line.Quantity > shop.MaxQuantity {
+			return shop.InvalidField(fmt.Sprintf("lines.%d.quantity", i), "The quantity must be from 1 to 1,000,000.")
+		}
+		if shop.IDPrefix(string(line.ProductID)) != shop.PrefixProduct {
+			return noSuchProduct(i)
+		}
+		if seen[line.ProductID] {
+			return shop.InvalidField(fmt.Sprintf("lines.%d.productId", i), "The product is in an earlier line already.")
+		}
+		seen[line.ProductID] = true
+	}
+	return nil
+}
+
+// noSuchProduct is the NotFound that names the line at fault.
+func noSuchProduct(line int) error {
+	err := shop.NoSuch("product")
+	err.Details = map[string]any{"field": fmt.Sprintf("lines.%d.productId", line)}
+	return err
 }
