@@ -88,7 +88,7 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 			if turn.Err() != nil {
 				return shop.PaymentCanceled{}, errAsking
 			}
-			if _, err := h.await(turn, cmd.PaymentID, func(p shop.Payment) bool { return !busy(p.Status) }); err != nil {
+			if _, err := h.await(turn, cmd.PaymentID, func(p shop.Payment) bool { return p.OpenRefund(p.AttemptID) == nil }); err != nil {
 				return shop.PaymentCanceled{}, err
 			}
 		case err != nil:
@@ -133,10 +133,10 @@ func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req reque
 
 func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, error) {
 	switch {
-	case c.payment.Status == shop.PaymentStatusCanceling:
-		return shop.Refund{}, errOtherRefund
-	case busy(c.payment.Status):
+	case c.payment.Status == shop.PaymentStatusApproving || c.payment.Status == shop.PaymentStatusUnknown:
 		return shop.Refund{}, errAsking
+	case c.payment.OpenRefund(c.payment.AttemptID) != nil:
+		return shop.Refund{}, errOtherRefund
 	case c.payment.Balance() == 0:
 		return shop.Refund{}, conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+"; it holds no money.")
 	}
