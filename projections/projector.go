@@ -1,0 +1,180 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"payment-system/internal/views"
+	"payment-system/shop"
+)
+
+// A Projector makes the read models follow the books. The latest event of an
+// aggregate is its state, so that is what a view is written from: gated by
+// version, in multi-row statements, then evicted from the cache, then announced,
+// and only then flagged as published. A crash between any two repeats harmlessly,
+// and any number of Projectors may work on the same aggregate.
+//
+// A Redis that is away delays nobody. What it was not told is told again in the
+// background; meanwhile readers of this process go by Floors, and readers of
+// others may see a cached view for views.MaxEntryTTL at most.
+//
+// A Projector must not be copied once used. All fields are needed unless they
+// say otherwise.
+type Projector struct {
+	DB     *sql.DB // the primary
+	Redis  redis.UniversalClient
+	Logger *slog.Logger
+	Now    func() time.Time
+	// Replica names this process in leases, in at most 40 characters.
+	Replica string
+	// Floors remembers what was projected here; share it with the query.Reader.
+	// Nil forgets.
+	Floors *views.Floors
+	// Observe is told of each batch. Nil is not.
+	Observe func(Batch)
+
+	Wait  time.Duration // how long Project waits at most; 2 s when zero
+	Lease time.Duration // how long a share of the outbox is a replica's; 10 s when zero
+	Poll  time.Duration // how often Run looks for events while there are some; 200 ms when zero
+	Tries int           // after how many tries an event is parked; 5 when zero
+
+	mu      sync.Mutex
+	forming *batch
+	busy    bool
+	life    context.Context // ends what Republish began
+	endLife context.CancelFunc
+	working sync.WaitGroup
+
+	parked parking
+	owed   debts
+	stamps stamps
+}
+
+// A Batch tells what came of events that were applied together.
+type Batch struct {
+	Aggregates int // whose views were written
+	Events     int // flagged as published
+	Parked     int // aggregates with an event that could not be applied
+	Took       time.Duration
+	Err        error // nil, or why the rest waits for the next pass
+}
+
+// A batch is the aggregates to be projected next, whoever asks for them.
+type batch struct {
+	ids  map[string][]int64
+	done chan struct{}
+}
+
+// batchTime bounds the work on a batch.
+const batchTime = 15 * time.Second
+
+// Project applies the events of the aggregates named, together with what others
+// ask for at the same moment. It returns when the read models show them, and
+// after a bounded wait or at the end of ctx in any case; the work goes on then.
+// It never fails: what is missed here Run applies in the background.
+func (p *Projector) Project(ctx context.Context, aggregateIDs ...string) {
+	if len(aggregateIDs) == 0 {
+		return
+	}
+	joined := p.join(aggregateIDs)
+	timer := time.NewTimer(cmp.Or(p.Wait, 2*time.Second))
+	defer timer.Stop()
+	select {
+	case <-joined.done:
+	case <-ctx.Done():
+	case <-timer.C:
+		p.Logger.WarnContext(ctx, "read models are late", "aggregates", len(aggregateIDs))
+	}
+}
+
+// join adds aggregates to the batch that is forming. One batch is in flight at a
+// time: whoever arrives meanwhile is in the next.
+func (p *Projector) join(aggregateIDs []string) *batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.forming == nil {
+		p.forming = &batch{ids: map[string][]int64{}, done: make(chan struct{})}
+	}
+	for _, id := range aggregateIDs {
+		p.forming.ids[id] = nil
+	}
+	if !p.busy {
+		p.busy = true
+		p.working.Go(p.work)
+	}
+	return p.forming
+}
+
+// work applies batches until none is forming.
+func (p *Projector) work() {
+	for {
+		next := p.take()
+		if next == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), batchTime)
+		if err := p.apply(ctx, next.ids); err != nil {
+			p.Logger.ErrorContext(ctx, "project events", "error", err)
+		}
+		cancel()
+		close(next.done)
+	}
+}
+
+func (p *Projector) take() *batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := p.forming
+	p.forming = nil
+	p.busy = next != nil
+	return next
+}
+
+// Close stops the republishing that Republish began, and waits for what is
+// under way. Nothing is lost by it: what is pending stays pending.
+func (p *Projector) Close() {
+	p.mu.Lock()
+	p.lifeLocked()
+	p.endLife()
+	p.mu.Unlock()
+	p.working.Wait()
+}
+
+// lifeLocked returns the context of what outlives its caller. The caller holds p.mu.
+func (p *Projector) lifeLocked() context.Context {
+	if p.life == nil {
+		p.life, p.endLife = context.WithCancel(context.Background())
+	}
+	return p.life
+}
+
+// Backlog tells how many events each view has yet to apply, and since when.
+func (p *Projector) Backlog(ctx context.Context) ([]views.Backlog, error) {
+	const query = `SELECT LEFT(aggregate_id, 3), COUNT(*), MIN(at) FROM events WHERE published_at IS NULL GROUP BY LEFT(aggregate_id, 3)`
+	type count struct {
+		prefix  string
+		pending int
+		oldest  time.Time
+	}
+	counts, err := collect(ctx, p.DB, func(rows *sql.Rows) (c count, err error) {
+		return c, rows.Scan(&c.prefix, &c.pending, &c.oldest)
+	}, query)
+	if err != nil {
+		return nil, err
+	}
+	backlogs := []views.Backlog{{View: shop.ViewProducts}, {View: shop.ViewOrders}, {View: shop.ViewPayments}}
+	for i := range backlogs {
+		for _, c := range counts {
+			if of := viewOf(c.prefix + "_"); of != nil && of.name == backlogs[i].View {
+				backlogs[i].Pending, backlogs[i].Oldest = c.pending, c.oldest
+			}
+		}
+	}
+	return backlogs, nil
+}
