@@ -83,7 +83,7 @@ func (p *payment) readCancels() {
 		if leg.TaxFreeAmount != nil {
 			one.TaxFree = *leg.TaxFreeAmount
 		}
-		p.TaxFree += one.TaxFree
+		p.TaxFree = min(p.TaxFree+one.TaxFree, p.Amount)
 		p.Cancels = append(p.Cancels, one)
 	}
 }
@@ -136,19 +136,18 @@ func (p *payment) settleMoney() error {
 func (p *payment) refunded() (shop.Won, error) {
 	var done shop.Won
 	for _, leg := range p.Cancels {
-		done += leg.Amount
+		done = min(done+leg.Amount, p.Amount+1)
 	}
 	balance := p.record.BalanceAmount
-	if balance == nil || len(p.Cancels) < len(p.record.Cancels) {
-		if done > p.Amount {
-			return 0, fmt.Errorf("%d of %d won were canceled", done, p.Amount)
-		}
-		return done, nil
-	}
-	if *balance > p.Amount {
+	switch {
+	case balance != nil && *balance > p.Amount:
 		return 0, fmt.Errorf("the balance is %d of %d won", *balance, p.Amount)
+	case balance != nil && len(p.Cancels) == len(p.record.Cancels):
+		return p.Amount - *balance, nil
+	case done > p.Amount:
+		return 0, fmt.Errorf("more than %d won were canceled", p.Amount)
 	}
-	return p.Amount - *balance, nil
+	return done, nil
 }
 
 // isOf reports whether p is the payment asked for, in won.
