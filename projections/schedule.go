@@ -32,14 +32,15 @@ type Schedule struct {
 	ResolveEvery, ExpireEvery, WebhooksEvery time.Duration
 }
 
-// Commands are the commands that nobody sends but the clock. *command.Handler is one.
+// Commands are the commands that nobody sends but the clock. Each answers how much it did.
+// *command.Handler is one.
 type Commands interface {
 	// ResolvePayments asks gateways what became of payments whose outcome is open.
-	ResolvePayments(ctx context.Context) error
+	ResolvePayments(ctx context.Context) (int, error)
 	// ExpireOrders gives back the stock of orders whose time is over.
-	ExpireOrders(ctx context.Context) error
+	ExpireOrders(ctx context.Context) (int, error)
 	// HandleWebhooks acts on what gateways told us unasked.
-	HandleWebhooks(ctx context.Context) error
+	HandleWebhooks(ctx context.Context) (int, error)
 }
 
 // A Runner works until its context ends. *Projector is one.
@@ -87,11 +88,26 @@ type scheduledJob struct {
 
 func (s *Schedule) jobs() []scheduledJob {
 	return []scheduledJob{
-		{"resolve_payments", cmp.Or(s.ResolveEvery, time.Second), s.Commands.ResolvePayments},
-		{"expire_orders", cmp.Or(s.ExpireEvery, 2*time.Second), s.Commands.ExpireOrders},
-		{"handle_webhooks", cmp.Or(s.WebhooksEvery, time.Second), s.Commands.HandleWebhooks},
+		{"resolve_payments", cmp.Or(s.ResolveEvery, time.Second), repeat(s.Commands.ResolvePayments)},
+		{"expire_orders", cmp.Or(s.ExpireEvery, 2*time.Second), repeat(s.Commands.ExpireOrders)},
+		{"handle_webhooks", cmp.Or(s.WebhooksEvery, time.Second), repeat(s.Commands.HandleWebhooks)},
 		// Tried more often than it is due, so that a window whose replica died is taken over.
 		{"reconcile", min(s.ReconcileEvery, 15*time.Second), s.reconcile},
+	}
+}
+
+// maxRepeats is how often a command is sent in one run, as long as it finds work.
+const maxRepeats = 100
+
+// repeat sends a command until it finds nothing to do.
+func repeat(send func(context.Context) (int, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for range maxRepeats {
+			if did, err := send(ctx); err != nil || did == 0 {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

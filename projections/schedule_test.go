@@ -17,13 +17,22 @@ import (
 // scheduleCalls counts the calls of a schedule.
 type scheduleCalls struct{ resolved, expired, webhooks, polls, running atomic.Int32 }
 
-func (c *scheduleCalls) ResolvePayments(context.Context) error { c.resolved.Add(1); return nil }
-func (c *scheduleCalls) ExpireOrders(context.Context) error {
-	c.expired.Add(1)
-	return fmt.Errorf("no luck")
+func (c *scheduleCalls) ResolvePayments(context.Context) (int, error) {
+	c.resolved.Add(1)
+	return 0, nil
 }
-func (c *scheduleCalls) HandleWebhooks(context.Context) error { c.webhooks.Add(1); return nil }
-func (c *scheduleCalls) Poll(context.Context) error           { c.polls.Add(1); return nil }
+
+func (c *scheduleCalls) ExpireOrders(context.Context) (int, error) {
+	c.expired.Add(1)
+	return 0, fmt.Errorf("no luck")
+}
+
+// HandleWebhooks finds something to do every other time.
+func (c *scheduleCalls) HandleWebhooks(context.Context) (int, error) {
+	return int(c.webhooks.Add(1) % 2), nil
+}
+
+func (c *scheduleCalls) Poll(context.Context) error { c.polls.Add(1); return nil }
 func (c *scheduleCalls) Run(ctx context.Context) {
 	c.running.Add(1)
 	<-ctx.Done()

@@ -31,7 +31,7 @@ func userRows(ctx context.Context, tx *sql.Tx, after string) (map[string]any, er
 		err := rows.Scan(&u.ID, &u.Email, &u.Role, &u.CreatedAt, &u.Version)
 		found[string(u.ID)] = u
 		return err
-	}, after, pageSize)
+	}, after, booksAtOnce)
 	return found, err
 }
 
@@ -44,7 +44,7 @@ FROM products p JOIN stock s ON s.product_id = p.id WHERE p.id > ? ORDER BY p.id
 		err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version)
 		found[string(p.ID)] = p
 		return err
-	}, after, pageSize)
+	}, after, booksAtOnce)
 	return found, err
 }
 
@@ -58,7 +58,7 @@ func orderRows(ctx context.Context, tx *sql.Tx, after string) (map[string]any, e
 		last = string(o.ID)
 		orders[last] = o
 		return err
-	}, after, pageSize)
+	}, after, booksAtOnce)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ FROM payments WHERE id > ? ORDER BY id LIMIT ?`
 		last = string(p.ID)
 		payments[last] = p
 		return err
-	}, after, pageSize)
+	}, after, booksAtOnce)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ FROM reconciliations WHERE id > ? ORDER BY id LIMIT ?`
 			&r.PlanHash, &r.StartedAt, &r.FinishedAt, &r.Version)
 		found[string(r.ID)] = r
 		return err
-	}, after, pageSize)
+	}, after, booksAtOnce)
 	return found, err
 }
 
@@ -172,7 +172,7 @@ resolved_by, created_at, resolved_at, version FROM discrepancies WHERE id > ? OR
 			&d.Expected, &d.Actual, &d.Amount, &d.Note, &d.ResolvedBy, &d.CreatedAt, &d.ResolvedAt, &d.Version)
 		found[string(d.ID)] = d
 		return err
-	}, after, pageSize)
+	}, after, booksAtOnce)
 	return found, err
 }
 

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// decode reads a JSON object, numbers as they are written.
-func decode(text []byte) (map[string]any, error) {
+// fieldsOf reads a JSON object, numbers as they are written.
+func fieldsOf(text []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var fields map[string]any
@@ -24,23 +24,23 @@ func differences(ours, theirs map[string]any, our, their string) []string {
 	maps.Copy(names, theirs)
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !same(ours[name], theirs[name]) {
-			found = append(found, fmt.Sprintf("%s: %s %s, %s %s", name, our, brief(ours[name]), their, brief(theirs[name])))
+		if !sameField(ours[name], theirs[name]) {
+			found = append(found, fmt.Sprintf("%s: %s %s, %s %s", name, our, briefly(ours[name]), their, briefly(theirs[name])))
 		}
 	}
 	return found
 }
 
-// same compares two values as the books do: times to the microsecond, nothing is as good as empty.
-func same(a, b any) bool {
-	a, b = plain(a), plain(b)
+// sameField compares two values as the books do: times to the microsecond, nothing is as good as empty.
+func sameField(a, b any) bool {
+	a, b = plainField(a), plainField(b)
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
 		return ok && len(differences(a, b, "", "")) == 0
 	case []any:
 		b, ok := b.([]any)
-		return ok && slices.EqualFunc(a, b, same)
+		return ok && slices.EqualFunc(a, b, sameField)
 	}
 	switch b.(type) {
 	case map[string]any, []any:
@@ -49,18 +49,18 @@ func same(a, b any) bool {
 	return a == b
 }
 
-// plain brings values of JSON and of columns to one form.
-func plain(value any) any {
+// plainField brings values of JSON and of columns to one form.
+func plainField(value any) any {
 	switch v := value.(type) {
 	case []any:
 		if len(v) == 0 {
 			return nil
 		}
 	case []byte:
-		return plain(string(v))
+		return plainField(string(v))
 	case string:
 		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return plain(at)
+			return plainField(at)
 		}
 	case time.Time:
 		return v.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
@@ -72,8 +72,8 @@ func plain(value any) any {
 	return value
 }
 
-// brief writes a value for a person, not at any length.
-func brief(value any) string {
+// briefly writes a value for a person, not at any length.
+func briefly(value any) string {
 	if value == nil {
 		return "nothing"
 	}

@@ -119,7 +119,7 @@ func (v *Verifier) ask(ctx context.Context, attempt heldAttempt) (detail string,
 		if detail == "" || try == askAgain || ctx.Err() != nil {
 			return detail, nil
 		}
-		if err := pause(ctx, askPause); err != nil {
+		if err := restFor(ctx, askPause); err != nil {
 			return "", err
 		}
 		attempt, err = scanHeld(v.DB.QueryRowContext(ctx, attemptQuery+`WHERE a.id = ?`, attempt.id))
@@ -132,7 +132,7 @@ func (v *Verifier) ask(ctx context.Context, attempt heldAttempt) (detail string,
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func restFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -19,7 +19,7 @@ func verifyHistories(ctx context.Context, tx *sql.Tx, report func(Violation)) er
 		return fmt.Errorf("read the events: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // Err tells.
-	walk := history{report: report}
+	walk := eventWalk{report: report}
 	for rows.Next() {
 		var event historyEvent
 		if err := rows.Scan(&event.id, &event.version, &event.kind, &event.status, &event.payload); err != nil {
@@ -37,22 +37,22 @@ type historyEvent struct {
 	payload      []byte
 }
 
-// A history is how far the walk over one aggregate's events has come.
-type history struct {
+// An eventWalk is how far the walk over one aggregate's events has come.
+type eventWalk struct {
 	report  func(Violation)
 	id      string
 	version int
 	status  string
 }
 
-func (h *history) step(event historyEvent) {
+func (h *eventWalk) step(event historyEvent) {
 	if event.id != h.id {
 		h.id, h.version, h.status = event.id, 0, ""
 	}
 	if event.version != h.version+1 {
 		h.complain("events", "version %d follows version %d", event.version, h.version)
 	}
-	if want, ok := next(h.status, event); !ok {
+	if want, ok := nextStatus(h.status, event); !ok {
 		h.complain("states", "version %d: %s is not allowed in state %q", event.version, event.kind, h.status)
 	} else if want != event.status {
 		h.complain("states", "version %d: %s leads from %q to %q, not to %q", event.version, event.kind, h.status, want, event.status)
@@ -60,13 +60,13 @@ func (h *history) step(event historyEvent) {
 	h.version, h.status = event.version, event.status
 }
 
-func (h *history) complain(invariant, format string, args ...any) {
+func (h *eventWalk) complain(invariant, format string, args ...any) {
 	h.report(Violation{Invariant: invariant, ID: h.id, Detail: fmt.Sprintf(format, args...)})
 }
 
-// next returns the state that an event leads to from the state given, "" before the first, and
+// nextStatus returns the state that an event leads to from the state given, "" before the first, and
 // whether it is allowed there. Aggregates without a state machine go where they say.
-func next(from string, event historyEvent) (to string, ok bool) {
+func nextStatus(from string, event historyEvent) (to string, ok bool) {
 	switch prefix := shop.IDPrefix(event.id); {
 	case prefix == shop.PrefixOrder && from == "":
 		return string(shop.OrderStatusPlaced), event.kind == shop.KindOrderPlaced

@@ -12,13 +12,13 @@ import (
 	"payment-system/shop"
 )
 
-// pageSize is how many aggregates are held in memory at a time.
-const pageSize = 500
+// booksAtOnce is how many aggregates are held in memory at a time.
+const booksAtOnce = 500
 
 // A book is a kind of aggregate: its rows, and the view that repeats them.
 type book struct {
 	prefix string
-	// rows reads the aggregates whose ids are over after, at most pageSize of
+	// rows reads the aggregates whose ids are over after, at most booksAtOnce of
 	// them, as the books have them.
 	rows func(ctx context.Context, tx *sql.Tx, after string) (map[string]any, error)
 	// unpaired are fields that only events and views know.
@@ -62,7 +62,7 @@ func (b book) verify(ctx context.Context, tx *sql.Tx, report func(Violation)) er
 			return fmt.Errorf("read the books of %s: %w", b.prefix, err)
 		}
 		to := end
-		if len(rows) == pageSize {
+		if len(rows) == booksAtOnce {
 			to = slices.Max(slices.Collect(maps.Keys(rows)))
 		}
 		if err := b.verifyPage(ctx, tx, rows, after, to, report); err != nil {
@@ -109,16 +109,16 @@ func (b book) compare(id string, row any, event *latestEvent, view *viewRow, rep
 		report(Violation{"events", id, "no event tells of it"})
 		return nil
 	}
-	theirs, err := decode(event.payload)
+	theirs, err := fieldsOf(event.payload)
 	if err != nil {
 		report(Violation{"events", id, fmt.Sprintf("version %d cannot be read: %v", event.version, err)})
 		return nil
 	}
-	ours, err := encode(row)
+	ours, err := fieldsOfRow(row)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", id, err)
 	}
-	if text := join(differences(b.pair(ours), b.pair(theirs), "books", "event")); text != "" {
+	if text := listed(differences(b.pair(ours), b.pair(theirs), "books", "event")); text != "" {
 		report(Violation{"events", id, text})
 	}
 	if text := b.compareView(event, theirs, view); text != "" {
@@ -139,26 +139,26 @@ func (b book) compareView(event *latestEvent, payload map[string]any, view *view
 	case view.version < event.version:
 		return "" // It is about to follow.
 	}
-	document, err := decode(view.document)
+	document, err := fieldsOf(view.document)
 	if err != nil {
 		return fmt.Sprintf("the view cannot be read: %v", err)
 	}
-	found := differences(without(document, "history"), without(payload, "history"), "view", "event")
+	found := differences(leaving(document, "history"), leaving(payload, "history"), "view", "event")
 	for i, column := range b.columns {
-		if !same(view.columns[i], document[column.field]) {
+		if !sameField(view.columns[i], document[column.field]) {
 			found = append(found, fmt.Sprintf("column %s: %v, document %v", column.name, view.columns[i], document[column.field]))
 		}
 	}
 	if history, ok := document["history"].([]any); b.prefix == shop.PrefixPayment && (!ok || len(history) != event.version) {
 		found = append(found, fmt.Sprintf("history of %d events, there are %d", len(history), event.version))
 	}
-	return join(found)
+	return listed(found)
 }
 
 // pair leaves out the fields that only one side knows.
-func (b book) pair(fields map[string]any) map[string]any { return without(fields, b.unpaired...) }
+func (b book) pair(fields map[string]any) map[string]any { return leaving(fields, b.unpaired...) }
 
-func without(fields map[string]any, names ...string) map[string]any {
+func leaving(fields map[string]any, names ...string) map[string]any {
 	rest := maps.Clone(fields)
 	for _, name := range names {
 		delete(rest, name)
@@ -166,7 +166,7 @@ func without(fields map[string]any, names ...string) map[string]any {
 	return rest
 }
 
-func join(found []string) string { return strings.Join(found, "; ") }
+func listed(found []string) string { return strings.Join(found, "; ") }
 
 // A latestEvent is the last thing that happened to an aggregate.
 type latestEvent struct {
@@ -258,21 +258,21 @@ func compareRecords(shown, kept []byte) string {
 	if shown == nil || kept == nil {
 		return fmt.Sprintf("the view shows a record: %t, one is kept: %t", shown != nil, kept != nil)
 	}
-	ours, err := decode(kept)
+	ours, err := fieldsOf(kept)
 	if err != nil {
 		return fmt.Sprintf("the kept record cannot be read: %v", err)
 	}
-	theirs, err := decode(shown)
+	theirs, err := fieldsOf(shown)
 	if err != nil {
 		return fmt.Sprintf("the shown record cannot be read: %v", err)
 	}
-	return join(differences(without(theirs, "fetchedAt"), without(ours, "fetchedAt"), "shown record", "kept record"))
+	return listed(differences(leaving(theirs, "fetchedAt"), leaving(ours, "fetchedAt"), "shown record", "kept record"))
 }
 
-func encode(value any) (map[string]any, error) {
+func fieldsOfRow(value any) (map[string]any, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
 	}
-	return decode(text)
+	return fieldsOf(text)
 }

@@ -1,0 +1,241 @@
+package projections_test
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payment-system/command"
+	"payment-system/internal/mysqltest"
+	"payment-system/internal/redistest"
+	"payment-system/pg"
+	"payment-system/pg/pgtest"
+	"payment-system/projections"
+	"payment-system/shop"
+)
+
+// books are a small shop: one order paid at Kakao Pay and refunded by a third, one paid by card at
+// Toss Payments, one that waits, one that was canceled.
+type books struct {
+	db                            *sql.DB
+	commands                      *command.Handler
+	kakao, toss                   *pgtest.Fake
+	product                       shop.Product
+	paid, waiting, card, canceled shop.Order
+	payment, cardPayment          shop.Payment
+}
+
+func newBooks(t *testing.T) *books {
+	t.Helper()
+	b := &books{db: mysqltest.New(t), kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss)}
+	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+	redis := redistest.New(t)
+	projector := &projections.Projector{DB: b.db, Redis: redis, Logger: slog.New(slog.DiscardHandler), Now: now, Replica: "test"}
+	t.Cleanup(projector.Close)
+	b.commands = &command.Handler{
+		DB: b.db, Locks: command.NoLocks{}, Gateways: b.gateways(), Projector: projector, Redis: redis, Now: now,
+		NewID:  func(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) },
+		Random: func(p []byte) { _, _ = rand.Read(p) }, Logger: slog.New(slog.DiscardHandler),
+		PublicURL: "http://localhost", OrderHold: time.Hour, PGTimeout: time.Second, AutoApplyCap: 1_000_000, Replica: "test",
+	}
+	t.Cleanup(func() {
+		if err := b.commands.Drain(t.Context()); err != nil {
+			t.Log(err)
+		}
+	})
+	b.fill(t)
+	return b
+}
+
+func (b *books) gateways() map[shop.PG]pg.Gateway {
+	return map[shop.PG]pg.Gateway{shop.PGKakao: b.kakao, shop.PGToss: b.toss}
+}
+
+func (b *books) fill(t *testing.T) {
+	t.Helper()
+	b.product = must(b.commands.CreateProduct(t.Context(), command.CreateProduct{IdempotencyKey: "p", Name: "차", Price: 30_000, Stock: 10}))(t).Product
+	b.paid, b.waiting, b.card, b.canceled = b.place(t, 1), b.place(t, 2), b.place(t, 3), b.place(t, 1)
+	b.payment = b.pay(t, b.paid, shop.PGKakao, b.kakao)
+	b.cardPayment = b.pay(t, b.card, shop.PGToss, b.toss)
+	third := b.payment.Amount / 3
+	b.payment = must(b.commands.CancelPayment(t.Context(), command.CancelPayment{
+		By: b.shopper(), IdempotencyKey: "third", PaymentID: b.payment.ID, Amount: &third, Reason: "하나만",
+	}))(t).Payment
+	must(b.commands.CancelOrder(t.Context(), command.CancelOrder{By: b.shopper(), IdempotencyKey: "cancel", OrderID: b.canceled.ID}))(t)
+}
+
+func (b *books) shopper() command.Caller {
+	return command.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
+}
+
+func (b *books) place(t *testing.T, quantity int) shop.Order {
+	t.Helper()
+	return must(b.commands.PlaceOrder(t.Context(), command.PlaceOrder{
+		By: b.shopper(), IdempotencyKey: rand.Text(), Lines: []command.PlaceOrderLine{{ProductID: b.product.ID, Quantity: quantity}},
+	}))(t).Order
+}
+
+func (b *books) pay(t *testing.T, order shop.Order, gateway shop.PG, fake *pgtest.Fake) shop.Payment {
+	t.Helper()
+	readied := must(b.commands.ReadyPayment(t.Context(), command.ReadyPayment{
+		By: b.shopper(), IdempotencyKey: rand.Text(), OrderID: order.ID, PG: gateway,
+	}))(t).Payment
+	token := fake.Pay(*readied.PaymentKey)
+	approve := command.ApprovePayment{By: b.shopper(), PaymentID: readied.ID}
+	if gateway == shop.PGKakao {
+		approve.PgToken = &token
+	} else {
+		approve.PaymentKey, approve.Amount = readied.PaymentKey, &readied.Amount
+	}
+	return must(b.commands.ApprovePayment(t.Context(), approve))(t).Payment
+}
+
+// must returns what a command answered, or fails the test.
+func must[T any](answer T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+}
+
+// verify returns the violations, a line for each.
+func (b *books) verify(t *testing.T, gateways map[shop.PG]pg.Gateway, later time.Duration) []string {
+	t.Helper()
+	var found []string
+	v := &projections.Verifier{DB: b.db, Now: func() time.Time { return time.Now().Add(later) }, Gateways: gateways}
+	err := v.Verify(t.Context(), func(v projections.Violation) {
+		found = append(found, fmt.Sprintf("%s %s %s", v.Invariant, v.ID, v.Detail))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestVerifier_Verify(t *testing.T) {
+	t.Parallel()
+
+	t.Run("finds nothing wrong with books that only commands wrote", func(t *testing.T) {
+		t.Parallel()
+		b := newBooks(t)
+		if found := b.verify(t, b.gateways(), 0); len(found) > 0 {
+			t.Errorf("violations:\n%s", strings.Join(found, "\n"))
+		}
+	})
+
+	b := newBooks(t)
+	for _, damage := range []struct {
+		name, statement string
+		args            []any
+		later           time.Duration
+		want            []string // each begins a line that must be found
+	}{
+		{"stock that vanished", `UPDATE stock SET available = available - 1`, nil, 0, []string{"stock " + string(b.product.ID), "events " + string(b.product.ID)}},
+		{"stock held by nobody", `UPDATE stock SET reserved = reserved + 1, available = available - 1`, nil, 0, []string{"stock " + string(b.product.ID) + " held and sold"}},
+		{"an order paid by nothing", `UPDATE orders SET status = 'PAID' WHERE id = ?`, []any{b.waiting.ID}, 0, []string{"money " + string(b.waiting.ID), "stock", "events " + string(b.waiting.ID)}},
+		{"a total that is not its lines'", `UPDATE orders SET total = total + 1 WHERE id = ?`, []any{b.paid.ID}, 0, []string{"money " + string(b.paid.ID) + " an order's total", "money " + string(b.payment.ID) + " a payment asks"}},
+		{"a refund nobody made", `UPDATE payments SET refunded_amount = refunded_amount + 1 WHERE id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.ID) + " a payment's money", "events " + string(b.payment.ID)}},
+		{"a refund that was lost", `DELETE FROM refunds WHERE payment_id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.AttemptID), "events " + string(b.payment.ID)}},
+		{"refunds over the capture", `UPDATE refunds SET amount = 100000 WHERE payment_id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.AttemptID) + " refunds are never"}},
+		{"money kept for a canceled order", `UPDATE orders SET status = 'CANCELED' WHERE id = ?`, []any{b.card.ID}, 5 * time.Minute, []string{"money " + string(b.cardPayment.ID) + " money is held only"}},
+		{"a second charge", `INSERT INTO attempts (id, payment_id, pg, status, ready_key, approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount, started_at)
+VALUES ('att_00000000000000000000000001', ?, 'TOSS', 'APPROVED', '', '', '', '', '', '', 0, 30000, 0, NOW(6))`, []any{b.payment.ID}, 5 * time.Minute, []string{"money " + string(b.payment.ID) + " an order is charged"}},
+		{"an event that was lost", `DELETE FROM events WHERE aggregate_id = ? AND version = 2`, []any{b.payment.ID}, 0, []string{"events " + string(b.payment.ID) + " version 3 follows version 1"}},
+		{"a state that cannot follow", `UPDATE events SET kind = 'payment.canceled', status = 'CANCELED' WHERE aggregate_id = ? AND version = 2`, []any{b.payment.ID}, 0, []string{"states " + string(b.payment.ID) + " version 3"}},
+		{"an event of nothing", `INSERT INTO events (aggregate_id, version, kind, status, payload, actor, at, shard, published_at) VALUES ('ord_00000000000000000000000001', 1, 'order.placed', 'PLACED', '{}', 'SHOPPER', NOW(6), 0, NOW(6))`, nil, 0, []string{"events ord_00000000000000000000000001"}},
+		{"an event that was never published", `UPDATE events SET published_at = NULL WHERE aggregate_id = ? AND version = 1`, []any{b.paid.ID}, 2 * time.Minute, []string{"outbox " + string(b.paid.ID)}},
+		{"a view that lags", `UPDATE order_views SET version = version - 1 WHERE id = ?`, []any{b.paid.ID}, 0, []string{"views " + string(b.paid.ID)}},
+		{"a view that lies", `UPDATE payment_views SET document = REPLACE(document, '"amount":30000', '"amount":30001') WHERE id = ?`, []any{b.payment.ID}, 0, []string{"views " + string(b.payment.ID) + " amount"}},
+		{"a column that lies", `UPDATE order_views SET status = 'PLACED' WHERE id = ?`, []any{b.paid.ID}, 0, []string{"views " + string(b.paid.ID) + " column status"}},
+		{"a view that was lost", `DELETE FROM product_views`, nil, 0, []string{"views " + string(b.product.ID)}},
+		{"a record that lies", `UPDATE kakao_payments SET record = REPLACE(record, '"tid":"', '"tid":"X')`, nil, 0, []string{"views " + string(b.payment.ID) + " tid"}},
+		{"an outcome that stays open", `UPDATE payments SET status = 'UNKNOWN' WHERE id = ?`, []any{b.cardPayment.ID}, time.Hour, []string{"unresolved " + string(b.cardPayment.ID)}},
+		{"an order without its key", `DELETE FROM idempotency WHERE subject = ?`, []any{b.waiting.ID}, 0, []string{"idempotency " + string(b.waiting.ID)}},
+	} {
+		t.Run("finds "+damage.name, func(t *testing.T) {
+			found := b.sabotage(t, damage.statement, damage.args, damage.later)
+			for _, want := range damage.want {
+				if !beginsAny(found, want) {
+					t.Errorf("no violation begins with %q:\n%s", want, strings.Join(found, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// tables are those that sabotage may damage.
+var tables = []string{"stock", "orders", "payments", "attempts", "refunds", "events", "idempotency", "order_views", "payment_views", "product_views", "kakao_payments"}
+
+// sabotage damages the books, verifies them and repairs them.
+func (b *books) sabotage(t *testing.T, statement string, args []any, later time.Duration) []string {
+	t.Helper()
+	conn := must(b.db.Conn(t.Context()))(t)
+	defer conn.Close()
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := conn.ExecContext(t.Context(), statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	for _, table := range tables {
+		exec("CREATE TABLE copy_of_" + table + " AS SELECT * FROM " + table)
+	}
+	exec(statement, args...)
+	found := b.verify(t, nil, later)
+	for _, table := range tables {
+		exec("DELETE FROM " + table)
+		exec("INSERT INTO " + table + " SELECT * FROM copy_of_" + table)
+		exec("DROP TABLE copy_of_" + table)
+	}
+	return found
+}
+
+func beginsAny(lines []string, prefix string) bool {
+	for _, line := range lines {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestVerifier_Verify_gateways(t *testing.T) {
+	t.Parallel()
+
+	t.Run("finds a refund that only the gateway knows, unless a case stands for it", func(t *testing.T) {
+		t.Parallel()
+		b := newBooks(t)
+		must(b.toss.Cancel(t.Context(), pg.CancelRequest{
+			IdempotencyKey: "console", Key: pg.Key{PaymentKey: *b.cardPayment.PaymentKey, AttemptID: b.cardPayment.AttemptID},
+			Amount: 1_000, Available: b.cardPayment.Amount, Reason: "console",
+		}))(t)
+		found := b.verify(t, b.gateways(), 0)
+		if len(found) != 1 || !beginsAny(found, "gateway "+string(b.cardPayment.AttemptID)) {
+			t.Errorf("violations:\n%s", strings.Join(found, "\n"))
+		}
+		must(b.commands.OpenCase(t.Context(), command.OpenCase{
+			PG: shop.PGToss, Kind: shop.DiscrepancyKindRefundUnrecorded, PaymentID: &b.cardPayment.ID, AttemptID: &b.cardPayment.AttemptID, Amount: 1_000,
+		}))(t)
+		if found := b.verify(t, b.gateways(), 0); len(found) > 0 {
+			t.Errorf("violations in spite of the case:\n%s", strings.Join(found, "\n"))
+		}
+	})
+
+	t.Run("a gateway that does not answer proves nothing", func(t *testing.T) {
+		t.Parallel()
+		b := newBooks(t)
+		b.kakao.Lose("lookup", 1_000)
+		if found := b.verify(t, b.gateways(), 0); !beginsAny(found, "gateway "+string(b.payment.AttemptID)+" the gateway could not be asked") {
+			t.Errorf("violations:\n%s", strings.Join(found, "\n"))
+		}
+	})
+}
