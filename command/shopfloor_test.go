@@ -1,0 +1,321 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	crand "crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"payment-system/command"
+	"payment-system/internal/mail"
+	"payment-system/internal/mysqldb"
+	"payment-system/internal/mysqltest"
+	"payment-system/internal/redistest"
+	"payment-system/shop"
+)
+
+// A shopfloor is a handler on servers of its own, with a mailbox and a log that
+// can be read.
+type shopfloor struct {
+	*command.Handler
+	t        *testing.T
+	dsn      string
+	redis    redis.UniversalClient
+	box      *mail.Mailbox
+	log      *safeBuffer
+	operator command.Caller
+}
+
+func openShopfloor(t *testing.T) *shopfloor {
+	t.Helper()
+	box, err := mail.OpenMailbox("127.0.0.1:0", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { box.Close() })
+	s := &shopfloor{
+		t:        t,
+		dsn:      mysqltest.DSN(t),
+		redis:    redistest.New(t),
+		box:      box,
+		log:      &safeBuffer{},
+		operator: command.Caller{UserID: shop.UserID(makeID(shop.PrefixUser)), Actor: shop.ActorOperator},
+	}
+	s.Handler = s.replica(s.dsn)
+	return s
+}
+
+// replica returns another handler on the same servers, the database reached by
+// the DSN given.
+func (s *shopfloor) replica(dsn string) *command.Handler {
+	s.t.Helper()
+	db, err := mysqldb.Open(s.t.Context(), dsn, mysqldb.Config{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	h := &command.Handler{
+		DB:        db,
+		Locks:     command.NoLocks{},
+		Projector: projector{},
+		Mailer:    &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: time.Now},
+		Redis:     s.redis,
+		Now:       time.Now,
+		NewID:     makeID,
+		Random:    func(p []byte) { _, _ = crand.Read(p) },
+		Logger:    slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		PublicURL: "http://shop.example",
+		OrderHold: 15 * time.Minute,
+		Replica:   makeID("rep"),
+	}
+	s.t.Cleanup(func() {
+		if err := errors.Join(h.Drain(context.Background()), db.Close()); err != nil {
+			s.t.Error(err)
+		}
+	})
+	return h
+}
+
+func makeID(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) }
+
+// A projector has no read models: these tests read the books.
+type projector struct{}
+
+func (projector) Project(context.Context, ...string) {}
+
+func (s *shopfloor) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// sells puts units of a product on sale.
+func (s *shopfloor) sells(price shop.Won, units int) shop.Product {
+	s.t.Helper()
+	created, err := s.CreateProduct(s.t.Context(), command.CreateProduct{By: s.operator, IdempotencyKey: makeID("key"), Name: "초코파이", Price: price, Stock: units})
+	s.must(err)
+	return created.Product
+}
+
+// product reads a product as its latest event tells it, and checks that the
+// books say the same.
+func (s *shopfloor) product(id shop.ProductID) shop.Product {
+	s.t.Helper()
+	p := latest[shop.Product](s, string(id))
+	var available, reserved, sold, version int
+	s.must(s.DB.QueryRowContext(s.t.Context(), "SELECT available, reserved, sold, version FROM stock WHERE product_id = ?", id).Scan(&available, &reserved, &sold, &version))
+	if diff := cmp.Diff([]int{available, reserved, sold, version}, []int{p.Stock, p.Reserved, p.Sold, p.Version}); diff != "" {
+		s.t.Errorf("stock and its latest event differ (-books +event):\n%s", diff)
+	}
+	return p
+}
+
+func (s *shopfloor) count(query string, args ...any) int {
+	s.t.Helper()
+	var n int
+	s.must(s.DB.QueryRowContext(s.t.Context(), query, args...).Scan(&n))
+	return n
+}
+
+// books returns a checksum of every table.
+func (s *shopfloor) books() map[string]string {
+	s.t.Helper()
+	tables := s.column("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1")
+	rows, err := s.DB.QueryContext(s.t.Context(), "CHECKSUM TABLE "+strings.Join(tables, ", "))
+	s.must(err)
+	defer rows.Close()
+	sums := map[string]string{}
+	for rows.Next() {
+		var table, sum string
+		s.must(rows.Scan(&table, &sum))
+		sums[table] = sum
+	}
+	s.must(rows.Err())
+	return sums
+}
+
+func (s *shopfloor) column(query string, args ...any) []string {
+	s.t.Helper()
+	rows, err := s.DB.QueryContext(s.t.Context(), query, args...)
+	s.must(err)
+	defer rows.Close()
+	var values []string
+	for rows.Next() {
+		var value string
+		s.must(rows.Scan(&value))
+		values = append(values, value)
+	}
+	s.must(rows.Err())
+	return values
+}
+
+// refuses runs do and checks that it is refused with the code given, naming the
+// field given unless that is "", and that it changed nothing. Proves I15.
+func (s *shopfloor) refuses(name string, code shop.Code, field string, do func(ctx context.Context) error) {
+	s.t.Helper()
+	before := s.books()
+	err := do(s.t.Context())
+	if shop.CodeOf(err) != code || field != "" && details(err)["field"] != field {
+		s.t.Errorf("%s: error %v with details %v, want %s of field %q", name, err, details(err), code, field)
+	}
+	if diff := cmp.Diff(before, s.books()); diff != "" {
+		s.t.Errorf("%s changed the books (-before +after):\n%s", name, diff)
+	}
+}
+
+func details(err error) map[string]any {
+	var e *shop.Error
+	if errors.As(err, &e) {
+		return e.Details
+	}
+	return nil
+}
+
+// eventually polls until done says so.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("20 s passed and still not: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// A safeBuffer can be written by many.
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// A thief stands before the database and, as often as it is told to, lets a
+// COMMIT through and keeps the answer.
+type thief struct {
+	steal atomic.Int32
+	stole atomic.Int32
+}
+
+// before returns the DSN that leads to the thief's database through the thief.
+func (f *thief) before(t *testing.T, dsn string) string {
+	t.Helper()
+	config, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, addr := config.Net, config.Addr
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns sync.WaitGroup
+	t.Cleanup(func() {
+		listener.Close()
+		conns.Wait()
+	})
+	go func() {
+		for client, err := listener.Accept(); err == nil; client, err = listener.Accept() {
+			server, err := net.Dial(network, addr)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			conns.Go(func() { f.stand(client, server) })
+		}
+	}()
+	config.Net, config.Addr = "tcp", listener.Addr().String()
+	return config.FormatDSN()
+}
+
+func (f *thief) stand(client, server net.Conn) {
+	var deaf atomic.Bool
+	var both sync.WaitGroup
+	both.Go(func() {
+		defer server.Close()
+		buf := make([]byte, 64<<10)
+		for n, err := client.Read(buf); err == nil; n, err = client.Read(buf) {
+			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.steal.Add(-1) >= 0 {
+				deaf.Store(true)
+			}
+			if _, err := server.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	})
+	both.Go(func() {
+		defer client.Close()
+		buf := make([]byte, 64<<10)
+		for n, err := server.Read(buf); err == nil; n, err = server.Read(buf) {
+			if deaf.Load() { // The server has committed, and says so to nobody.
+				f.stole.Add(1)
+				return
+			}
+			if _, err := client.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		_, _ = io.Copy(io.Discard, server)
+	})
+	both.Wait()
+}
+
+// tally counts outcomes of calls made at once.
+func tally(n int, call func(i int) error) map[shop.Code]int {
+	outcomes := make([]shop.Code, n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { outcomes[i] = shop.CodeOf(call(i)) })
+	}
+	group.Wait()
+	counts := map[shop.Code]int{}
+	for _, code := range outcomes {
+		counts[code]++
+	}
+	return counts
+}
+
+func fieldsOf(lines any) []string {
+	var out []string
+	for _, line := range lines.([]map[string]any) {
+		out = append(out, fmt.Sprintf("%v wants %v of %v", line["productId"], line["requested"], line["available"]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// latest returns an aggregate as its latest event left it.
+func latest[T any](s *shopfloor, id string) T {
+	s.t.Helper()
+	var payload []byte
+	s.must(s.DB.QueryRowContext(s.t.Context(), "SELECT payload FROM events WHERE aggregate_id = ? ORDER BY version DESC LIMIT 1", id).Scan(&payload))
+	var aggregate T
+	s.must(json.Unmarshal(payload, &aggregate))
+	return aggregate
+}
