@@ -1,0 +1,72 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+
+	"payment-system/shop"
+)
+
+// BeginApplying begins to carry a plan out.
+type BeginApplying struct {
+	Hold     ReconciliationHold
+	PlanHash string
+}
+
+// BeginApplying returns Conflict unless the plan is the one named. Where
+// carrying out was begun and broke off, it goes on.
+func (h *Handler) BeginApplying(ctx context.Context, cmd BeginApplying) (shop.Reconciliation, error) {
+	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+		switch {
+		case r.PlanHash == nil || *r.PlanHash != cmd.PlanHash:
+			return false, PlanMoved(*r)
+		case r.Status == shop.ReconciliationStatusApplying:
+			return false, nil
+		case r.Status != shop.ReconciliationStatusPlanned:
+			return false, reconciliationConflict(*r)
+		}
+		r.Status, r.Percent = shop.ReconciliationStatusApplying, 0
+		return true, nil
+	})
+}
+
+// PlanMoved is the Conflict that says that the plan is another by now, and names it.
+func PlanMoved(r shop.Reconciliation) *shop.Error {
+	details := map[string]any{"status": string(r.Status)}
+	if r.PlanHash != nil {
+		details["planHash"] = *r.PlanHash
+	}
+	return &shop.Error{Code: shop.Conflict, Message: "The books moved since this was planned. Look at the plan again.", Details: details}
+}
+
+// ShowApplying tells whoever watches how far carrying out has come.
+type ShowApplying struct {
+	Hold    ReconciliationHold
+	Percent int
+}
+
+// ShowApplying returns Conflict unless the plan is being carried out.
+func (h *Handler) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reconciliation, error) {
+	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+		if r.Status != shop.ReconciliationStatusApplying {
+			return false, reconciliationConflict(*r)
+		}
+		r.Percent = cmd.Percent
+		return true, nil
+	})
+}
+
+// FinishApplying says that the plan was carried out.
+type FinishApplying struct{ Hold ReconciliationHold }
+
+// FinishApplying returns Conflict unless the plan is being carried out.
+func (h *Handler) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.Reconciliation, error) {
+	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+		if r.Status != shop.ReconciliationStatusApplying {
+			return false, reconciliationConflict(*r)
+		}
+		now := h.now()
+		r.Status, r.Percent, r.FinishedAt = shop.ReconciliationStatusApplied, 100, &now
+		return true, nil
+	})
+}

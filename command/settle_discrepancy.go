@@ -1,0 +1,452 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// AskGateway asks a gateway what it has of an attempt. Nothing is changed. It
+// returns Unavailable when the gateway cannot be asked, and the *pg.Error of
+// OutcomeNotFound when it knows nothing.
+func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment, error) {
+	paymentID, err := h.paymentOf(ctx, id)
+	if err != nil {
+		return pg.Payment{}, err
+	}
+	payment, err := loadPayment(ctx, h.DB, paymentID)
+	if err != nil {
+		return pg.Payment{}, err
+	}
+	attempt := payment.Attempt(id)
+	gateway := h.Gateways[attempt.PG]
+	if gateway == nil {
+		return pg.Payment{}, gatewayAway(fmt.Errorf("%s is not configured", attempt.PG))
+	}
+	answer, err := gateway.LookUp(ctx, keyOf(*attempt))
+	if refusal := gatewayError(err); refusal != nil {
+		switch {
+		case refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
+			return *refusal.Payment, nil
+		case refusal.Outcome == pg.OutcomeNotFound:
+			return pg.Payment{}, err
+		}
+	}
+	if err != nil {
+		return pg.Payment{}, gatewayAway(err)
+	}
+	return answer, nil
+}
+
+// SettleDiscrepancy carries one planned correction out.
+type SettleDiscrepancy struct {
+	Hold ReconciliationHold
+	ID   shop.DiscrepancyID
+}
+
+// SettleDiscrepancy asks the gateway first, where it can be asked, corrects the
+// books or the gateway, and says what came of it: APPLIED, or OPEN with a note
+// when a person must decide. Carrying out again what broke off does nothing
+// twice, and a discrepancy that is no longer planned stays as it is. It returns
+// IN_PROGRESS when the hold is lost.
+func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) (shop.Discrepancy, error) {
+	// What is begun is finished: money may move.
+	ctx = context.WithoutCancel(ctx)
+	d, err := loadDiscrepancy(ctx, h.DB, cmd.ID)
+	if err != nil || d.Status != shop.DiscrepancyStatusPlanned {
+		return d, err
+	}
+	if err := keepHold(ctx, h.DB, cmd.Hold, h.now()); err != nil {
+		return d, err
+	}
+	came, err := h.correct(ctx, d, d.Action, shop.ActorReconciliation)
+	if err != nil {
+		return d, fmt.Errorf("settle discrepancy %s: %w", d.ID, err)
+	}
+	return h.endDiscrepancy(ctx, d.ID, func(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind string, err error) {
+		if d.Status != shop.DiscrepancyStatusPlanned {
+			return "", nil
+		}
+		now := h.now()
+		d.Status, d.Note = shop.DiscrepancyStatusOpen, clipped(came.note, 1000)
+		if came.done {
+			d.Status, d.ResolvedAt = shop.DiscrepancyStatusApplied, &now
+			return shop.KindDiscrepancyApplied, keepHold(ctx, tx, cmd.Hold, now)
+		}
+		return shop.KindDiscrepancyOpened, keepHold(ctx, tx, cmd.Hold, now)
+	}, shop.ActorReconciliation)
+}
+
+// endDiscrepancy lets do change a discrepancy in one transaction; a do that
+// names no event changes nothing.
+func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID, do func(context.Context, *sql.Tx, *shop.Discrepancy) (kind string, err error), actor shop.Actor) (shop.Discrepancy, error) {
+	var after shop.Discrepancy
+	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		d, err := loadDiscrepancy(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		kind, err := do(ctx, tx, &d)
+		if after = d; err != nil || kind == "" {
+			return err
+		}
+		d.Version++
+		after = d
+		return saveDiscrepancy(ctx, tx, d, kind, actor, h.now())
+	})
+	if err != nil {
+		return shop.Discrepancy{}, err
+	}
+	h.Projector.Project(ctx, string(id))
+	return after, nil
+}
+
+// A correction is what came of an action.
+type correction struct {
+	done bool
+	note string
+}
+
+// correct does what an action says about a discrepancy. The error says that the
+// books could not be read or written; what a gateway would not do is a note.
+func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction, actor shop.Actor) (correction, error) {
+	if d.AttemptID == nil {
+		return correction{note: "Nothing in the books can be acted on."}, nil
+	}
+	c := correcting{h: h, ctx: ctx, d: d, action: action, actor: actor}
+	if err := c.load(); err != nil {
+		return correction{}, err
+	}
+	answer, err := h.AskGateway(ctx, *d.AttemptID)
+	asked := err == nil
+	if err != nil && gatewayError(err) == nil && shop.CodeOf(err) != shop.Unavailable {
+		return correction{}, err
+	}
+	c.silence = err
+	switch {
+	case action != shop.CorrectiveActionRefundAtGateway && asked:
+		return c.recordAnswer(answer)
+	case action != shop.CorrectiveActionRefundAtGateway:
+		return c.recordRows()
+	case !asked:
+		return correction{note: "No money was moved: " + c.why()}, nil
+	case d.Kind == shop.DiscrepancyKindRefundMissing:
+		return c.repeatRefunds(answer)
+	}
+	return c.giveBack(answer)
+}
+
+// correcting is one correction under way.
+type correcting struct {
+	h       *Handler
+	ctx     context.Context
+	d       shop.Discrepancy
+	action  shop.CorrectiveAction
+	actor   shop.Actor
+	silence error // why the gateway did not answer
+
+	payment shop.Payment
+	attempt shop.PaymentAttempt
+	rows    settledRows
+}
+
+// settledRows is what the file says of the payment, all rows together.
+type settledRows struct {
+	found              bool
+	paymentKey         string
+	captured, refunded shop.Won
+	whole              bool // the format tells states, not legs: a refund is of all
+	legs               []pg.Cancel
+	failed             bool
+	day                *time.Time // of the approval
+}
+
+// load reads the payment as it is now, and the rows of the file.
+func (c *correcting) load() error {
+	id, err := c.h.paymentOf(c.ctx, *c.d.AttemptID)
+	if err != nil {
+		return err
+	}
+	if err := c.reload(id); err != nil {
+		return err
+	}
+	c.rows, err = c.h.readSettledRows(c.ctx, c.d)
+	return err
+}
+
+func (c *correcting) reload(id shop.PaymentID) error {
+	payment, err := loadPayment(c.ctx, c.h.DB, id)
+	if err != nil {
+		return err
+	}
+	c.payment, c.attempt = payment, *payment.Attempt(*c.d.AttemptID)
+	return nil
+}
+
+// readSettledRows reads the distinct rows that speak of the same payment as the
+// discrepancy's own row.
+func (h *Handler) readSettledRows(ctx context.Context, d shop.Discrepancy) (settledRows, error) {
+	var s settledRows
+	if d.Line == nil {
+		return s, nil
+	}
+	rows, err := h.DB.QueryContext(ctx, `SELECT DISTINCT r.kind, r.payment_key, r.leg_key, r.amount, COALESCE(r.tax_free_amount, 0), r.business_day, c.format
+		FROM settlement_rows m
+		JOIN settlement_rows r ON r.reconciliation_id = m.reconciliation_id AND r.payment_key = m.payment_key AND r.malformed IS NULL
+		JOIN reconciliations c ON c.id = m.reconciliation_id
+		WHERE m.reconciliation_id = ? AND m.line = ?`, string(d.ReconciliationID), *d.Line)
+	if err != nil {
+		return s, fmt.Errorf("read the rows of discrepancy %s: %w", d.ID, err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells.
+	for rows.Next() {
+		var kind, leg string
+		var amount, taxFree shop.Won
+		var day *time.Time
+		var format shop.SettlementFormat
+		if err := rows.Scan(&kind, &s.paymentKey, &leg, &amount, &taxFree, &day, &format); err != nil {
+			return s, fmt.Errorf("read a row of discrepancy %s: %w", d.ID, err)
+		}
+		s.whole = format == shop.SettlementFormatPaymentStateCSV
+		s.add(kind, pg.Cancel{Key: leg, Amount: amount, TaxFree: taxFree}, day)
+	}
+	return s, rows.Err()
+}
+
+func (s *settledRows) add(kind string, leg pg.Cancel, day *time.Time) {
+	s.found = true
+	switch kind {
+	case SettlementApproval:
+		s.captured, s.day = leg.Amount, day
+	case SettlementFailure:
+		s.failed = true
+	case SettlementRefund:
+		if s.whole { // captured once, and all of it given back
+			s.captured, s.refunded = leg.Amount, leg.Amount
+			return
+		}
+		s.refunded += leg.Amount
+		s.legs = append(s.legs, leg)
+	}
+}
+
+// evidence is the rows told as a gateway tells a payment.
+func (c *correcting) evidence() pg.Payment {
+	captured := c.attempt.CapturedAmount
+	if captured == 0 {
+		captured = c.rows.captured
+	}
+	if captured == 0 && c.rows.refunded > 0 { // taken on an earlier day
+		captured = c.payment.Amount
+	}
+	p := pg.Payment{
+		PG: c.attempt.PG, PaymentKey: c.rows.paymentKey, AttemptID: string(c.attempt.ID), Currency: "KRW", Status: pg.StatusPaid,
+		Amount: captured, TaxFree: c.payment.TaxFreeAmount, Captured: captured, InstallmentMonths: c.attempt.InstallmentMonths,
+		ApprovedAt: noonOf(c.rows.day),
+	}
+	if c.rows.whole {
+		p.Refunded = c.rows.refunded
+	} else {
+		p.Refunded = max(c.attempt.RefundedAmount, min(c.rows.refunded, captured))
+		p.Cancels = c.rows.legs
+	}
+	switch {
+	case c.rows.failed:
+		return pg.Payment{PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed, Currency: "KRW", Amount: c.payment.Amount}
+	case p.Refunded == p.Captured:
+		p.Status = pg.StatusRefunded
+	case p.Refunded > 0:
+		p.Status = pg.StatusPartiallyRefunded
+	}
+	return p
+}
+
+// noonOf is a moment surely within a business day.
+func noonOf(day *time.Time) *time.Time {
+	if day == nil {
+		return nil
+	}
+	noon := time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, korea).UTC()
+	return &noon
+}
+
+// why says why the gateway did not tell.
+func (c *correcting) why() string {
+	if refusal := gatewayError(c.silence); refusal != nil && refusal.Outcome == pg.OutcomeNotFound {
+		return "the gateway knows nothing of this payment."
+	}
+	return "the gateway cannot be asked now."
+}
+
+// recordAnswer makes the books say what the gateway says.
+func (c *correcting) recordAnswer(answer pg.Payment) (correction, error) {
+	return c.apply(answer, "The gateway, asked, says "+string(answer.Status)+".")
+}
+
+// recordRows makes the books say what the file says: the gateway does not tell more.
+func (c *correcting) recordRows() (correction, error) {
+	if !c.rows.found {
+		return correction{note: "Nothing was recorded: " + c.why()}, nil
+	}
+	return c.apply(c.evidence(), "Recorded by the settlement file: "+c.why())
+}
+
+func (c *correcting) apply(evidence pg.Payment, note string) (correction, error) {
+	_, err := c.h.ApplyEvidence(c.ctx, ApplyEvidence{AttemptID: c.attempt.ID, Evidence: evidence, Actor: c.actor, Note: "settlement"})
+	if refused := refusalNote(err); refused != "" {
+		return correction{note: note + " " + refused}, nil
+	}
+	if err != nil {
+		return correction{}, err
+	}
+	if err := c.reload(c.payment.ID); err != nil {
+		return correction{}, err
+	}
+	return correction{done: c.recorded(), note: note}, nil
+}
+
+// refusalNote is what an error says to a person, "" when it is about our own parts.
+func refusalNote(err error) string {
+	switch code := shop.CodeOf(err); code {
+	case shop.Conflict, shop.Invalid, shop.Declined, shop.NotFound:
+		return err.Error()
+	}
+	return ""
+}
+
+// recorded tells whether the books say by now what the action was to make them say.
+func (c *correcting) recorded() bool {
+	captured, refunded := c.attempt.CapturedAmount, c.attempt.RefundedAmount
+	switch c.action {
+	case shop.CorrectiveActionRecordApproval:
+		return captured > 0
+	case shop.CorrectiveActionRecordRefund:
+		return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded)
+	default:
+		return captured == refunded
+	}
+}
+
+// returnReason is the reason of the refund that settles a discrepancy; it names
+// it, so that no second one is made.
+func (c *correcting) returnReason() string {
+	return "정산 대사에 따라 돌려드립니다. " + string(c.d.ID)
+}
+
+// giveBack has the gateway give back money that it should not hold.
+func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
+	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount && answer.Captured <= c.attempt.CapturedAmount {
+		return correction{done: answer.Captured > 0, note: "The gateway, asked, holds nothing of this payment."}, nil
+	}
+	_, err := c.h.ResolveAttempt(c.ctx, ResolveAttempt{AttemptID: c.attempt.ID, Actor: c.actor, Note: "settlement"})
+	if refused := refusalNote(err); refused != "" {
+		return correction{note: refused}, nil
+	}
+	if err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Unavailable {
+		return correction{}, err
+	}
+	if err := c.reload(c.payment.ID); err != nil {
+		return correction{}, err
+	}
+	left := c.attempt.CapturedAmount - c.attempt.RefundedAmount
+	switch {
+	case left == 0:
+		return correction{done: c.attempt.CapturedAmount > 0, note: "The money was given back."}, nil
+	case c.payment.OpenRefund(c.attempt.ID) != nil:
+		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
+	case c.pays() && c.d.Kind == shop.DiscrepancyKindPaidAfterEnd:
+		return correction{note: "This money pays the order by now."}, nil
+	}
+	return c.returnMoney(left)
+}
+
+// pays tells whether the attempt is the one that pays the order.
+func (c *correcting) pays() bool {
+	return c.payment.AttemptID == c.attempt.ID && c.payment.CapturedAmount > 0
+}
+
+func (c *correcting) returnMoney(left shop.Won) (correction, error) {
+	amount := left
+	if c.pays() {
+		amount = min(left, c.d.Amount)
+	}
+	for _, refund := range c.payment.Refunds {
+		if refund.Reason == c.returnReason() && refund.Status == shop.RefundStatusDone {
+			return correction{done: true, note: "The money was given back."}, nil
+		}
+	}
+	_, err := c.h.ReturnMoney(c.ctx, ReturnMoney{
+		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(), Actor: c.actor,
+	})
+	if refused := refusalNote(err); refused != "" {
+		return correction{note: refused}, nil
+	}
+	switch {
+	case shop.CodeOf(err) == shop.InProgress, shop.CodeOf(err) == shop.Unavailable:
+		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
+	case err != nil:
+		return correction{}, err
+	}
+	return correction{done: true, note: "The money was given back."}, nil
+}
+
+// repeatRefunds asks the gateway again for refunds that the books call done and
+// that it, asked, has not made.
+func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
+	for _, refund := range c.payment.Refunds {
+		if refund.AttemptID != c.attempt.ID || refund.Status != shop.RefundStatusDone || hasLeg(answer, refund) {
+			continue
+		}
+		if answer.Refunded >= c.attempt.RefundedAmount {
+			break
+		}
+		var err error
+		answer, err = c.repeatRefund(refund, answer)
+		if err != nil {
+			return correction{note: "The gateway did not repeat the refund: " + err.Error()}, nil
+		}
+	}
+	if answer.Refunded < c.attempt.RefundedAmount {
+		return correction{note: fmt.Sprintf("The gateway gave back %s won of %s won.", answer.Refunded, c.attempt.RefundedAmount)}, nil
+	}
+	return correction{done: true, note: "The gateway has made the refund now."}, nil
+}
+
+// hasLeg tells whether the gateway's answer holds the refund.
+func hasLeg(answer pg.Payment, refund shop.Refund) bool {
+	for _, leg := range answer.Cancels {
+		if leg.RefundID == refund.ID || (refund.TransactionKey != nil && *refund.TransactionKey == leg.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeatRefund makes one refund anew, with an idempotency key of its own: the
+// old one would only repeat the old answer. Kakao Pay refuses it when the money
+// that is left is not what was looked up just now.
+func (c *correcting) repeatRefund(refund shop.Refund, answer pg.Payment) (pg.Payment, error) {
+	available := answer.Captured - answer.Refunded
+	after, err := c.h.Gateways[c.attempt.PG].Cancel(c.ctx, pg.CancelRequest{
+		IdempotencyKey: string(c.d.ID) + ":" + string(refund.ID), Key: keyOf(c.attempt), RefundID: refund.ID, Amount: refund.Amount,
+		TaxFree: refund.TaxFreeAmount, Available: available, Whole: refund.Amount == available, Reason: c.returnReason(),
+	})
+	if err != nil {
+		return answer, err
+	}
+	_, err = c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
+		if after.LegKey != "" {
+			change.payment.Refund(refund.ID).TransactionKey = &after.LegKey
+		}
+		if err := change.payment.Record(shop.KindPaymentRecordChanged, change.now); err != nil {
+			return err
+		}
+		return change.did(shop.KindPaymentRecordChanged, "refund repeated at the gateway")
+	})
+	return after, err
+}

@@ -1,0 +1,238 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+)
+
+// A Finding is a difference between a settlement file and the books.
+type Finding struct {
+	// Key names the difference within its file, so that finding it again adds nothing.
+	Key              string
+	Kind             shop.DiscrepancyKind
+	Action           shop.CorrectiveAction
+	PaymentID        *shop.PaymentID
+	AttemptID        *shop.AttemptID
+	Line             *int
+	Raw              *string
+	Expected, Actual string
+	Amount           shop.Won
+	Note             string
+}
+
+// status is what becomes of a finding at once: an action waits for the plan to
+// be carried out, a case is open, the rest asks for nothing.
+func (f Finding) status() (status shop.DiscrepancyStatus, kind string) {
+	switch f.Action {
+	case shop.CorrectiveActionNone:
+		return shop.DiscrepancyStatusIgnored, shop.KindDiscrepancyIgnored
+	case shop.CorrectiveActionOpenCase:
+		return shop.DiscrepancyStatusOpen, shop.KindDiscrepancyOpened
+	default:
+		return shop.DiscrepancyStatusPlanned, shop.KindDiscrepancyFound
+	}
+}
+
+// fill writes the finding over a discrepancy.
+func (f Finding) fill(d *shop.Discrepancy) {
+	d.Kind, d.Action = f.Kind, f.Action
+	d.Status, _ = f.status()
+	d.PaymentID, d.AttemptID, d.Line, d.Raw = f.PaymentID, f.AttemptID, f.Line, f.Raw
+	d.Expected, d.Actual = clipped(f.Expected, 500), clipped(f.Actual, 500)
+	d.Amount, d.Note = max(0, min(f.Amount, shop.MaxWon)), clipped(f.Note, 1000)
+}
+
+// PlanFindings notes differences that a plan is made of.
+type PlanFindings struct {
+	Hold     ReconciliationHold
+	PG       shop.PG
+	Findings []Finding
+}
+
+// PlanFindings notes the findings, all or none. One that was noted before is
+// brought up to date unless somebody has dealt with it. It returns IN_PROGRESS
+// when the hold is lost.
+func (h *Handler) PlanFindings(ctx context.Context, cmd PlanFindings) error {
+	if len(cmd.Findings) == 0 {
+		return nil
+	}
+	var ids []string
+	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		now := h.now()
+		if err := keepHold(ctx, tx, cmd.Hold, now); err != nil {
+			return err
+		}
+		plan := planning{h: h, tx: tx, cmd: cmd, now: now}
+		if err := plan.note(ctx); err != nil {
+			return err
+		}
+		ids = plan.touched
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", cmd.Hold.ID, err)
+	}
+	h.Projector.Project(ctx, ids...)
+	return nil
+}
+
+// planning is the noting of findings in one transaction.
+type planning struct {
+	h       *Handler
+	tx      *sql.Tx
+	cmd     PlanFindings
+	now     time.Time
+	touched []string
+}
+
+func (p *planning) note(ctx context.Context) error {
+	known, err := p.known(ctx)
+	if err != nil {
+		return err
+	}
+	var added []keyedDiscrepancy
+	var facts []fact
+	for _, f := range p.cmd.Findings {
+		d, found := known[f.Key]
+		if found {
+			if err := p.renew(ctx, f, d); err != nil {
+				return err
+			}
+			continue
+		}
+		d = shop.Discrepancy{
+			ID: shop.DiscrepancyID(p.h.NewID(shop.PrefixDiscrepancy)), ReconciliationID: p.cmd.Hold.ID, PG: p.cmd.PG, CreatedAt: p.now, Version: 1,
+		}
+		f.fill(&d)
+		_, kind := f.status()
+		known[f.Key] = d
+		added = append(added, keyedDiscrepancy{d, f.Key})
+		facts = append(facts, discrepancyFact(d, kind, shop.ActorReconciliation, p.now))
+		p.touched = append(p.touched, string(d.ID))
+	}
+	if err := insertDiscrepancies(ctx, p.tx, added); err != nil {
+		return err
+	}
+	return record(ctx, p.tx, facts...)
+}
+
+// known reads the findings that were noted before, by key.
+func (p *planning) known(ctx context.Context) (map[string]shop.Discrepancy, error) {
+	args := []any{string(p.cmd.Hold.ID)}
+	for _, f := range p.cmd.Findings {
+		args = append(args, f.Key)
+	}
+	in := `reconciliation_id = ? AND dedup_key IN (?` + strings.Repeat(",?", len(p.cmd.Findings)-1) + `)`
+	found, err := listDiscrepancies(ctx, p.tx, in, args...)
+	if err != nil || len(found) == 0 {
+		return map[string]shop.Discrepancy{}, err
+	}
+	return keyDiscrepancies(ctx, p.tx, found, in, args)
+}
+
+func keyDiscrepancies(ctx context.Context, tx *sql.Tx, found []shop.Discrepancy, in string, args []any) (map[string]shop.Discrepancy, error) {
+	byID := map[string]shop.Discrepancy{}
+	for _, d := range found {
+		byID[string(d.ID)] = d
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT id, dedup_key FROM discrepancies WHERE `+in, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read discrepancies: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells.
+	keyed := map[string]shop.Discrepancy{}
+	for rows.Next() {
+		var id, key string
+		if err := rows.Scan(&id, &key); err != nil {
+			return nil, fmt.Errorf("read a discrepancy: %w", err)
+		}
+		keyed[key] = byID[id]
+	}
+	return keyed, rows.Err()
+}
+
+// renew brings a finding up to date, unless a person or the plan dealt with it.
+func (p *planning) renew(ctx context.Context, f Finding, was shop.Discrepancy) error {
+	if was.ResolvedBy != nil || was.Status == shop.DiscrepancyStatusApplied || was.Status == shop.DiscrepancyStatusResolved {
+		return nil
+	}
+	d := was
+	f.fill(&d)
+	if sameFinding(d, was) {
+		return nil
+	}
+	d.Version++
+	_, kind := f.status()
+	p.touched = append(p.touched, string(d.ID))
+	return saveDiscrepancy(ctx, p.tx, d, kind, shop.ActorReconciliation, p.now)
+}
+
+// sameFinding tells whether a plan says the same of two discrepancies.
+func sameFinding(a, b shop.Discrepancy) bool {
+	same := func(x, y *string) bool { return x == y || (x != nil && y != nil && *x == *y) }
+	return a.Status == b.Status && a.Action == b.Action && a.Amount == b.Amount && same(a.Expected, b.Expected) && same(a.Actual, b.Actual) && same(a.Note, b.Note)
+}
+
+// DropFindings says that differences are gone.
+type DropFindings struct {
+	Hold ReconciliationHold
+	IDs  []shop.DiscrepancyID
+}
+
+// gone is the note on a difference that is gone.
+const gone = "The books moved since, and this difference is gone."
+
+// DropFindings closes discrepancies that nobody has dealt with. It returns
+// IN_PROGRESS when the hold is lost.
+func (h *Handler) DropFindings(ctx context.Context, cmd DropFindings) error {
+	var ids []string
+	for _, id := range cmd.IDs {
+		err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+			now := h.now()
+			if err := keepHold(ctx, tx, cmd.Hold, now); err != nil {
+				return err
+			}
+			d, err := loadDiscrepancy(ctx, tx, id)
+			if err != nil || (d.Status != shop.DiscrepancyStatusPlanned && d.Status != shop.DiscrepancyStatusOpen) {
+				return err
+			}
+			d.Status, d.Note, d.Version = shop.DiscrepancyStatusIgnored, clipped(gone, 1000), d.Version+1
+			return saveDiscrepancy(ctx, tx, d, shop.KindDiscrepancyIgnored, shop.ActorReconciliation, now)
+		})
+		if err != nil {
+			return fmt.Errorf("drop discrepancy %s: %w", id, err)
+		}
+		ids = append(ids, string(id))
+	}
+	h.Projector.Project(ctx, ids...)
+	return nil
+}
+
+// PlanReconciliation says that the plan is whole.
+type PlanReconciliation struct {
+	Hold         ReconciliationHold
+	PlanHash     string
+	Rows         int
+	Matched      int        // rows that say what the books say
+	From, Before *time.Time // the business days the file is about; nil when it does not say
+}
+
+// PlanReconciliation makes the plan the one to be carried out, in place of an
+// earlier one. It returns Conflict once carrying out has begun.
+func (h *Handler) PlanReconciliation(ctx context.Context, cmd PlanReconciliation) (shop.Reconciliation, error) {
+	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationPlanned, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+		if r.Status != shop.ReconciliationStatusReading && r.Status != shop.ReconciliationStatusPlanned {
+			return false, reconciliationConflict(*r)
+		}
+		r.Status, r.Percent, r.PlanHash = shop.ReconciliationStatusPlanned, 100, &cmd.PlanHash
+		r.Rows, r.Matched = cmd.Rows, cmd.Matched
+		_, err := tx.ExecContext(ctx, `UPDATE reconciliations SET day_from = ?, day_to = ? WHERE id = ?`, dateOnly(cmd.From), dateOnly(cmd.Before), string(r.ID))
+		return true, err
+	})
+}
