@@ -116,6 +116,11 @@ func TestDo(t *testing.T) {
 			t.Fatalf("%v after %d calls, want an answer after 1", err, calls.Load())
 		}
 	})
+}
+
+func TestDo_nothingSent(t *testing.T) {
+	t.Parallel()
+
 	t.Run("nobody listening means nothing was sent", func(t *testing.T) {
 		t.Parallel()
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -146,6 +151,11 @@ func TestDo(t *testing.T) {
 		_, err := do(t.Context(), c, pghttp.Request{Call: "approve", Method: http.MethodPost, URL: server.URL})
 		wantOutcome(t, err, pg.OutcomeNotSent)
 	})
+}
+
+func TestDo_maybeSent(t *testing.T) {
+	t.Parallel()
+
 	t.Run("a transport that tells nothing may have sent it", func(t *testing.T) {
 		t.Parallel()
 		c, req := serve(t, func(http.ResponseWriter, *http.Request) {})
@@ -194,6 +204,11 @@ func TestDo(t *testing.T) {
 		_, err := do(t.Context(), c, req)
 		wantOutcome(t, err, pg.OutcomeUnknown)
 	})
+}
+
+func TestDo_answers(t *testing.T) {
+	t.Parallel()
+
 	t.Run("an answer of a mebibyte is read and a byte more is unknown", func(t *testing.T) {
 		t.Parallel()
 		size := 1 << 20

@@ -51,22 +51,24 @@ func setFault(fake *pgtest.Fake, call, fault string, times int) {
 	}
 }
 
+// open returns a Toss with one authenticated payment.
+func open(t *testing.T) (*pgtest.Fake, pg.Ready) {
+	t.Helper()
+	fake := pgtest.NewFake(shop.PGToss)
+	r, err := fake.Ready(t.Context(), pg.ReadyRequest{IdempotencyKey: "ready", AttemptID: "att_1", Amount: 1_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake.Pay(r.PaymentKey)
+	return fake, r
+}
+
+func approve(r pg.Ready) pg.ApproveRequest {
+	return pg.ApproveRequest{IdempotencyKey: "approve", Key: pg.Key{PaymentKey: r.PaymentKey, AttemptID: "att_1"}, Amount: 1_000}
+}
+
 func TestFake_knobs(t *testing.T) {
 	t.Parallel()
-	req := pg.ReadyRequest{IdempotencyKey: "ready", AttemptID: "att_1", Amount: 1_000}
-	approve := func(r pg.Ready) pg.ApproveRequest {
-		return pg.ApproveRequest{IdempotencyKey: "approve", Key: pg.Key{PaymentKey: r.PaymentKey, AttemptID: "att_1"}, Amount: 1_000}
-	}
-	open := func(t *testing.T) (*pgtest.Fake, pg.Ready) {
-		fake := pgtest.NewFake(shop.PGToss)
-		r, err := fake.Ready(t.Context(), req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fake.Pay(r.PaymentKey)
-		return fake, r
-	}
-
 	t.Run("a fault strikes as often as it was told", func(t *testing.T) {
 		t.Parallel()
 		fake, r := open(t)

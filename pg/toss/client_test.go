@@ -290,20 +290,22 @@ func TestClient_requests(t *testing.T) {
 			}
 		})
 	}
+}
 
-	t.Run("without an idempotency key, or with an endless one, nothing is sent", func(t *testing.T) {
-		t.Parallel()
-		c, script := open(t)
-		for _, key := range []string{"", strings.Repeat("k", 301)} {
-			_, err := c.Approve(t.Context(), pg.ApproveRequest{IdempotencyKey: key, Key: readyKey, Amount: 1})
-			wantOutcome(t, err, pg.OutcomeMisconfigured)
-		}
-		_, err := c.LookUp(t.Context(), pg.Key{})
-		wantOutcome(t, err, pg.OutcomeNotFound)
-		if n := len(script.Asked()); n != 0 {
-			t.Errorf("%d requests were sent", n)
-		}
-	})
+// Without an idempotency key, with an endless one, and without a name to look
+// up, there is nothing to send.
+func TestClient_neverSent(t *testing.T) {
+	t.Parallel()
+	c, script := open(t)
+	for _, key := range []string{"", strings.Repeat("k", 301)} {
+		_, err := c.Approve(t.Context(), pg.ApproveRequest{IdempotencyKey: key, Key: readyKey, Amount: 1})
+		wantOutcome(t, err, pg.OutcomeMisconfigured)
+	}
+	_, err := c.LookUp(t.Context(), pg.Key{})
+	wantOutcome(t, err, pg.OutcomeNotFound)
+	if n := len(script.Asked()); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
 }
 
 func wantOutcome(t testing.TB, err error, want pg.Outcome) *pg.Error {
