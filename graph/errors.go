@@ -74,7 +74,8 @@ func (s *Server) complaint(err *gqlerror.Error) *shop.Error {
 	if strings.HasPrefix(err.Message, "exceeded token limit") {
 		return &shop.Error{Code: shop.TooComplex, Message: fmt.Sprintf("The document has more than %d tokens.", maxTokens)}
 	}
-	message := err.Message
+	// What stands behind "found" repeats an input, passwords and all.
+	message, _, _ := strings.Cut(err.Message, ", found {")
 	if !s.Introspection {
 		message, _, _ = strings.Cut(message, " Did you mean")
 	}

@@ -34,13 +34,13 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /payments/{attemptId}/return/{outcome}", s.serveReturn)
 	mux.HandleFunc("HEAD /payments/{attemptId}/return/{outcome}", serveNoReturn)
 	mux.HandleFunc("POST /webhooks/toss", s.serveWebhook)
-	s.mountPages(mux)
 	if !s.OpsElsewhere {
 		s.mountOps(mux)
 	}
 	if s.Mount != nil {
 		s.Mount(mux)
 	}
+	s.mountPages(mux)
 	return s.visited(mux)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"sync"
@@ -22,16 +23,22 @@ const (
 )
 
 func (s *Server) mountPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", s.servePage(web.Front))
-	mux.HandleFunc("GET /operator", s.servePage(web.Operator))
+	site := web.Site{PublicURL: s.PublicURL, Playground: s.Playground, Mailbox: serves(mux, "/dev/mailbox/")}
+	mux.HandleFunc("GET /{$}", servePage(web.Front, site))
+	mux.HandleFunc("GET /operator", servePage(web.Operator, site))
 	mux.Handle("GET /page.css", &asset{mediaType: "text/css; charset=utf-8", body: web.Style})
 	if s.Playground {
 		mountPlayground(mux)
 	}
 }
 
-func (s *Server) servePage(page *template.Template) http.HandlerFunc {
-	site := web.Site{PublicURL: s.PublicURL, Playground: s.Playground, Mailbox: s.Mailbox}
+// serves reports whether a path has been mounted.
+func serves(mux *http.ServeMux, path string) bool {
+	_, pattern := mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+	return pattern != ""
+}
+
+func servePage(page *template.Template, site web.Site) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

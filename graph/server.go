@@ -41,8 +41,6 @@ type Server struct {
 	Introspection bool
 	// Playground serves GraphiQL.
 	Playground bool
-	// Mailbox says that Mount serves /dev/mailbox/; the front page then links to it.
-	Mailbox bool
 	// Ready says why this replica should get no traffic; nil when it should.
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics; nil for none.

@@ -11,8 +11,10 @@ window.walk = (function () {
     headers: '',
   });
   const ready = (name, pg, more) => tab(`
-# Opens a payment. Follow checkoutUrl in another window and pay there: the
-# gateway sends your browser back, and that approves the payment.
+# Opens a payment. Follow checkoutUrl in another window
+# and pay there: the gateway sends your browser back,
+# and that approves the payment. Run PaymentUpdated
+# first to see it happen.
 mutation ${name}($input: ReadyPaymentInput!) {
   readyPayment(input: $input) {
     checkoutUrl
@@ -22,8 +24,9 @@ mutation ${name}($input: ReadyPaymentInput!) {
   }
 }`, { input: { idempotencyKey: '{{uuid}}', orderId: '{{order}}', pg, installmentMonths: 0, ...more } });
   const placeOrder = (name) => tab(`
-# Holds stock for two lines until expiresAt. {{product}} and {{product2}} are
-# the last two products that the playground saw.
+# Holds stock for two lines until expiresAt.
+# {{product}} and {{product2}} are the last two products
+# that the playground saw.
 mutation ${name}($input: PlaceOrderInput!) {
   placeOrder(input: $input) {
     order {
@@ -45,14 +48,21 @@ mutation ${name}($input: CancelPaymentInput!) {
 
   return [
     tab(`
-# Welcome. Run the tabs from left to right: they are one shopping walk.
-# Words like {{order}} in the variables are filled in from earlier answers, and
+# Welcome. Run the tabs from left to right: they are
+# one shopping walk. Words like {{order}} in their
+# variables are filled in from earlier answers, and
 # {{uuid}} is new each time you press run.
-#
-# In development, read the mailed code at /dev/mailbox/, or skip the first
-# three tabs and sign in.
+query Welcome {
+  viewer { email role }
+  products(first: 3) { nodes { ${product} } }
+}`),
+    tab(`
+# In development the code is at /dev/mailbox/.
+# Or skip to SignIn: the accounts are there already.
 mutation RequestCode($input: RequestEmailVerificationInput!) {
-  requestEmailVerification(input: $input) { verificationId expiresAt }
+  requestEmailVerification(input: $input) {
+    verificationId expiresAt
+  }
 }`, { input: { email: 'you@example.com' } }),
     tab(`
 mutation ConfirmCode($input: ConfirmEmailVerificationInput!) {
@@ -77,7 +87,8 @@ query Products($after: String, $search: String) {
     placeOrder('PlaceOrder'),
     ready('PayKakao', 'KAKAO'),
     tab(`
-# Run this before you pay: it shows the payment as it is, then every change.
+# Run this before you pay: it shows the payment as it
+# is, then every change.
 subscription PaymentUpdated($id: ID!) {
   paymentUpdated(paymentId: $id) { id status version balance updatedAt }
 }`, { id: '{{payment}}' }),
@@ -108,9 +119,10 @@ query MyOrders {
   }
 }`),
     tab(`
-# Only operators: in development sign in as operator@example.com. The playground
-# sends {"name", "text"} as a file; other clients use the GraphQL multipart request
-# specification with the header GraphQL-Preflight: 1.
+# Only operators: in development sign in as
+# operator@example.com. The playground sends the text
+# as a file. Other clients use the GraphQL multipart
+# request specification and GraphQL-Preflight: 1.
 mutation ImportSettlement($input: ImportSettlementInput!) {
   importSettlement(input: $input) {
     reconciliation {
@@ -131,7 +143,8 @@ mutation ImportSettlement($input: ImportSettlementInput!) {
       },
     }),
     tab(`
-# Only operators. Everything the books and the read models can tell at once.
+# Only operators. What is behind, unclear or open.
+# payment-system verify --gateway checks everything.
 query Verify {
   projections { view pending lagMs lastAppliedAt republishing percent }
   unknown: payments(first: 10, filter: { status: [UNKNOWN, APPROVING, CANCELING] }) {
