@@ -176,7 +176,7 @@ func (c *Caller) send(ctx context.Context, req Request) (Answer, error) {
 	}
 	var sent atomic.Bool
 	a, err := executor.WithContext(ctx).GetWithExecution(func(x failsafe.Execution[Answer]) (Answer, error) {
-		a, err := c.attempt(x.Context(), req, &sent)
+		a, err := c.attempt(x.Context(), req, &sent) //nolint:contextcheck // derived from ctx, with the deadline
 		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 			err = &lostError{err: err, abandoned: true}
 		}
@@ -229,8 +229,7 @@ func (c *Caller) attempt(ctx context.Context, req Request, sent *atomic.Bool) (A
 
 // withoutURL is err without the address, which names the payment.
 func withoutURL(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}
 	return err

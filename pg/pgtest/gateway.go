@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -148,19 +149,22 @@ func (h *Harness) lookUp(t *testing.T, o opened) pg.Payment {
 }
 
 // wantOutcome fails the test unless err is a *pg.Error with one of the outcomes.
-func wantOutcome(t *testing.T, err error, outcomes ...pg.Outcome) *pg.Error {
+func wantOutcome(t *testing.T, err error, outcomes ...pg.Outcome) {
 	t.Helper()
 	var e *pg.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || !slices.Contains(outcomes, e.Outcome) {
 		t.Fatalf("error = %v, want a *pg.Error with outcome %v", err, outcomes)
 	}
-	for _, outcome := range outcomes {
-		if e.Outcome == outcome {
-			return e
-		}
+}
+
+// wantMismatch returns what the gateway has, and fails the test unless err shows it.
+func wantMismatch(t *testing.T, err error) pg.Payment {
+	t.Helper()
+	var e *pg.Error
+	if !errors.As(err, &e) || e.Outcome != pg.OutcomeMismatch || e.Payment == nil || e.Payment.Record == nil {
+		t.Fatalf("error = %v, want a mismatch that shows a payment", err)
 	}
-	t.Fatalf("outcome = %v (%v), want %v", e.Outcome, err, outcomes)
-	return nil
+	return *e.Payment
 }
 
 // wantMoney fails the test unless the gateway's own ledger says so.

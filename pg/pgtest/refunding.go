@@ -156,8 +156,8 @@ var lookUpTests = map[string]func(*testing.T, *Harness){
 	"under another attempt is a mismatch": func(t *testing.T, h *Harness) {
 		o := h.paid(t)
 		_, err := h.Gateway.LookUp(t.Context(), pg.Key{PaymentKey: o.key.PaymentKey, AttemptID: shop.AttemptID(newID(shop.PrefixAttempt))})
-		if e := wantOutcome(t, err, pg.OutcomeMismatch); e.Payment == nil || e.Payment.AttemptID != string(o.key.AttemptID) {
-			t.Fatalf("mismatch shows %+v, want the payment of %s", e.Payment, o.key.AttemptID)
+		if p := wantMismatch(t, err); p.AttemptID != string(o.key.AttemptID) {
+			t.Fatalf("mismatch shows %+v, want the payment of %s", p, o.key.AttemptID)
 		}
 	},
 	"finds what was refunded in the console": func(t *testing.T, h *Harness) {

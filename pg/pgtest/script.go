@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -65,9 +66,7 @@ func (s *Script) answer(w http.ResponseWriter, r *http.Request) {
 	s.asked = append(s.asked, Asked{Method: r.Method, Path: r.URL.EscapedPath(), Header: r.Header, Body: body})
 	status, header, said := s.status, s.header, s.body
 	s.mu.Unlock()
-	for name, values := range header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
 	_, _ = w.Write(said)
 }

@@ -119,7 +119,7 @@ func TestClient_errorCodes(t *testing.T) {
 	t.Parallel()
 	for call, byStatus := range errorLists {
 		for status, codes := range byStatus {
-			for _, code := range strings.Fields(codes) {
+			for code := range strings.FieldsSeq(codes) {
 				c, script := open(t)
 				script.Say(status, fmt.Appendf(nil, `{"code":%q,"message":"m"}`, code))
 				e := wantOutcome(t, ask(t, c, call), wantOf(status, code))
