@@ -1,0 +1,278 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
+
+	"payment-system/command"
+	"payment-system/graph"
+	"payment-system/internal/jobs"
+	"payment-system/internal/locks"
+	"payment-system/internal/mail"
+	"payment-system/internal/mysqldb"
+	"payment-system/internal/views"
+	"payment-system/pg"
+	"payment-system/pg/kakao"
+	"payment-system/pg/toss"
+	"payment-system/projections"
+	"payment-system/query"
+	"payment-system/shop"
+)
+
+// An app is the whole program, wired together.
+type app struct {
+	settings *settings
+	world    *world
+	logger   *slog.Logger
+	replica  string
+	registry *prometheus.Registry
+
+	db, reads  *sql.DB
+	redis      redis.UniversalClient
+	gateways   map[shop.PG]pg.Gateway
+	locker     *locks.Locker
+	commands   *command.Handler
+	projector  *projections.Projector
+	reconciler *projections.Reconciler
+	queries    *query.Reader
+
+	closers []func() error // called last to first
+}
+
+// openTools opens what the commands that serve nobody need.
+func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
+	faults := s.checkServers()
+	faults = append(faults, s.gatewaySettings.check(false)...)
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	s.AutoApplyCap = cmp.Or(s.AutoApplyCap, 1_000_000)
+	s.OrderHold = cmp.Or(s.OrderHold, 15*time.Minute)
+	s.PublicURL = cmp.Or(s.PublicURL, defaultPublicURL)
+	a, err := openApp(ctx, s, w, s.logger(w.err, "text"))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchema(ctx, a.db); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// openApp connects to the databases and wires everything together. It starts nothing.
+func openApp(ctx context.Context, s *settings, w *world, logger *slog.Logger) (*app, error) {
+	a := &app{settings: s, world: w, logger: logger, replica: replicaName(w), registry: prometheus.NewRegistry()}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// replicaName names this process in leases: 40 characters at most.
+func replicaName(w *world) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "replica"
+	}
+	host, _, _ = strings.Cut(host, ".")
+	id := w.newID("")
+	return fmt.Sprintf("%.20s-%s", host, id[len(id)-12:])
+}
+
+func (a *app) open(ctx context.Context) error {
+	if err := a.openDatabases(ctx); err != nil {
+		return err
+	}
+	a.redis = redis.NewUniversalClient(redisOptions(a.settings.RedisAddrs))
+	a.closers = append(a.closers, a.redis.Close)
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewDBStatsCollector(a.db, "primary"))
+	floors := &views.Floors{}
+	a.projector = &projections.Projector{
+		DB: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Replica: a.replica, Floors: floors,
+	}
+	a.closers = append(a.closers, func() error { a.projector.Close(); return nil })
+	a.queries = &query.Reader{
+		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors, Backlog: a.projector.Backlog,
+	}
+	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
+	a.locker = a.newLocker()
+	a.commands = a.newCommands()
+	a.reconciler = &projections.Reconciler{DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now}
+	return a.openSource()
+}
+
+// openSource opens the folder that is polled for settlement files, if there is one.
+func (a *app) openSource() (err error) {
+	if a.settings.SettlementSource == "" {
+		return nil
+	}
+	if a.reconciler.Source, err = projections.OpenSource(a.settings.SettlementSource); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.reconciler.Source.Close)
+	return nil
+}
+
+func (a *app) openDatabases(ctx context.Context) (err error) {
+	if a.db, err = mysqldb.Open(ctx, a.settings.MySQLDSN, mysqldb.Config{}); err != nil {
+		return fmt.Errorf("MYSQL_DSN: %w", err)
+	}
+	a.closers = append(a.closers, a.db.Close)
+	if a.reads = a.db; a.settings.MySQLReadDSN == "" || a.settings.MySQLReadDSN == a.settings.MySQLDSN {
+		return nil
+	}
+	if a.reads, err = mysqldb.Open(ctx, a.settings.MySQLReadDSN, mysqldb.Config{}); err != nil {
+		return fmt.Errorf("MYSQL_READ_DSN: %w", err)
+	}
+	a.closers = append(a.closers, a.reads.Close)
+	return nil
+}
+
+// redisOptions make a client that answers soon or gives up: nothing may wait for Redis.
+func redisOptions(addrs []string) *redis.UniversalOptions {
+	return &redis.UniversalOptions{
+		Addrs: addrs, MaxRetries: -1, DialerRetries: 1,
+		DialTimeout: 500 * time.Millisecond, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
+	}
+}
+
+func (a *app) newCommands() *command.Handler {
+	s := a.settings
+	return &command.Handler{
+		DB: a.db, Locks: a.locker, Gateways: a.gateways,
+		Projector: a.projector, Mailer: mailer{a.newMailer()}, Redis: a.redis,
+		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
+		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
+		AutoApplyCap: shop.Won(s.AutoApplyCap), Replica: a.replica,
+	}
+}
+
+// newLocker locks on every address of LOCK_REDIS_ADDRS, or on REDIS_ADDRS.
+func (a *app) newLocker() *locks.Locker {
+	locker := &locks.Locker{Now: a.world.now, Logger: a.logger}
+	if len(a.settings.LockRedisAddrs) == 0 && len(a.settings.RedisAddrs) > 1 {
+		locker.Nodes = []redis.UniversalClient{a.redis} // the cluster is one node: its members are not independent
+		return locker
+	}
+	addrs := a.settings.LockRedisAddrs
+	if len(addrs) == 0 {
+		addrs = a.settings.RedisAddrs
+	}
+	for _, addr := range addrs {
+		node := locks.Dial(addr)
+		locker.Nodes = append(locker.Nodes, node)
+		a.closers = append(a.closers, node.Close)
+	}
+	return locker
+}
+
+func (a *app) newMailer() *mail.Mailer {
+	s := a.settings
+	return &mail.Mailer{Addr: s.SMTPAddr, From: s.SMTPFrom, User: s.SMTPUser, Password: s.SMTPPassword, Now: a.world.now}
+}
+
+// A mailer is a command.Mailer.
+type mailer struct{ *mail.Mailer }
+
+// Send sends a mail.
+func (m mailer) Send(ctx context.Context, message command.Message) error {
+	return m.Mailer.Send(ctx, mail.Message(message))
+}
+
+// gateways opens a client of each gateway that there is a key for. Calls are counted in the
+// registry, if there is one.
+func gateways(s gatewaySettings, w *world, logger *slog.Logger, registry *prometheus.Registry) map[shop.PG]pg.Gateway {
+	observe := observeCalls(registry)
+	opened := map[shop.PG]pg.Gateway{}
+	if s.KakaoSecretKey != "" {
+		opened[shop.PGKakao] = &kakao.Client{
+			BaseURL: s.KakaoBaseURL, SecretKey: s.KakaoSecretKey, CID: s.KakaoCID, Timeout: s.PGTimeout,
+			Now: w.now, Logger: logger, Observe: observe(shop.PGKakao),
+		}
+	}
+	if s.TossSecretKey != "" {
+		opened[shop.PGToss] = &toss.Client{
+			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, Timeout: s.PGTimeout,
+			Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
+		}
+	}
+	return opened
+}
+
+// observeCalls returns, for each gateway, what measures its calls.
+func observeCalls(registry *prometheus.Registry) func(shop.PG) func(call, outcome string, took time.Duration) {
+	if registry == nil {
+		return func(shop.PG) func(string, string, time.Duration) { return nil }
+	}
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "payment_system_gateway_call_seconds", Help: "How long calls to payment gateways took, and how they ended.",
+		Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"pg", "call", "outcome"})
+	registry.MustRegister(seconds)
+	return func(gateway shop.PG) func(string, string, time.Duration) {
+		return func(call, outcome string, took time.Duration) {
+			seconds.WithLabelValues(string(gateway), call, outcome).Observe(took.Seconds())
+		}
+	}
+}
+
+// newGraph is everything that speaks HTTP.
+func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
+	s := a.settings
+	return &graph.Server{
+		Commands: a.commands, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
+		Sessions:  &graph.Sessions{Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random},
+		PublicURL: s.PublicURL, AllowedOrigins: s.AllowedOrigins,
+		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,
+		Ready: a.ready, Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Registry: a.registry,
+		OpsElsewhere: s.MetricsAddr != "", Mount: mount, Logger: a.logger, Now: a.world.now,
+	}
+}
+
+// newSchedule is what nobody asks for.
+func (a *app) newSchedule() *projections.Schedule {
+	return &projections.Schedule{
+		Commands: a.commands, Projector: a.projector, Reconciler: a.reconciler,
+		Runs:           &jobs.Runs{DB: a.db, Owner: a.replica, Logger: a.logger},
+		ReconcileEvery: a.settings.ReconcileEvery, Now: a.world.now, Logger: a.logger,
+	}
+}
+
+// ready says why this replica should get no traffic. A Redis that is away is no reason: nobody
+// can sign in then, but payments that were begun must still be confirmed.
+func (a *app) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := checkSchema(ctx, a.db); err != nil {
+		return err
+	}
+	if a.reads == a.db {
+		return nil
+	}
+	return a.reads.PingContext(ctx)
+}
+
+// close gives back what open took.
+func (a *app) close() error {
+	var errs []error
+	for _, closer := range slices.Backward(a.closers) {
+		errs = append(errs, closer())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/projections"
+	"payment-system/shop"
+)
+
+// databaseSettings say where the books are.
+type databaseSettings struct {
+	MySQLDSN     string `name:"mysql-dsn" env:"MYSQL_DSN" placeholder:"DSN" help:"The primary database, as a go-sql-driver DSN: user:password@tcp(host:3306)/name."`
+	MySQLReadDSN string `name:"mysql-read-dsn" env:"MYSQL_READ_DSN" placeholder:"DSN" help:"Where queries read; the primary when empty."`
+}
+
+// redisSettings say where sessions, caches, announcements and locks are.
+type redisSettings struct {
+	RedisAddrs     []string `name:"redis-addrs" env:"REDIS_ADDRS" placeholder:"HOST:PORT,…" help:"One Redis, or several addresses of a Redis Cluster."`
+	LockRedisAddrs []string `name:"lock-redis-addrs" env:"LOCK_REDIS_ADDRS" placeholder:"HOST:PORT,…" help:"Independent Redis nodes for the locks' quorum; REDIS_ADDRS when empty."`
+}
+
+// gatewaySettings say how to talk to Kakao Pay and Toss Payments.
+type gatewaySettings struct {
+	KakaoBaseURL   string        `name:"kakao-base-url" env:"KAKAO_BASE_URL" placeholder:"URL" help:"Where Kakao Pay answers (https://open-api.kakaopay.com; the simulator in dev)."`
+	KakaoSecretKey string        `name:"kakao-secret-key" env:"KAKAO_SECRET_KEY" placeholder:"KEY" help:"Kakao Pay's secret key."`
+	KakaoCID       string        `name:"kakao-cid" env:"KAKAO_CID" default:"TC0ONETIME" placeholder:"CID" help:"The merchant's CID at Kakao Pay (${default})."`
+	TossBaseURL    string        `name:"toss-base-url" env:"TOSS_BASE_URL" placeholder:"URL" help:"Where Toss Payments answers (https://api.tosspayments.com; the simulator in dev)."`
+	TossSecretKey  string        `name:"toss-secret-key" env:"TOSS_SECRET_KEY" placeholder:"KEY" help:"Toss Payments' secret key."`
+	TossClientKey  string        `name:"toss-client-key" env:"TOSS_CLIENT_KEY" placeholder:"KEY" help:"Toss Payments' client key, for pages that open its window themselves."`
+	PGTimeout      time.Duration `name:"pg-timeout" env:"PG_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long one call to a gateway may take (${default})."`
+}
+
+// logSettings say how the log is written.
+type logSettings struct {
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" enum:",json,text" default:"" placeholder:"json|text" help:"How the log is written: json, or text (json; text in dev)."`
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error (${default})."`
+}
+
+// settings are all that a serving process is told.
+type settings struct {
+	databaseSettings
+	redisSettings
+	gatewaySettings
+	logSettings
+
+	HTTPAddr         string        `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens (${default})."`
+	PublicURL        string        `name:"public-url" env:"PUBLIC_URL" placeholder:"URL" help:"The only source of absolute URLs (http://localhost:8080)."`
+	MetricsAddr      string        `name:"metrics-addr" env:"METRICS_ADDR" placeholder:"HOST:PORT" help:"Where /livez, /readyz and /metrics are answered; HTTP_ADDR when empty."`
+	OrderHold        time.Duration `name:"order-hold" env:"ORDER_HOLD" default:"15m" placeholder:"DURATION" help:"How long an unpaid order holds stock (${default})."`
+	SettlementSource string        `name:"settlement-source" env:"SETTLEMENT_SOURCE" placeholder:"URL" help:"A folder that is polled for settlement files: file:///…"`
+	ReconcileEvery   time.Duration `name:"reconcile-every" env:"RECONCILE_EVERY" default:"10m" placeholder:"DURATION" help:"How often it is polled (${default})."`
+	AutoApplyCap     int64         `name:"auto-apply-cap" env:"AUTO_APPLY_CAP" default:"1000000" placeholder:"WON" help:"Won that a reconciliation may move by itself (${default})."`
+	SMTPAddr         string        `name:"smtp-addr" env:"SMTP_ADDR" placeholder:"HOST:PORT" help:"The mail server."`
+	SMTPFrom         string        `name:"smtp-from" env:"SMTP_FROM" placeholder:"ADDRESS" help:"Who mails come from."`
+	SMTPUser         string        `name:"smtp-user" env:"SMTP_USER" placeholder:"NAME" help:"Who signs in at the mail server; nobody when empty."`
+	SMTPPassword     string        `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"PASSWORD" help:"With what password."`
+	SessionIdle      time.Duration `name:"session-idle" env:"SESSION_IDLE" default:"30m" placeholder:"DURATION" help:"How long a session lives unused (${default})."`
+	SessionMax       time.Duration `name:"session-max" env:"SESSION_MAX" default:"12h" placeholder:"DURATION" help:"How long a session lives at most (${default})."`
+	AllowedOrigins   []string      `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name."`
+	Introspection    *bool         `name:"introspection" env:"INTROSPECTION" negatable:"" help:"Whether the schema may be asked for (no; yes in dev)."`
+	Playground       *bool         `name:"playground" env:"PLAYGROUND" negatable:"" help:"Whether /playground is there (no; yes in dev)."`
+}
+
+const (
+	defaultPublicURL    = "http://localhost:8080"
+	defaultKakaoBaseURL = "https://open-api.kakaopay.com"
+	defaultTossBaseURL  = "https://api.tosspayments.com"
+)
+
+// A faults collects sentences that say what to set.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+func (f faults) err() error { return errors.Join(f...) }
+
+// check returns every fault of the settings of serve at once.
+func (s *settings) check() error {
+	var f faults
+	f = append(f, s.checkServers()...)
+	f = append(f, s.checkAddresses()...)
+	f = append(f, s.gatewaySettings.check(true)...)
+	f = append(f, s.checkTimes()...)
+	f = append(f, s.checkMail()...)
+	f = append(f, s.checkSettlements()...)
+	return f.err()
+}
+
+// checkServers wants a database and a Redis to be named.
+func (s *settings) checkServers() faults {
+	return append(s.databaseSettings.check(), s.redisSettings.check()...)
+}
+
+func (s *databaseSettings) check() (f faults) {
+	if s.MySQLDSN == "" {
+		f.add("set MYSQL_DSN to the database, as in user:password@tcp(127.0.0.1:3306)/payment_system")
+	} else {
+		f = append(f, checkDSN("MYSQL_DSN", s.MySQLDSN)...)
+	}
+	if s.MySQLReadDSN != "" {
+		f = append(f, checkDSN("MYSQL_READ_DSN", s.MySQLReadDSN)...)
+	}
+	return f
+}
+
+// checkDSN never repeats the DSN: it holds a password.
+func checkDSN(name, dsn string) (f faults) {
+	parsed, err := mysqldb.ParseDSN(dsn, mysqldb.Config{})
+	switch {
+	case err != nil:
+		f.add("set %s to a DSN such as user:password@tcp(127.0.0.1:3306)/payment_system: it cannot be read as one", name)
+	case parsed.DBName == "":
+		f.add("name the database at the end of %s, as in …@tcp(127.0.0.1:3306)/payment_system", name)
+	}
+	return f
+}
+
+func (s *redisSettings) check() (f faults) {
+	if len(s.RedisAddrs) == 0 {
+		f.add("set REDIS_ADDRS to the address of a Redis, as in 127.0.0.1:6379, or to several of a cluster")
+	}
+	for _, addr := range s.RedisAddrs {
+		f = append(f, checkHostPort("REDIS_ADDRS", addr)...)
+	}
+	for _, addr := range s.LockRedisAddrs {
+		f = append(f, checkHostPort("LOCK_REDIS_ADDRS", addr)...)
+	}
+	return f
+}
+
+func checkHostPort(name, addr string) (f faults) {
+	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+		f.add("set %s to host:port: %q is not", name, addr)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		f.add("set %s to host:port: %q has no valid port", name, addr)
+	}
+	return f
+}
+
+func (s *settings) checkAddresses() (f faults) {
+	f = append(f, checkHostPort("HTTP_ADDR", s.HTTPAddr)...)
+	if s.MetricsAddr != "" {
+		f = append(f, checkHostPort("METRICS_ADDR", s.MetricsAddr)...)
+	}
+	if s.PublicURL == "" {
+		s.PublicURL = defaultPublicURL
+	}
+	if !isOrigin(s.PublicURL) {
+		f.add("set PUBLIC_URL to a scheme and a host, as in https://shop.example.com: %q is not", s.PublicURL)
+	}
+	s.PublicURL = strings.TrimSuffix(s.PublicURL, "/")
+	for i, origin := range s.AllowedOrigins {
+		if !isOrigin(origin) {
+			f.add("set ALLOWED_ORIGINS to origins, as in https://shop.example.com: %q is not one", origin)
+		}
+		s.AllowedOrigins[i] = strings.TrimSuffix(origin, "/")
+	}
+	return f
+}
+
+// isOrigin reports whether text is a scheme and a host, and nothing but a final slash more.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && isWebAddress(u) && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+}
+
+func isWebAddress(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+}
+
+// check wants addresses that can be called and, when keys are needed, both gateways' keys.
+func (s *gatewaySettings) check(needed bool) (f faults) {
+	s.KakaoBaseURL = cmp.Or(s.KakaoBaseURL, defaultKakaoBaseURL)
+	s.TossBaseURL = cmp.Or(s.TossBaseURL, defaultTossBaseURL)
+	for name, text := range map[string]*string{"KAKAO_BASE_URL": &s.KakaoBaseURL, "TOSS_BASE_URL": &s.TossBaseURL} {
+		if u, err := url.Parse(*text); err != nil || !isWebAddress(u) || u.RawQuery != "" || u.Fragment != "" {
+			f.add("set %s to an address such as https://api.example.com: %q is not", name, *text)
+		}
+		*text = strings.TrimSuffix(*text, "/")
+	}
+	slices.SortFunc(f, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	if needed && s.KakaoSecretKey == "" {
+		f.add("set KAKAO_SECRET_KEY to the secret key that developers.kakaopay.com shows for your application")
+	}
+	if needed && s.TossSecretKey == "" {
+		f.add("set TOSS_SECRET_KEY to the secret key that developers.tosspayments.com shows for your shop")
+	}
+	if strings.Contains(s.TossSecretKey, "_ck_") || strings.Contains(s.TossSecretKey, "_gck_") {
+		f.add("set TOSS_SECRET_KEY to the secret key: what it holds is a client key")
+	}
+	if live(s.TossClientKey) != live(s.TossSecretKey) && s.TossClientKey != "" && s.TossSecretKey != "" {
+		f.add("set TOSS_CLIENT_KEY and TOSS_SECRET_KEY to keys of one pair: one is for tests, the other is live")
+	}
+	if s.KakaoCID == "" {
+		f.add("set KAKAO_CID to the CID of your contract with Kakao Pay, or to TC0ONETIME for tests")
+	}
+	return f
+}
+
+func live(key string) bool { return strings.HasPrefix(key, "live_") }
+
+func (s *settings) checkTimes() (f faults) {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"PG_TIMEOUT", s.PGTimeout}, {"ORDER_HOLD", s.OrderHold}, {"RECONCILE_EVERY", s.ReconcileEvery},
+		{"SESSION_IDLE", s.SessionIdle}, {"SESSION_MAX", s.SessionMax},
+	} {
+		if d.value < time.Millisecond {
+			f.add("set %s to a duration such as 10s or 15m: %s is too short", d.name, d.value)
+		}
+	}
+	if s.PGTimeout >= s.OrderHold {
+		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock", s.PGTimeout, s.OrderHold)
+	}
+	if s.SessionIdle > s.SessionMax {
+		f.add("set SESSION_IDLE (%s) to at most SESSION_MAX (%s)", s.SessionIdle, s.SessionMax)
+	}
+	return f
+}
+
+func (s *settings) checkMail() (f faults) {
+	if s.SMTPAddr == "" {
+		f.add("set SMTP_ADDR to the mail server that sends verification codes, as in smtp.example.com:587")
+	} else {
+		f = append(f, checkHostPort("SMTP_ADDR", s.SMTPAddr)...)
+	}
+	if !strings.Contains(s.SMTPFrom, "@") {
+		f.add("set SMTP_FROM to the address that mails come from, as in shop@example.com")
+	}
+	if (s.SMTPUser == "") != (s.SMTPPassword == "") {
+		f.add("set both SMTP_USER and SMTP_PASSWORD, or neither")
+	}
+	return f
+}
+
+func (s *settings) checkSettlements() (f faults) {
+	if s.AutoApplyCap < 0 || s.AutoApplyCap > int64(shop.MaxWon) {
+		f.add("set AUTO_APPLY_CAP to won between 0 and %d: it is %d", shop.MaxWon, s.AutoApplyCap)
+	}
+	if s.SettlementSource == "" {
+		return f
+	}
+	source, err := projections.OpenSource(s.SettlementSource)
+	if err != nil {
+		return append(f, err)
+	}
+	source.Close() //nolint:errcheck // It was only looked at.
+	return f
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A progress tells how far long work is: by a bar on a terminal, by lines elsewhere.
+type progress struct {
+	out      io.Writer
+	label    string
+	terminal bool
+	shown    int // percent last told; -1 before the first
+	drawn    bool
+}
+
+func newProgress(out io.Writer, label string) *progress {
+	return &progress{out: out, label: label, terminal: isTerminal(out), shown: -1}
+}
+
+// to tells that done of total is done. A line is written for each tenth, a bar for each hundredth.
+func (p *progress) to(done, total int) {
+	percent := 100
+	if total > 0 {
+		percent = min(100, 100*done/total)
+	}
+	step := 10
+	if p.terminal {
+		step = 1
+	}
+	if percent < p.shown+step && (percent != 100 || p.shown == 100) {
+		return
+	}
+	p.shown = percent
+	if !p.terminal {
+		fmt.Fprintf(p.out, "%s: %d of %d (%d%%)\n", p.label, done, total, percent) //nolint:errcheck // A courtesy.
+		return
+	}
+	const width = 30
+	bar := strings.Repeat("█", percent*width/100) + strings.Repeat("░", width-percent*width/100)
+	fmt.Fprintf(p.out, "\r\x1b[K%s %s %3d%%  %d of %d", p.label, bar, percent, done, total) //nolint:errcheck // A courtesy.
+	p.drawn = true
+}
+
+// end leaves the bar's line.
+func (p *progress) end() {
+	if p.drawn {
+		fmt.Fprintln(p.out) //nolint:errcheck // A courtesy.
+	}
+	p.drawn = false
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"sync"
+	"time"
+
+	"payment-system/command"
+	"payment-system/shop"
+)
+
+type seedCommand struct {
+	databaseSettings
+	redisSettings
+	logSettings
+	Products int `name:"products" env:"SEED_PRODUCTS" default:"1000" placeholder:"N" help:"How many products (${default})."`
+	Orders   int `name:"orders" env:"SEED_ORDERS" default:"1000" placeholder:"N" help:"How many orders (${default})."`
+}
+
+// seedKey makes the generated data the same every time.
+const seedKey = 20260101
+
+// Run fills the database with products and orders that wait to be paid. The same numbers give the
+// same data, ids included; more of them add to what is there.
+func (c *seedCommand) Run(ctx context.Context, w *world) error {
+	if c.Products < 0 || c.Orders < 0 || (c.Orders > 0 && c.Products == 0) {
+		return errors.New("set --products and --orders to numbers from 0; orders need products")
+	}
+	fixed := *w
+	fixed.now, fixed.newID = seedClock(), seedIDs()
+	s := &settings{databaseSettings: c.databaseSettings, redisSettings: c.redisSettings, logSettings: c.logSettings}
+	// What was placed at the clock of the seed waits to be paid for years.
+	s.OrderHold = 100 * 365 * 24 * time.Hour
+	a, err := openTools(ctx, s, &fixed)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.seed(ctx, c.Products, c.Orders), a.close())
+}
+
+// seedClock begins at a fixed moment and goes on by a millisecond with every look.
+func seedClock() func() time.Time {
+	var mu sync.Mutex
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		at = at.Add(time.Millisecond)
+		return at
+	}
+}
+
+// seedIDs counts: each id is the number of its prefix, where a UUIDv7 has time and chance.
+func seedIDs() func(prefix string) string {
+	var mu sync.Mutex
+	counts := map[string]uint64{}
+	return func(prefix string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[prefix]++
+		var id [16]byte
+		binary.BigEndian.PutUint64(id[:8], uint64(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())<<16|0x7000)
+		binary.BigEndian.PutUint64(id[8:], 1<<63|counts[prefix])
+		return shop.FormatID(prefix, id)
+	}
+}
+
+// seed creates products, then places orders for them, one after the other: the same data every time.
+func (a *app) seed(ctx context.Context, products, orders int) error {
+	chance := rand.New(rand.NewPCG(seedKey, seedKey)) //nolint:gosec // It is to be foreseen.
+	created, err := a.seedProducts(ctx, chance, products)
+	if err != nil {
+		return err
+	}
+	return a.seedOrders(ctx, chance, created, orders)
+}
+
+func (a *app) seedProducts(ctx context.Context, chance *rand.Rand, n int) ([]shop.Product, error) {
+	bar := newProgress(a.world.err, "products")
+	defer bar.end()
+	created := make([]shop.Product, 0, n)
+	for i := range n {
+		like := catalogue[i%len(catalogue)]
+		product, err := a.commands.CreateProduct(ctx, command.CreateProduct{
+			IdempotencyKey: fmt.Sprintf("seed-product-%d", i),
+			Name:           fmt.Sprintf("%s %03d", like.Name, i/len(catalogue)+1),
+			Description:    like.Description,
+			Price:          like.Price + shop.Won(chance.IntN(100)*100),
+			TaxFree:        like.TaxFree,
+			Stock:          1_000_000,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("create product %d: %w", i+1, err)
+		}
+		created = append(created, product.Product)
+		bar.to(i+1, n)
+	}
+	return created, nil
+}
+
+// seedShoppers is how many people the generated orders belong to.
+const seedShoppers = 100
+
+func (a *app) seedOrders(ctx context.Context, chance *rand.Rand, products []shop.Product, n int) error {
+	bar := newProgress(a.world.err, "orders")
+	defer bar.end()
+	for i := range n {
+		shopper := command.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper}
+		lines := make([]command.PlaceOrderLine, 0, 3)
+		for _, at := range chance.Perm(len(products))[:min(len(products), 1+chance.IntN(3))] {
+			lines = append(lines, command.PlaceOrderLine{ProductID: products[at].ID, Quantity: 1 + chance.IntN(3)})
+		}
+		_, err := a.commands.PlaceOrder(ctx, command.PlaceOrder{By: shopper, IdempotencyKey: fmt.Sprintf("seed-order-%d", i), Lines: lines})
+		if err != nil {
+			return fmt.Errorf("place order %d: %w", i+1, err)
+		}
+		bar.to(i+1, n)
+	}
+	return nil
+}
+
+func seedShopper(n int) shop.UserID {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[8:], 1<<63|uint64(n))
+	return shop.UserID(shop.FormatID(shop.PrefixUser, id))
+}
+
+// The accounts of dev.
+const (
+	shopperEmail  = "shopper@example.com"
+	operatorEmail = "operator@example.com"
+	devPassword   = "correct horse battery staple"
+)
+
+// seedDev makes the catalogue and the two accounts, unless they are there.
+func (a *app) seedDev(ctx context.Context) error {
+	var work sync.WaitGroup
+	errs := make([]error, 3)
+	work.Go(func() { errs[0] = a.seedCatalogue(ctx) })
+	work.Go(func() { errs[1] = a.seedAccount(ctx, shopperEmail) })
+	work.Go(func() {
+		if errs[2] = a.seedAccount(ctx, operatorEmail); errs[2] == nil {
+			_, errs[2] = a.commands.MakeOperator(ctx, command.MakeOperator{Email: operatorEmail})
+		}
+	})
+	work.Wait()
+	return errors.Join(errs...)
+}
+
+func (a *app) seedCatalogue(ctx context.Context) error {
+	for i, product := range catalogue {
+		product.IdempotencyKey = fmt.Sprintf("dev-catalogue-%d", i)
+		if _, err := a.commands.CreateProduct(ctx, product); err != nil {
+			return fmt.Errorf("create %s: %w", product.Name, err)
+		}
+	}
+	return nil
+}
+
+// seedAccount signs up as a person would: by a code that is mailed, here to ourselves.
+func (a *app) seedAccount(ctx context.Context, email string) error {
+	var known int
+	if err := a.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM users WHERE email = ?`, email).Scan(&known); err != nil || known > 0 {
+		return err
+	}
+	inbox := make(letters, 1)
+	commands := a.newCommands()
+	commands.Mailer = inbox
+	requested, err := commands.RequestEmailVerification(ctx, command.RequestEmailVerification{Email: email, RemoteIP: "127.0.0.1"})
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", email, err)
+	}
+	code, err := inbox.code(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = commands.ConfirmEmailVerification(ctx, command.ConfirmEmailVerification{VerificationID: requested.VerificationID, Code: code})
+	if err != nil {
+		return fmt.Errorf("confirm %s: %w", email, err)
+	}
+	if _, err := commands.SignUp(ctx, command.SignUp{VerificationID: requested.VerificationID, Password: devPassword}); err != nil {
+		return fmt.Errorf("sign %s up: %w", email, err)
+	}
+	return nil
+}
+
+// letters is a mailer to oneself.
+type letters chan string
+
+// Send keeps the mail's text.
+func (l letters) Send(_ context.Context, message command.Message) error {
+	l <- message.Text
+	return nil
+}
+
+var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
+
+// code waits for a mail and returns the code in it.
+func (l letters) code(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	select {
+	case text := <-l:
+		return sixDigits.FindString(text), nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("wait for the code: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/projections"
+)
+
+type verifyCommand struct {
+	databaseSettings
+	gatewaySettings
+	logSettings
+	Gateway bool `name:"gateway" env:"VERIFY_GATEWAY" help:"Ask the gateways about every attempt too."`
+}
+
+// found is the exit code that says that invariants are broken.
+const found exit = 2
+
+// Run prints what is wrong with the live books.
+func (c *verifyCommand) Run(ctx context.Context, w *world) error {
+	faults := append(c.databaseSettings.check(), c.gatewaySettings.check(c.Gateway)...)
+	if err := faults.err(); err != nil {
+		return err
+	}
+	// Sums over large books take their time.
+	db, err := mysqldb.Open(ctx, c.MySQLDSN, mysqldb.Config{MaxConns: 10, IOTimeout: 30 * time.Minute})
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // Nothing was written.
+	if err := checkSchema(ctx, db); err != nil {
+		return err
+	}
+	verifier := &projections.Verifier{DB: db, Now: w.now}
+	bar := newProgress(w.err, "asking the gateways")
+	if c.Gateway {
+		verifier.Gateways = gateways(c.gatewaySettings, w, c.logger(w.err, "text"), nil)
+		verifier.Progress = bar.to
+	}
+	violations, err := printViolations(ctx, w, verifier)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if violations > 0 {
+		fmt.Fprintf(w.err, "%d violations\n", violations) //nolint:errcheck // The exit code tells.
+		return found
+	}
+	fmt.Fprintln(w.out, "every invariant holds") //nolint:errcheck // The exit code tells.
+	return nil
+}
+
+func printViolations(ctx context.Context, w *world, verifier *projections.Verifier) (int, error) {
+	count := 0
+	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
+	err := verifier.Verify(ctx, func(v projections.Violation) {
+		if count == 0 {
+			fmt.Fprintln(table, "INVARIANT\tROW\tWHAT DIFFERS") //nolint:errcheck // Flush tells.
+		}
+		count++
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Invariant, v.ID, v.Detail) //nolint:errcheck // Flush tells.
+		if count%100 == 0 {
+			table.Flush() //nolint:errcheck // The last one tells.
+		}
+	})
+	if flushed := table.Flush(); err == nil {
+		err = flushed
+	}
+	return count, err
+}
