@@ -48,7 +48,7 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 // comeBack does what the outcome says. What the shopper can see in the payment's
 // status is no error here.
 func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment shop.Payment) error {
-	by := Caller{UserID: payment.UserID, Actor: shop.ActorGateway}
+	by := Caller{UserID: payment.UserID, Actor: shop.ActorShopper}
 	var err error
 	switch {
 	case cmd.Outcome == "approved":
