@@ -57,6 +57,9 @@ func (s *Server) known(ctx context.Context, err error, own *gqlerror.Error) *sho
 	if own != nil && isGraphQL(own) {
 		return s.complaint(own)
 	}
+	if own != nil && own.Err != nil {
+		err = own.Err // without the place in the document
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return &shop.Error{Code: shop.Unavailable, Message: "This took too long. Try again with the same key.", Err: err}
 	}

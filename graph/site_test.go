@@ -47,6 +47,7 @@ type site struct {
 	projector *projections.Projector
 	mailbox   *mail.Mailbox
 	log       *journal
+	stop      context.CancelFunc // ends what Shutdown leaves open
 }
 
 // open starts a site; change may alter it before it serves.
@@ -87,6 +88,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	}
 	s.Config.Handler = s.graph.Handler()
 	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
 	s.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.Start()
 	t.Cleanup(s.Close)

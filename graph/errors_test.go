@@ -1,0 +1,101 @@
+package graph_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"payment-system/command"
+	"payment-system/graph"
+	"payment-system/shop"
+)
+
+// A breaking Reconciler does what reconcilers should not.
+type breaking struct {
+	graph.Reconciler
+	apply func(ctx context.Context) error
+}
+
+// ApplyReconciliation breaks.
+func (b breaking) ApplyReconciliation(ctx context.Context, _ command.ApplyReconciliation) (shop.ReconciliationApplied, error) {
+	return shop.ReconciliationApplied{}, b.apply(ctx)
+}
+
+func TestServer_errors(t *testing.T) {
+	t.Parallel()
+	var apply func(context.Context) error
+	s := open(t, func(g *graph.Server) {
+		g.Reconciler = breaking{apply: func(ctx context.Context) error { return apply(ctx) }}
+	})
+	b := s.operator(t)
+	const document = `mutation { renamed: applyReconciliation(input: {id: "rec_x", planHash: "x"}) { reconciliation { id } } }`
+	try := func(id string, f func(context.Context) error) problem {
+		t.Helper()
+		apply = f
+		_, answer := b.do(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": %q}`, document), "Content-Type", jsonType, "X-Request-Id", id)
+		got := decodeReply(t, answer)
+		if len(got.Errors) != 1 || len(got.Errors[0].Path) != 1 || got.Errors[0].Path[0] != "renamed" || got.Errors[0].Extensions.RequestID != id {
+			t.Fatalf("it answers %s", answer)
+		}
+		if lines := s.log.lines(`"request refused"`, id); len(lines) != 1 {
+			t.Errorf("it is logged %d times: %q", len(lines), lines)
+		}
+		return got.Errors[0]
+	}
+
+	t.Run("what nobody foresaw is INTERNAL, masked, and logged once", func(t *testing.T) {
+		got := try("errors-1", func(context.Context) error { return errors.New("dial root:hunter2@tcp(db)") })
+		if got.Extensions.Code != shop.Internal || strings.Contains(got.Message, "hunter2") {
+			t.Errorf("it answers %+v", got)
+		}
+		if lines := s.log.lines("ERROR", "errors-1", "dial root"); len(lines) != 1 {
+			t.Errorf("the log says %q", lines)
+		}
+	})
+	t.Run("a panic is INTERNAL and logged with where it was", func(t *testing.T) {
+		got := try("errors-2", func(context.Context) error { panic("hunter2") })
+		if got.Extensions.Code != shop.Internal || strings.Contains(got.Message, "hunter2") {
+			t.Errorf("it answers %+v", got)
+		}
+		if lines := s.log.lines("ERROR", "errors-2", "stack", "errors_test.go"); len(lines) != 1 {
+			t.Errorf("the log says %q", lines)
+		}
+	})
+	t.Run("a known error keeps its code, message and details, however deep it is wrapped", func(t *testing.T) {
+		known := &shop.Error{Code: shop.Conflict, Message: "The plan is old.", Details: map[string]any{"status": "APPLIED"}, Err: errors.New("hunter2")}
+		got := try("errors-3", func(context.Context) error { return fmt.Errorf("apply: %w", fmt.Errorf("plan: %w", known)) })
+		if got.Extensions.Code != shop.Conflict || got.Message != known.Message || got.Extensions.Details["status"] != "APPLIED" {
+			t.Errorf("it answers %+v", got)
+		}
+	})
+	t.Run("what takes too long is UNAVAILABLE", func(t *testing.T) {
+		s.graph.Timeout = 300 * time.Millisecond
+		got := try("errors-4", func(ctx context.Context) error {
+			<-ctx.Done()
+			return fmt.Errorf("read rows: %w", ctx.Err())
+		})
+		if got.Extensions.Code != shop.Unavailable || got.Message == "" {
+			t.Errorf("it answers %+v", got)
+		}
+	})
+}
+
+func TestServer_panickingRoute(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(g *graph.Server) {
+		g.Mount = func(mux *http.ServeMux) {
+			mux.HandleFunc("GET /dev/boom", func(http.ResponseWriter, *http.Request) { panic("hunter2") })
+		}
+	})
+	response, body := s.browser(t).do(http.MethodGet, "/dev/boom", "", "X-Request-Id", "errors-5")
+	if response.StatusCode != 500 || strings.Contains(body, "hunter2") {
+		t.Errorf("it answers %d %s", response.StatusCode, body)
+	}
+	if lines := s.log.lines("ERROR", "errors-5", "stack"); len(lines) != 1 {
+		t.Errorf("the log says %q", lines)
+	}
+}

@@ -1,0 +1,106 @@
+package graph_test
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+
+	"payment-system/shop"
+)
+
+const importMutation = `mutation($input: ImportSettlementInput!) { importSettlement(input: $input) { reconciliation { status rows counts { kind count } } } }`
+
+// A form is a multipart request; parts are pairs of a name and a body.
+func form(t *testing.T, parts ...string) (body, contentType string) {
+	t.Helper()
+	var out bytes.Buffer
+	w := multipart.NewWriter(&out)
+	for i := 0; i < len(parts); i += 2 {
+		create := func(name string) (io.Writer, error) { return w.CreateFormFile(name, "settlement.csv") }
+		if parts[i] == "operations" || parts[i] == "map" {
+			create = w.CreateFormField
+		}
+		part, err := create(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(part, parts[i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String(), w.FormDataContentType()
+}
+
+const (
+	importOperations = `{"query": "` + importMutation + `", "variables": {"input": {"pg": "KAKAO", "file": null}}}`
+	importMap        = `{"0": ["variables.input.file"]}`
+	settlement       = "orderId,paymentKey,totalAmount,paymentState,taxFreeAmount,installMonth\n" +
+		"att_00000000000000000000000000,T0000000000000000000,10000,1,0,0\n"
+)
+
+func TestServer_uploads(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	operator := s.operator(t)
+	send := func(t *testing.T, parts ...string) (*http.Response, reply) {
+		t.Helper()
+		body, contentType := form(t, parts...)
+		response, answer := rebind(t, operator).do(http.MethodPost, "/graphql", body, "Content-Type", contentType, "GraphQL-Preflight", "1")
+		return response, decodeReply(t, answer)
+	}
+
+	t.Run("a file reaches its command", func(t *testing.T) {
+		t.Parallel()
+		response, got := send(t, "operations", importOperations, "map", importMap, "0", settlement)
+		reconciliation, _ := dig(got.Data, "importSettlement", "reconciliation").(map[string]any)
+		if response.StatusCode != 200 || reconciliation["status"] != "PLANNED" {
+			t.Errorf("it answers %d %+v", response.StatusCode, got)
+		}
+	})
+	t.Run("without a header that makes browsers ask first it is refused", func(t *testing.T) {
+		t.Parallel()
+		body, contentType := form(t, "operations", importOperations, "map", importMap, "0", settlement)
+		response, answer := rebind(t, operator).do(http.MethodPost, "/graphql", body, "Content-Type", contentType)
+		if response.StatusCode != 400 || decodeReply(t, answer).code() != shop.GraphQLInvalid {
+			t.Errorf("it answers %d %s", response.StatusCode, answer)
+		}
+	})
+	t.Run("a file over 64 MiB is INVALID", func(t *testing.T) {
+		t.Parallel()
+		row := "att_00000000000000000000000000,T0000000000000000000,10000,1,0,0\n"
+		_, got := send(t, "operations", importOperations, "map", importMap, "0", settlement+strings.Repeat(row, (64<<20)/len(row)+1))
+		expectField(t, "it", got, shop.Invalid, "file")
+	})
+	for name, parts := range map[string][]string{
+		"nothing at all":                  {},
+		"no map":                          {"operations", importOperations, "0", settlement},
+		"the map first":                   {"map", importMap, "operations", importOperations, "0", settlement},
+		"no file":                         {"operations", importOperations, "map", importMap},
+		"a file that the map lacks":       {"operations", importOperations, "map", importMap, "1", settlement},
+		"a map to two variables":          {"operations", importOperations, "map", `{"0": ["variables.input.file", "variables.input.pg"]}`, "0", settlement},
+		"a map to a variable that is set": {"operations", importOperations, "map", `{"0": ["variables.input.pg"]}`, "0", settlement},
+		"a map to nowhere":                {"operations", importOperations, "map", `{"0": ["variables.x.y"]}`, "0", settlement},
+		"a map to a list":                 {"operations", importOperations, "map", `{"0": ["variables.input.0"]}`, "0", settlement},
+		"a map of the document":           {"operations", importOperations, "map", `{"0": ["query"]}`, "0", settlement},
+		"operations that are no JSON":     {"operations", `{`, "map", importMap, "0", settlement},
+		"a batch":                         {"operations", `[` + importOperations + `]`, "map", importMap, "0", settlement},
+	} {
+		t.Run(name+" is refused", func(t *testing.T) {
+			t.Parallel()
+			if response, got := send(t, parts...); response.StatusCode != 400 || got.code() != shop.GraphQLInvalid {
+				t.Errorf("it answers %d %+v", response.StatusCode, got)
+			}
+		})
+	}
+	t.Run("a file that is written as text is INVALID", func(t *testing.T) {
+		t.Parallel()
+		got := rebind(t, operator).ask(importMutation, map[string]any{"input": map[string]any{"pg": "KAKAO", "file": "a,b"}})
+		expectField(t, "it", got, shop.Invalid, "file")
+	})
+}
