@@ -16,7 +16,7 @@ const (
 // An orderWish is an order that waits for its group. The committer fills placed
 // or err and then closes ready.
 type orderWish struct {
-	ctx    context.Context //nolint:containedctx // The wish outlives the call that the committer serves first.
+	ctx    context.Context
 	cmd    PlaceOrder
 	req    request
 	id     shop.OrderID

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
@@ -16,6 +18,9 @@ func (h *Handler) now() time.Time { return h.Now().UTC().Truncate(time.Microseco
 
 // loadOrder reads an order with its lines. It returns NotFound when there is none.
 func loadOrder(ctx context.Context, q querier, id shop.OrderID) (shop.Order, error) {
+	if !isASCII(string(id)) {
+		return shop.Order{}, shop.NoSuch("order")
+	}
 	var order shop.Order
 	row := q.QueryRowContext(ctx, `SELECT id, user_id, status, total, tax_free_total, placed_at, expires_at, paid_at, canceled_at, version FROM orders WHERE id = ?`, id)
 	err := row.Scan(&order.ID, &order.UserID, &order.Status, &order.Total, &order.TaxFreeTotal,
@@ -28,6 +33,12 @@ func loadOrder(ctx context.Context, q querier, id shop.OrderID) (shop.Order, err
 	}
 	order.Lines, err = loadOrderLines(ctx, q, id)
 	return order, err
+}
+
+// isASCII reports whether s can be compared with an ASCII column: the database
+// refuses to look for anything else.
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 func loadOrderLines(ctx context.Context, q querier, id shop.OrderID) ([]shop.OrderLine, error) {

@@ -401,3 +401,19 @@ func TestHandler_Drain(t *testing.T) {
 	}
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"), goleak.IgnoreAnyFunction("github.com/go-sql-driver/mysql.(*mysqlConn).startWatcher.func1"), goleak.IgnoreAnyFunction("github.com/emersion/go-smtp.(*Server).handleConn"))
 }
+
+// BenchmarkHandler_PlaceOrder has 64 shoppers buy one product.
+func BenchmarkHandler_PlaceOrder(b *testing.B) {
+	s := openShopfloor(b)
+	p := s.sells(1000, shop.MaxStock)
+	var n atomic.Int64
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.PlaceOrder(context.Background(), wish(fmt.Sprint(n.Add(1)), one(p))); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -34,7 +34,7 @@ import (
 // can be read.
 type shopfloor struct {
 	*command.Handler
-	t        *testing.T
+	t        testing.TB
 	dsn      string
 	redis    redis.UniversalClient
 	box      *mail.Mailbox
@@ -42,7 +42,7 @@ type shopfloor struct {
 	operator command.Caller
 }
 
-func openShopfloor(t *testing.T) *shopfloor {
+func openShopfloor(t testing.TB) *shopfloor {
 	t.Helper()
 	box, err := mail.OpenMailbox("127.0.0.1:0", time.Now)
 	if err != nil {
@@ -188,7 +188,7 @@ func details(err error) map[string]any {
 }
 
 // eventually polls until done says so.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); {
 		if time.Now().After(deadline) {
@@ -224,7 +224,7 @@ type thief struct {
 }
 
 // before returns the DSN that leads to the thief's database through the thief.
-func (f *thief) before(t *testing.T, dsn string) string {
+func (f *thief) before(t testing.TB, dsn string) string {
 	t.Helper()
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
