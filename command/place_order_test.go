@@ -247,7 +247,7 @@ func TestHandler_PlaceOrder(t *testing.T) {
 			gone <- err
 		}()
 		eventually(t, "the group waits for the stock row", func() bool {
-			return s.count("SELECT COUNT(*) FROM information_schema.innodb_lock_waits w JOIN information_schema.innodb_trx t ON t.trx_id = w.requesting_trx_id JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE p.db = DATABASE()") > 0
+			return s.count("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'SELECT p.id%FOR UPDATE'") > 0
 		})
 		leave()
 		if err := <-gone; shop.CodeOf(err) != shop.InProgress {
