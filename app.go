@@ -55,6 +55,8 @@ type app struct {
 
 // openTools opens what the commands that serve nobody need.
 func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
+	s.KakaoCID = cmp.Or(s.KakaoCID, defaultKakaoCID)
+	s.PGTimeout = cmp.Or(s.PGTimeout, 10*time.Second)
 	faults := s.checkServers()
 	faults = append(faults, s.gatewaySettings.check(false)...)
 	if err := faults.err(); err != nil {

@@ -72,6 +72,7 @@ type settings struct {
 const (
 	defaultPublicURL    = "http://localhost:8080"
 	defaultKakaoBaseURL = "https://open-api.kakaopay.com"
+	defaultKakaoCID     = "TC0ONETIME"
 	defaultTossBaseURL  = "https://api.tosspayments.com"
 )
 

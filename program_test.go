@@ -1,0 +1,213 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is the program with arguments and an environment of its own: nothing of the tests' is
+// left in it but what a process needs.
+func program(ctx context.Context, kind string, environment []string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, os.Args[0], args...)
+	command.Env = append([]string{"PAYMENT_SYSTEM_TEST_PROCESS=" + kind}, environment...)
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "GOCOVERDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			command.Env = append(command.Env, name+"="+value)
+		}
+	}
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 20 * time.Second
+	return command
+}
+
+// runProgram runs the program to its end and returns what it said and its exit code.
+func runProgram(t *testing.T, environment []string, args ...string) (out string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	output, err := program(ctx, "tool", environment, args...).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("payment-system %s: %v", strings.Join(args, " "), err)
+	}
+	if exit != nil {
+		return string(output), exit.ExitCode()
+	}
+	return string(output), 0
+}
+
+// A service is a running dev or serve.
+type service struct {
+	url     string
+	command *exec.Cmd
+	stdin   io.Closer // the service ends with it
+	log     *lockedBuffer
+}
+
+// A lockedBuffer is written by a process and read by a test.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write keeps the text.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// String returns the text so far.
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// start starts the program; stop ends it as Ctrl-C would.
+func start(environment []string, args ...string) (*service, io.Reader, error) {
+	s := &service{log: &lockedBuffer{}}
+	s.command = program(context.Background(), "service", environment, args...)
+	out, err := s.command.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	s.command.Stderr = s.log
+	if s.stdin, err = s.command.StdinPipe(); err != nil {
+		return nil, nil, err
+	}
+	if err := s.command.Start(); err != nil {
+		return nil, nil, err
+	}
+	return s, io.TeeReader(out, s.log), nil
+}
+
+// stop interrupts the program and returns how it ended.
+func (s *service) stop() error {
+	if err := s.command.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	return s.command.Wait()
+}
+
+// A dev is a running dev, and what it said on its start.
+type dev struct {
+	*service
+	said map[string]string
+}
+
+// startDev starts dev on ports of its own and waits until it is ready.
+func startDev(environment ...string) (*dev, error) {
+	environment = append([]string{"HTTP_ADDR=127.0.0.1:0", "PGSIM_ADDR=127.0.0.1:0", "LOG_LEVEL=warn"}, environment...)
+	s, out, err := start(environment, "dev")
+	if err != nil {
+		return nil, err
+	}
+	d := &dev{service: s, said: map[string]string{}}
+	lines := bufio.NewScanner(out)
+	for d.said["password"] == "" && lines.Scan() {
+		if words := strings.Fields(lines.Text()); len(words) > 1 {
+			d.said[words[0]] = strings.Join(words[1:], " ")
+		}
+	}
+	if d.said["password"] == "" {
+		return nil, errors.Join(errors.New("dev did not start: "+s.log.String()), s.command.Wait())
+	}
+	go io.Copy(io.Discard, out) //nolint:errcheck // It ends with the process.
+	d.url = strings.TrimSuffix(d.said["shop"], "/")
+	return d, nil
+}
+
+// sim is where the simulators are.
+func (d *dev) sim() string { return strings.TrimSuffix(d.said["simulators"], "/sim/") }
+
+// environment names dev's servers and simulators to other commands.
+func (d *dev) environment() []string {
+	return []string{
+		"MYSQL_DSN=" + d.said["MYSQL_DSN"], "REDIS_ADDRS=" + d.said["REDIS_ADDRS"],
+		"KAKAO_BASE_URL=" + d.sim() + "/kakao", "KAKAO_SECRET_KEY=DEV0000000000000000000000000000000000000",
+		"TOSS_BASE_URL=" + d.sim() + "/toss", "TOSS_SECRET_KEY=test_sk_00000000000000000000000000000000",
+	}
+}
+
+// startReplica starts serve on dev's servers and waits until it is ready.
+func (d *dev) startReplica(t *testing.T, more ...string) *service {
+	t.Helper()
+	port := freePort(t)
+	environment := append(d.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL=http://localhost:"+port, "LOG_LEVEL=warn",
+		"SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com")
+	s, out, err := start(append(environment, more...), "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, out) //nolint:errcheck // It ends with the process.
+	s.url = "http://localhost:" + port
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Errorf("a replica ended with %v:\n%s", err, s.log)
+		}
+	})
+	eventually(t, "the replica to be ready", func() bool { return status(s.url+"/readyz") == http.StatusOK })
+	return s
+}
+
+// freePort returns a port that nobody listens on at the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// status is what a GET of the address is answered with, 0 when it is not.
+func status(address string) int {
+	response, err := http.Get(address) //nolint:noctx // It answers soon or the test ends.
+	if err != nil {
+		return 0
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+// eventually polls until the condition holds, a minute at most.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// shared is the dev that tests share; it ends with the process that started it.
+var shared = sync.OnceValues(func() (*dev, error) { return startDev() })
+
+// sharedDev returns the dev that tests share.
+func sharedDev(t *testing.T) *dev {
+	t.Helper()
+	d, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
