@@ -47,6 +47,7 @@ type site struct {
 	projector *projections.Projector
 	mailbox   *mail.Mailbox
 	log       *journal
+	simulator string             // where the gateways are
 	stop      context.CancelFunc // ends what Shutdown leaves open
 }
 
@@ -65,7 +66,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	s.projector = &projections.Projector{DB: s.db, Redis: s.redis, Logger: logger, Now: time.Now, Replica: "test", Floors: floors}
 	t.Cleanup(s.projector.Close)
 	commands := &command.Handler{
-		DB: s.db, Locks: command.NoLocks{}, Gateways: openGateways(t, publicURL), Projector: s.projector,
+		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t, publicURL), Projector: s.projector,
 		Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: time.Now},
 		Redis:  s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
 		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, AutoApplyCap: 1_000_000, Replica: "test",
@@ -96,12 +97,13 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	return s
 }
 
-func openGateways(t *testing.T, publicURL string) map[shop.PG]pg.Gateway {
+func (s *site) openGateways(t *testing.T, publicURL string) map[shop.PG]pg.Gateway {
 	t.Helper()
 	sim := &pgsim.Server{Now: time.Now, TossWebhookURL: publicURL + "/webhooks/toss"}
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
 	t.Cleanup(sim.Close)
+	s.simulator = server.URL
 	return map[shop.PG]pg.Gateway{
 		shop.PGKakao: &kakao.Client{BaseURL: server.URL + "/kakao", SecretKey: "DEV1234567890", CID: "TC0ONETIME", Now: time.Now},
 		shop.PGToss:  &toss.Client{BaseURL: server.URL + "/toss", SecretKey: "test_sk_simulator", Now: time.Now},
