@@ -53,6 +53,7 @@ type service struct {
 	url     string
 	command *exec.Cmd
 	stdin   io.Closer // the service ends with it
+	stop    func() error
 	log     *lockedBuffer
 }
 
@@ -76,7 +77,7 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// start starts the program; stop ends it as Ctrl-C would.
+// start starts the program; its stop ends it as Ctrl-C would, and returns how it ended.
 func start(environment []string, args ...string) (*service, io.Reader, error) {
 	s := &service{log: &lockedBuffer{}}
 	s.command = program(context.Background(), "service", environment, args...)
@@ -91,15 +92,10 @@ func start(environment []string, args ...string) (*service, io.Reader, error) {
 	if err := s.command.Start(); err != nil {
 		return nil, nil, err
 	}
+	s.stop = sync.OnceValue(func() error {
+		return errors.Join(s.command.Process.Signal(os.Interrupt), s.command.Wait())
+	})
 	return s, io.TeeReader(out, s.log), nil
-}
-
-// stop interrupts the program and returns how it ended.
-func (s *service) stop() error {
-	if err := s.command.Process.Signal(os.Interrupt); err != nil {
-		return err
-	}
-	return s.command.Wait()
 }
 
 // A dev is a running dev, and what it said on its start.
@@ -146,6 +142,12 @@ func (d *dev) environment() []string {
 func (d *dev) startReplica(t *testing.T, more ...string) *service {
 	t.Helper()
 	port := freePort(t)
+	ready := "http://localhost:" + port + "/readyz"
+	for _, setting := range more {
+		if addr, ok := strings.CutPrefix(setting, "METRICS_ADDR="); ok {
+			ready = "http://" + addr + "/readyz"
+		}
+	}
 	environment := append(d.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL=http://localhost:"+port, "LOG_LEVEL=warn",
 		"SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com")
 	s, out, err := start(append(environment, more...), "serve")
@@ -159,7 +161,7 @@ func (d *dev) startReplica(t *testing.T, more ...string) *service {
 			t.Errorf("a replica ended with %v:\n%s", err, s.log)
 		}
 	})
-	eventually(t, "the replica to be ready", func() bool { return status(s.url+"/readyz") == http.StatusOK })
+	eventually(t, "the replica to be ready", func() bool { return status(ready) == http.StatusOK })
 	return s
 }
 

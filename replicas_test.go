@@ -1,0 +1,112 @@
+package main_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestServe_replicas spreads one purchase over two replicas on one MySQL and one Redis.
+func TestServe_replicas(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	one, two := d.startReplica(t), d.startReplica(t, "JOBS=false")
+
+	shopper := newClient(t, one.url)
+	shopper.signIn(t, "shopper@example.com", "correct horse battery staple")
+	elsewhere := shopper.at(two.url)
+	before := elsewhere.stock(t)
+	order := elsewhere.placeOrder(t, before)
+	payment := elsewhere.ready(t, order, "KAKAO")
+
+	t.Run("each replica shows at once what the other wrote", func(t *testing.T) {
+		seen := shopper.do(t, `query($id: ID!) { order(id: $id) { status payment { id status } } }`, object{"id": order.text("order", "id")})
+		if seen.text("status") != "PLACED" || seen.text("payment", "id") != payment.text("payment", "id") {
+			t.Errorf("the first replica shows %v", seen)
+		}
+	})
+
+	t.Run("a subscription on one hears what was paid through the other", func(t *testing.T) {
+		watched := shopper.subscribe(t, `subscription($id: ID!) { paymentUpdated(paymentId: $id) { status version } }`, object{"id": payment.text("payment", "id")})
+		watched.until(t, "READY")
+		elsewhere.payAtGateway(t, payment, walk{pg: "KAKAO", button: "pay_card"})
+		if seen := watched.until(t, "APPROVED"); slices.Contains(seen, "FAILED") {
+			t.Errorf("the subscription saw %s", seen)
+		}
+		shopper.wantPaid(t, order, before)
+	})
+
+	t.Run("who signs out of one is signed out of both", func(t *testing.T) {
+		shopper.do(t, `mutation { signOut { ok } }`, nil)
+		data, refused := elsewhere.try(t, `{ viewer { id } }`, nil)
+		if len(refused) > 0 || data["viewer"] != nil {
+			t.Errorf("the other replica shows %v, %v", data, refused)
+		}
+	})
+}
+
+// TestServe_stop runs alone: it slows the simulators down.
+func TestServe_stop(t *testing.T) {
+	d := sharedDev(t)
+	port := freePort(t)
+	replica := d.startReplica(t, "METRICS_ADDR=127.0.0.1:"+port)
+
+	t.Run("metrics have an address of their own", func(t *testing.T) {
+		response, body := newClient(t, "").get(t, "http://127.0.0.1:"+port+"/metrics")
+		if response.StatusCode != http.StatusOK || !strings.Contains(body, "go_sql_open_connections") {
+			t.Errorf("METRICS_ADDR answers %s:\n%.500s", response.Status, body)
+		}
+		if got := status(replica.url + "/metrics"); got != http.StatusNotFound {
+			t.Errorf("HTTP_ADDR answers /metrics with %d", got)
+		}
+	})
+
+	t.Run("a replica that is told to stop finishes the payment it is asked to confirm", func(t *testing.T) {
+		shopper := newClient(t, replica.url)
+		shopper.signIn(t, "shopper@example.com", "correct horse battery staple")
+		before := shopper.stock(t)
+		order := shopper.placeOrder(t, before)
+		payment := shopper.ready(t, order, "KAKAO")
+		back := shopper.checkOut(t, payment.text("checkoutUrl"), "pay_card")
+		d.slowApproval(t)
+		answered := make(chan string, 1)
+		go func() {
+			response, err := shopper.http.Get(back) //nolint:noctx // The client has a timeout.
+			if err != nil {
+				answered <- err.Error()
+				return
+			}
+			response.Body.Close()
+			answered <- response.Status
+		}()
+		eventually(t, "the gateway to be asked", func() bool {
+			_, ledger := shopper.get(t, d.sim()+"/sim/ledger?paymentKey="+payment.text("payment", "paymentKey"))
+			return strings.Contains(ledger, `"approve":1`)
+		})
+		if err := replica.stop(); err != nil {
+			t.Errorf("the replica ended with %v:\n%s", err, replica.log)
+		}
+		if got := <-answered; got != "303 See Other" {
+			t.Errorf("the shopper was answered %s", got)
+		}
+		shopper.at(d.url).wantPaid(t, order, before)
+	})
+}
+
+// slowApproval makes Kakao Pay take a second and a half over the next approval.
+func (d *dev) slowApproval(t *testing.T) {
+	t.Helper()
+	const fault = `[{"pg": "KAKAO", "call": "approve", "fault": "slow", "times": 1, "delayMs": 1500}]`
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, d.sim()+"/sim/faults", strings.NewReader(fault))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := readAll(t, response); response.StatusCode != http.StatusOK {
+		t.Fatalf("the simulator answered %s: %s", response.Status, body)
+	}
+}
