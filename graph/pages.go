@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"payment-system/shop"
 	"payment-system/web"
 )
 
@@ -39,11 +40,15 @@ func serves(mux *http.ServeMux, path string) bool {
 }
 
 func servePage(page *template.Template, site web.Site) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		shown := site
+		if id := r.URL.Query().Get("paymentId"); shop.IDPrefix(id) == shop.PrefixPayment {
+			shown.PaymentID = id
+		}
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		// A browser that is gone does not need the page.
-		_ = page.Execute(w, site)
+		_ = page.Execute(w, shown)
 	}
 }
 

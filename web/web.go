@@ -23,6 +23,8 @@ type Site struct {
 	PublicURL  string
 	Playground bool
 	Mailbox    bool
+	// PaymentID is the payment that a shopper comes back from, if any.
+	PaymentID string
 }
 
 func page(name string) *template.Template {

@@ -112,17 +112,18 @@
     };
   }
 
-  // isSubscription looks at the operation that is to run, by name when there are several.
-  function isSubscription(query, name) {
-    const definitions = GraphiQL.GraphQL.parse(query).definitions.filter((d) => d.kind === 'OperationDefinition');
-    const wanted = definitions.find((d) => !name || (d.name && d.name.value === name));
-    return Boolean(wanted) && wanted.operation === 'subscription';
+  // operation finds what is to run. The name that GraphiQL hands over may still be the last tab's:
+  // it counts only where the document has several operations.
+  function operation(query, name) {
+    const all = GraphiQL.GraphQL.parse(query).definitions.filter((d) => d.kind === 'OperationDefinition');
+    return all.length === 1 ? all[0] : all.find((d) => d.name && d.name.value === name);
   }
 
   function fetcher(params) {
+    const wanted = operation(params.query, params.operationName);
     const request = { query: params.query, variables: fill(params.variables || {}) };
-    if (params.operationName) request.operationName = params.operationName;
-    return isSubscription(request.query, request.operationName) ? subscribe(request) : post(request);
+    if (wanted && wanted.name) request.operationName = wanted.name.value;
+    return wanted && wanted.operation === 'subscription' ? subscribe(request) : post(request);
   }
 
   const root = ReactDOM.createRoot(document.getElementById('graphiql'));

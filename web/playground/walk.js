@@ -119,10 +119,14 @@ query MyOrders {
   }
 }`),
     tab(`
-# Only operators: in development sign in as
-# operator@example.com. The playground sends the text
-# as a file. Other clients use the GraphQL multipart
-# request specification and GraphQL-Preflight: 1.
+# The rest is for operators.
+mutation SignInOperator($input: SignInInput!) {
+  signIn(input: $input) { user { id email role } }
+}`, { input: { email: 'operator@example.com', password: 'correct horse battery staple' } }),
+    tab(`
+# The playground sends the text as a file. Other clients
+# use the GraphQL multipart request specification and
+# the header GraphQL-Preflight: 1.
 mutation ImportSettlement($input: ImportSettlementInput!) {
   importSettlement(input: $input) {
     reconciliation {
@@ -143,7 +147,7 @@ mutation ImportSettlement($input: ImportSettlementInput!) {
       },
     }),
     tab(`
-# Only operators. What is behind, unclear or open.
+# What is behind, unclear or open. On a shell,
 # payment-system verify --gateway checks everything.
 query Verify {
   projections { view pending lagMs lastAppliedAt republishing percent }
