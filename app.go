@@ -59,6 +59,7 @@ func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
 	s.PGTimeout = cmp.Or(s.PGTimeout, 10*time.Second)
 	faults := s.checkServers()
 	faults = append(faults, s.gatewaySettings.check(false)...)
+	faults = append(faults, s.logSettings.check()...)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}

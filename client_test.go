@@ -308,15 +308,39 @@ func (s *subscription) read(ctx context.Context, conn *websocket.Conn) {
 		if err != nil {
 			return
 		}
-		decoder := json.NewDecoder(bytes.NewReader(body))
-		decoder.UseNumber()
 		var message struct {
 			Type    string
-			Payload struct{ Data object }
+			Payload json.RawMessage
 		}
-		if decoder.Decode(&message) == nil && message.Type == "next" {
-			s.seen <- first(message.Payload.Data)
+		switch err := json.Unmarshal(body, &message); {
+		case message.Type == "error", message.Type == "complete":
+			return
+		case err == nil && message.Type == "next":
+			s.seen <- first(dataOf(message.Payload))
 		}
+	}
+}
+
+// dataOf is the data of an answer, nil when it has none.
+func dataOf(payload []byte) object {
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.UseNumber()
+	var answer struct{ Data object }
+	if decoder.Decode(&answer) != nil {
+		return nil
+	}
+	return answer.Data
+}
+
+// next returns what the subscription sees next; it reports false when it is ended instead.
+func (s *subscription) next(t *testing.T) (object, bool) {
+	t.Helper()
+	select {
+	case seen, ok := <-s.seen:
+		return seen, ok
+	case <-time.After(30 * time.Second):
+		t.Fatal("the subscription neither saw anything nor ended")
+		return nil, false
 	}
 }
 

@@ -40,8 +40,8 @@ type gatewaySettings struct {
 
 // logSettings say how the log is written.
 type logSettings struct {
-	LogFormat string `name:"log-format" env:"LOG_FORMAT" enum:",json,text" default:"" placeholder:"json|text" help:"How the log is written: json, or text (json; text in dev)."`
-	LogLevel  string `name:"log-level" env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error (${default})."`
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" placeholder:"json|text" help:"How the log is written: json, or text (json; text in dev)."`
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error (${default})."`
 }
 
 // settings are all that a serving process is told.
@@ -92,7 +92,18 @@ func (s *settings) check() error {
 	f = append(f, s.checkTimes()...)
 	f = append(f, s.checkMail()...)
 	f = append(f, s.checkSettlements()...)
+	f = append(f, s.logSettings.check()...)
 	return f.err()
+}
+
+func (s *logSettings) check() (f faults) {
+	if !slices.Contains([]string{"", "json", "text"}, s.LogFormat) {
+		f.add("set LOG_FORMAT to json or text: %q is neither", s.LogFormat)
+	}
+	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, s.LogLevel) {
+		f.add("set LOG_LEVEL to debug, info, warn or error: %q is none of them", s.LogLevel)
+	}
+	return f
 }
 
 // checkServers wants a database and a Redis to be named.
