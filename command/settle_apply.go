@@ -30,13 +30,16 @@ func (h *Handler) BeginApplying(ctx context.Context, cmd BeginApplying) (shop.Re
 	})
 }
 
-// PlanMoved is the Conflict that says that the plan is another by now, and names it.
+// PlanMoved is the Conflict that says that the plan is another by now, and names
+// it, or that there is none.
 func PlanMoved(r shop.Reconciliation) *shop.Error {
-	details := map[string]any{"status": string(r.Status)}
-	if r.PlanHash != nil {
-		details["planHash"] = *r.PlanHash
+	if r.PlanHash == nil {
+		return reconciliationConflict(r)
 	}
-	return &shop.Error{Code: shop.Conflict, Message: "The books moved since this was planned. Look at the plan again.", Details: details}
+	return &shop.Error{
+		Code: shop.Conflict, Message: "The books moved since this was planned. Look at the plan again.",
+		Details: map[string]any{"status": string(r.Status), "planHash": *r.PlanHash},
+	}
 }
 
 // ShowApplying tells whoever watches how far carrying out has come.

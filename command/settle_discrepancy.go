@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -312,11 +313,16 @@ func (c *correcting) apply(evidence pg.Payment, note string) (correction, error)
 
 // refusalNote is what an error says to a person, "" when it is about our own parts.
 func refusalNote(err error) string {
-	switch code := shop.CodeOf(err); code {
-	case shop.Conflict, shop.Invalid, shop.Declined, shop.NotFound:
-		return err.Error()
+	var refused *shop.Error
+	if !errors.As(err, &refused) {
+		return ""
 	}
-	return ""
+	switch refused.Code {
+	case shop.Conflict, shop.Invalid, shop.Declined, shop.NotFound:
+		return refused.Message
+	default:
+		return ""
+	}
 }
 
 // recorded tells whether the books say by now what the action was to make them say.
@@ -408,13 +414,22 @@ func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
 		var err error
 		answer, err = c.repeatRefund(refund, answer)
 		if err != nil {
-			return correction{note: "The gateway did not repeat the refund: " + err.Error()}, nil
+			return correction{note: "The gateway did not repeat the refund. " + c.refusal(err)}, nil
 		}
 	}
 	if answer.Refunded < c.attempt.RefundedAmount {
 		return correction{note: fmt.Sprintf("The gateway gave back %s won of %s won.", answer.Refunded, c.attempt.RefundedAmount)}, nil
 	}
 	return correction{done: true, note: "The gateway has made the refund now."}, nil
+}
+
+// refusal is the gateway's own word on a refund that it did not make.
+func (c *correcting) refusal(err error) string {
+	c.h.Logger.WarnContext(c.ctx, "refund not repeated", "discrepancy_id", string(c.d.ID), "error", err)
+	if refused := gatewayError(err); refused != nil && refused.Code != "" {
+		return refused.Code + " " + refused.Message
+	}
+	return "It did not answer."
 }
 
 // hasLeg tells whether the gateway's answer holds the refund.

@@ -134,7 +134,7 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 	return j.rec, err
 }
 
-// now tells whether progress may be shown again, and notes that it is.
+// mayAnnounce tells whether progress may be shown again, and notes that it is.
 func (j *job) mayAnnounce() bool {
 	if now := j.Now(); now.Sub(j.announced) >= announceEvery {
 		j.announced = now
