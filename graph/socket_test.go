@@ -372,3 +372,25 @@ func TestServer_subscriptions(t *testing.T) {
 		}
 	})
 }
+
+func TestServer_slowClient(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(g *graph.Server) {
+		g.Sockets = graph.Sockets{WriteTimeout: 200 * time.Millisecond, Ping: 50 * time.Millisecond}
+	})
+	t.Run("who does not answer pings is given up", func(t *testing.T) {
+		t.Parallel()
+		l := s.browser(t).connect() // it does not read, so it does not answer
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for ctx.Err() == nil {
+			if err := l.conn.Write(ctx, websocket.MessageText, []byte(`{"type": "pong"}`)); err != nil {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if ctx.Err() != nil {
+			t.Error("the connection still takes messages")
+		}
+	})
+}
