@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
+	"payment-system/internal/redistest"
 )
 
 // sound is a configuration that serve has nothing against, but for the database that is not there.
@@ -104,6 +106,36 @@ func TestServe_configuration(t *testing.T) {
 			t.Errorf("verify of empty books: exit %d:\n%s", code, out)
 		}
 	})
+}
+
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	var contents [2]string
+	for i := range contents {
+		dsn := mysqltest.DSN(t)
+		environment := []string{"MYSQL_DSN=" + dsn, "REDIS_ADDRS=" + redistest.Addr(t), "SEED_PRODUCTS=30"}
+		for range 2 { // once more adds nothing
+			if out, code := runProgram(t, environment, "seed", "--orders=300"); code != 0 || !strings.Contains(out, "orders: 300 of 300 (100%)") {
+				t.Fatalf("exit %d:\n%s", code, out)
+			}
+		}
+		if out, code := runProgram(t, environment, "verify"); code != 0 {
+			t.Errorf("verify: exit %d:\n%s", code, out)
+		}
+		db, err := mysqldb.Open(t.Context(), dsn, mysqldb.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		const query = `SELECT CONCAT(COUNT(*), ' ', MD5(GROUP_CONCAT(o.id, o.user_id, o.total, l.product_id, l.quantity, o.placed_at ORDER BY o.id, l.line)))
+FROM orders o JOIN order_lines l ON l.order_id = o.id`
+		if err := db.QueryRowContext(t.Context(), query).Scan(&contents[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if contents[0] != contents[1] {
+		t.Errorf("two seeds differ: %s, %s", contents[0], contents[1])
+	}
 }
 
 func TestHelp(t *testing.T) {

@@ -29,7 +29,7 @@ func (p *progress) to(done, total int) {
 	if p.terminal {
 		step = 1
 	}
-	if percent < p.shown+step && (percent != 100 || p.shown == 100) {
+	if p.shown >= 0 && percent/step == p.shown/step {
 		return
 	}
 	p.shown = percent

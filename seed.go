@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +33,9 @@ func (c *seedCommand) Run(ctx context.Context, w *world) error {
 		return errors.New("set --products and --orders to numbers from 0; orders need products")
 	}
 	fixed := *w
-	fixed.now, fixed.newID = seedClock(), seedIDs()
+	fixed.now = func() time.Time { return seedTime }
+	ids := &counter{counts: map[string]uint64{}, next: make(chan struct{})}
+	fixed.newID = ids.newID
 	s := &settings{databaseSettings: c.databaseSettings, redisSettings: c.redisSettings, logSettings: c.logSettings}
 	// What was placed at the clock of the seed waits to be paid for years.
 	s.OrderHold = 100 * 365 * 24 * time.Hour
@@ -40,44 +43,45 @@ func (c *seedCommand) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.seed(ctx, c.Products, c.Orders), a.close())
+	return errors.Join(a.seed(ctx, ids, c.Products, c.Orders), a.close())
 }
 
-// seedClock begins at a fixed moment and goes on by a millisecond with every look.
-func seedClock() func() time.Time {
-	var mu sync.Mutex
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		at = at.Add(time.Millisecond)
-		return at
+// seedTime is when all generated data began.
+var seedTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A counter makes ids that are the same every time: each is the number of its prefix, where a
+// UUIDv7 has chance.
+type counter struct {
+	mu     sync.Mutex
+	counts map[string]uint64
+	next   chan struct{} // hears of each order's id
+}
+
+func (c *counter) newID(prefix string) string {
+	id := shop.FormatID(prefix, c.count(prefix))
+	if prefix == shop.PrefixOrder {
+		c.next <- struct{}{}
 	}
+	return id
 }
 
-// seedIDs counts: each id is the number of its prefix, where a UUIDv7 has time and chance.
-func seedIDs() func(prefix string) string {
-	var mu sync.Mutex
-	counts := map[string]uint64{}
-	return func(prefix string) string {
-		mu.Lock()
-		defer mu.Unlock()
-		counts[prefix]++
-		var id [16]byte
-		binary.BigEndian.PutUint64(id[:8], uint64(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())<<16|0x7000)
-		binary.BigEndian.PutUint64(id[8:], 1<<63|counts[prefix])
-		return shop.FormatID(prefix, id)
-	}
+func (c *counter) count(prefix string) (id [16]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[prefix]++
+	binary.BigEndian.PutUint64(id[:8], uint64(seedTime.UnixMilli())<<16|0x7000)
+	binary.BigEndian.PutUint64(id[8:], 1<<63|c.counts[prefix])
+	return id
 }
 
-// seed creates products, then places orders for them, one after the other: the same data every time.
-func (a *app) seed(ctx context.Context, products, orders int) error {
+// seed creates products, then places orders for them.
+func (a *app) seed(ctx context.Context, ids *counter, products, orders int) error {
 	chance := rand.New(rand.NewPCG(seedKey, seedKey)) //nolint:gosec // It is to be foreseen.
 	created, err := a.seedProducts(ctx, chance, products)
 	if err != nil {
 		return err
 	}
-	return a.seedOrders(ctx, chance, created, orders)
+	return a.seedOrders(ctx, chance, ids, created, orders)
 }
 
 func (a *app) seedProducts(ctx context.Context, chance *rand.Rand, n int) ([]shop.Product, error) {
@@ -103,25 +107,54 @@ func (a *app) seedProducts(ctx context.Context, chance *rand.Rand, n int) ([]sho
 	return created, nil
 }
 
-// seedShoppers is how many people the generated orders belong to.
-const seedShoppers = 100
+const (
+	// seedShoppers is how many people the generated orders belong to.
+	seedShoppers = 100
+	// seedAtOnce is how many orders are placed at once: they are committed in groups.
+	seedAtOnce = 128
+)
 
-func (a *app) seedOrders(ctx context.Context, chance *rand.Rand, products []shop.Product, n int) error {
+// seedOrders places orders side by side. Each gets its id before the next begins, so that ids and
+// contents are the same every time.
+func (a *app) seedOrders(ctx context.Context, chance *rand.Rand, ids *counter, products []shop.Product, n int) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	bar := newProgress(a.world.err, "orders")
 	defer bar.end()
+	var placing sync.WaitGroup
+	places := make(chan struct{}, seedAtOnce)
 	for i := range n {
-		shopper := command.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper}
-		lines := make([]command.PlaceOrderLine, 0, 3)
-		for _, at := range chance.Perm(len(products))[:min(len(products), 1+chance.IntN(3))] {
-			lines = append(lines, command.PlaceOrderLine{ProductID: products[at].ID, Quantity: 1 + chance.IntN(3)})
-		}
-		_, err := a.commands.PlaceOrder(ctx, command.PlaceOrder{By: shopper, IdempotencyKey: fmt.Sprintf("seed-order-%d", i), Lines: lines})
-		if err != nil {
-			return fmt.Errorf("place order %d: %w", i+1, err)
+		order := seedOrder(chance, products, i)
+		places <- struct{}{}
+		done := make(chan struct{})
+		placing.Go(func() {
+			defer func() { close(done); <-places }()
+			if _, err := a.commands.PlaceOrder(ctx, order); err != nil {
+				stop(fmt.Errorf("place order %d: %w", i+1, err))
+			}
+		})
+		select {
+		case <-ids.next:
+		case <-done: // It was refused before it got an id.
 		}
 		bar.to(i+1, n)
 	}
-	return nil
+	placing.Wait()
+	return context.Cause(ctx)
+}
+
+func seedOrder(chance *rand.Rand, products []shop.Product, i int) command.PlaceOrder {
+	lines := make([]command.PlaceOrderLine, 0, 3)
+	for range min(len(products), 1+chance.IntN(3)) {
+		id := products[chance.IntN(len(products))].ID
+		if !slices.ContainsFunc(lines, func(line command.PlaceOrderLine) bool { return line.ProductID == id }) {
+			lines = append(lines, command.PlaceOrderLine{ProductID: id, Quantity: 1 + chance.IntN(3)})
+		}
+	}
+	return command.PlaceOrder{
+		By:             command.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper},
+		IdempotencyKey: fmt.Sprintf("seed-order-%d", i), Lines: lines,
+	}
 }
 
 func seedShopper(n int) shop.UserID {
