@@ -159,7 +159,7 @@ func listDiscrepancies(ctx context.Context, q querier, where string, args ...any
 	if err != nil {
 		return nil, fmt.Errorf("read discrepancies: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	var found []shop.Discrepancy
 	for rows.Next() {
 		var d shop.Discrepancy

@@ -57,7 +57,7 @@ func countDiscrepancies(ctx context.Context, q querier, id shop.ReconciliationID
 	if err != nil {
 		return nil, fmt.Errorf("count the discrepancies of %s: %w", id, err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	counts := []shop.DiscrepancyCount{}
 	for rows.Next() {
 		var count shop.DiscrepancyCount

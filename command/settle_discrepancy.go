@@ -204,7 +204,7 @@ func (h *Handler) readSettledRows(ctx context.Context, d shop.Discrepancy) (sett
 	if err != nil {
 		return s, fmt.Errorf("read the rows of discrepancy %s: %w", d.ID, err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	for rows.Next() {
 		var kind, leg string
 		var amount, taxFree shop.Won

@@ -145,7 +145,7 @@ func keyDiscrepancies(ctx context.Context, tx *sql.Tx, found []shop.Discrepancy,
 	if err != nil {
 		return nil, fmt.Errorf("read discrepancies: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	keyed := map[string]shop.Discrepancy{}
 	for rows.Next() {
 		var id, key string

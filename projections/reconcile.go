@@ -158,8 +158,7 @@ func (j *job) became(rec shop.Reconciliation, err error) error {
 // read reads the file, plans and, when it may, carries the plan out.
 func (j *job) read(ctx context.Context, file *spooledFile, autoApply bool) error {
 	err := j.stage(ctx, file)
-	var refused *rejection
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*rejection](err); ok {
 		return j.became(j.Commands.RejectReconciliation(ctx, command.RejectReconciliation{Hold: j.hold, Reason: refused.Error()}))
 	}
 	if err != nil {

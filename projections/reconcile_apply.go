@@ -46,11 +46,11 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 	if j.rec.PlanHash == nil || *j.rec.PlanHash != planHash {
 		return command.PlanMoved(j.rec)
 	}
-	var doubts []command.ApplyEvidence
-	switch j.rec.Status {
-	case shop.ReconciliationStatusApplied:
+	if j.rec.Status == shop.ReconciliationStatusApplied {
 		return nil
-	case shop.ReconciliationStatusPlanned:
+	}
+	var doubts []command.ApplyEvidence
+	if j.rec.Status == shop.ReconciliationStatusPlanned {
 		p, err := j.planAgain(ctx)
 		if err != nil {
 			return err

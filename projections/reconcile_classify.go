@@ -79,13 +79,11 @@ func (v *verdict) failure(ctx context.Context) {
 		v.found(shop.DiscrepancyKindReversedAtGateway, shop.CorrectiveActionOpenCase, left, v.askedNote(ctx))
 		return
 	}
-	switch b.attempt.status {
-	case shop.PaymentStatusApproving, shop.PaymentStatusUnknown:
-		if b.attempt.captured == 0 && len(v.doubts) < maxDoubts {
-			v.doubts = append(v.doubts, command.ApplyEvidence{AttemptID: b.attempt.id, Actor: shop.ActorReconciliation, Note: "settlement", Evidence: pg.Payment{
-				PG: v.rec.PG, PaymentKey: v.told.key, AttemptID: string(b.attempt.id), Status: pg.StatusFailed, Currency: "KRW", Amount: b.payment.amount,
-			}})
-		}
+	inDoubt := b.attempt.status == shop.PaymentStatusApproving || b.attempt.status == shop.PaymentStatusUnknown
+	if inDoubt && b.attempt.captured == 0 && len(v.doubts) < maxDoubts {
+		v.doubts = append(v.doubts, command.ApplyEvidence{AttemptID: b.attempt.id, Actor: shop.ActorReconciliation, Note: "settlement", Evidence: pg.Payment{
+			PG: v.rec.PG, PaymentKey: v.told.key, AttemptID: string(b.attempt.id), Status: pg.StatusFailed, Currency: "KRW", Amount: b.payment.amount,
+		}})
 	}
 }
 

@@ -82,7 +82,7 @@ func (j *job) resolve(ctx context.Context, doubts []command.ApplyEvidence) bool 
 // find holds the staged rows against the books, both ways.
 func (j *job) find(ctx context.Context, store bool) (*plan, error) {
 	p := &plan{job: j, store: store, hash: sha256.New(), asks: cmp.Or(j.MaxAsks, 1000)}
-	fmt.Fprintln(p.hash, j.rec.PG, j.rec.FileHash) //nolint:errcheck // A hash takes everything.
+	fmt.Fprintln(p.hash, j.rec.PG, j.rec.FileHash)
 	if err := p.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (p *plan) add(ctx context.Context, f command.Finding, version int) error {
 	if f.AttemptID != nil {
 		attempt = string(*f.AttemptID)
 	}
-	fmt.Fprintln(p.hash, f.Key, f.Kind, f.Action, f.Amount, attempt, version) //nolint:errcheck // A hash takes everything.
+	fmt.Fprintln(p.hash, f.Key, f.Kind, f.Action, f.Amount, attempt, version)
 	if f.Action == shop.CorrectiveActionRefundAtGateway {
 		p.moves = min(p.moves+f.Amount, shop.MaxWon)
 	}
@@ -209,7 +209,7 @@ func (r *Reconciler) each(ctx context.Context, query string, args []any, do func
 	if err != nil {
 		return fmt.Errorf("read the books: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	for rows.Next() {
 		if err := do(rows.Scan); err != nil {
 			return fmt.Errorf("read the books: %w", err)

@@ -65,7 +65,7 @@ func (f *forgetful) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Paymen
 	if !f.forgets {
 		return f.Fake.Cancel(ctx, req)
 	}
-	p, err := f.Fake.LookUp(ctx, req.Key)
+	p, err := f.LookUp(ctx, req.Key)
 	p.Refunded += req.Amount
 	p.Status, p.LegKey = pg.StatusRefunded, "never"
 	p.Cancels = append(slices.Clone(p.Cancels), pg.Cancel{Key: "never", RefundID: req.RefundID, Amount: req.Amount, Reason: req.Reason})

@@ -61,8 +61,7 @@ func (r *stateReader) Next() (command.SettlementRow, error) {
 	if errors.Is(err, io.EOF) {
 		return command.SettlementRow{}, io.EOF
 	}
-	var failed *readError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*readError](err); ok {
 		return command.SettlementRow{}, failed.err
 	}
 	if err == nil && row.TaxFreeAmount > row.TotalAmount {
@@ -149,8 +148,7 @@ func reasonOf(err error) string {
 	if errors.Is(err, csvutil.ErrFieldCount) {
 		return "the row does not have 6 fields"
 	}
-	var field *csvutil.DecodeError
-	if errors.As(err, &field) {
+	if field, ok := errors.AsType[*csvutil.DecodeError](err); ok {
 		return fmt.Sprintf("%s %v", field.Field, field.Err)
 	}
 	return err.Error()

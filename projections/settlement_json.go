@@ -159,8 +159,7 @@ func clipText(text string) string {
 
 // jsonReason says in a sentence's words why a row cannot be read.
 func jsonReason(err error) string {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Sprintf("%s is a %s", kind.Field, kind.Value)
 	}
 	return err.Error()

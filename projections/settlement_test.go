@@ -50,8 +50,6 @@ func wantRejection(t *testing.T, format shop.SettlementFormat, body, says string
 	}
 }
 
-func won(w shop.Won) *shop.Won { return &w }
-func months(n int) *int        { return &n }
 func day(s string) *time.Time {
 	at, err := time.Parse(time.DateOnly, s)
 	if err != nil {
@@ -69,11 +67,11 @@ func TestPaymentStateCSV(t *testing.T) {
 			rows := readRows(t, format, string(settlementSample(t, name)))
 			ref := map[string]string{"payment_kakao.csv": "1", "payment_toss.csv": "10001"}[name]
 			want := []command.SettlementRow{
-				{Line: 2, Raw: ref + ",Key123,50000,1,0,3", Kind: "APPROVAL", AttemptRef: ref, PaymentKey: "Key123", Amount: 50000, TaxFree: won(0), InstallmentMonths: months(3)},
-				{Line: 3, Raw: "10002,Key124,75000,2,5000,0", Kind: "FAILURE", AttemptRef: "10002", PaymentKey: "Key124", Amount: 75000, TaxFree: won(5000), InstallmentMonths: months(0)},
-				{Line: 4, Raw: "10003,Key125,25000,1,0,6", Kind: "APPROVAL", AttemptRef: "10003", PaymentKey: "Key125", Amount: 25000, TaxFree: won(0), InstallmentMonths: months(6)},
-				{Line: 5, Raw: "10004,Key126,30000,3,0,12", Kind: "REFUND", AttemptRef: "10004", PaymentKey: "Key126", Amount: 30000, TaxFree: won(0), InstallmentMonths: months(12)},
-				{Line: 6, Raw: "10005,Key127,45000,1,4500,0", Kind: "APPROVAL", AttemptRef: "10005", PaymentKey: "Key127", Amount: 45000, TaxFree: won(4500), InstallmentMonths: months(0)},
+				{Line: 2, Raw: ref + ",Key123,50000,1,0,3", Kind: "APPROVAL", AttemptRef: ref, PaymentKey: "Key123", Amount: 50000, TaxFree: new(shop.Won(0)), InstallmentMonths: new(3)},
+				{Line: 3, Raw: "10002,Key124,75000,2,5000,0", Kind: "FAILURE", AttemptRef: "10002", PaymentKey: "Key124", Amount: 75000, TaxFree: new(shop.Won(5000)), InstallmentMonths: new(0)},
+				{Line: 4, Raw: "10003,Key125,25000,1,0,6", Kind: "APPROVAL", AttemptRef: "10003", PaymentKey: "Key125", Amount: 25000, TaxFree: new(shop.Won(0)), InstallmentMonths: new(6)},
+				{Line: 5, Raw: "10004,Key126,30000,3,0,12", Kind: "REFUND", AttemptRef: "10004", PaymentKey: "Key126", Amount: 30000, TaxFree: new(shop.Won(0)), InstallmentMonths: new(12)},
+				{Line: 6, Raw: "10005,Key127,45000,1,4500,0", Kind: "APPROVAL", AttemptRef: "10005", PaymentKey: "Key127", Amount: 45000, TaxFree: new(shop.Won(4500)), InstallmentMonths: new(0)},
 			}
 			if diff := cmp.Diff(want, rows); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -218,7 +216,7 @@ func TestTossSettlementsJSON(t *testing.T) {
 		t.Parallel()
 		rows := readRows(t, format, sample(t, func(m map[string]any) { m["card"] = map[string]any{"installmentPlanMonths": 2} }))
 		rows[0].Raw = ""
-		want := []command.SettlementRow{{Line: 1, Kind: "APPROVAL", PaymentKey: "tk", AttemptRef: "att_1", LegKey: "leg", Amount: 34000, InstallmentMonths: months(2), BusinessDay: day("2021-12-30")}}
+		want := []command.SettlementRow{{Line: 1, Kind: "APPROVAL", PaymentKey: "tk", AttemptRef: "att_1", LegKey: "leg", Amount: 34000, InstallmentMonths: new(2), BusinessDay: day("2021-12-30")}}
 		if diff := cmp.Diff(want, rows); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -298,7 +296,7 @@ func TestKakaoPaymentsJSON(t *testing.T) {
 		return string(body)
 	}
 	want := []command.SettlementRow{
-		{Line: 1, Kind: "APPROVAL", PaymentKey: "T6a8d38329fd342cdd38", AttemptRef: "1", LegKey: "A6a8d3a529fd342cdd3a", Amount: 1100000, InstallmentMonths: months(0), BusinessDay: day("2024-07-30")},
+		{Line: 1, Kind: "APPROVAL", PaymentKey: "T6a8d38329fd342cdd38", AttemptRef: "1", LegKey: "A6a8d3a529fd342cdd3a", Amount: 1100000, InstallmentMonths: new(0), BusinessDay: day("2024-07-30")},
 		{Line: 2, Kind: "REFUND", PaymentKey: "T6a8d38329fd342cdd38", AttemptRef: "1", LegKey: "A6a8d6a129fd342cdd3c", Amount: 1100, BusinessDay: day("2024-07-30")},
 	}
 	same := func(t *testing.T, body string) {

@@ -77,11 +77,6 @@ func (r *Reconciler) Poll(ctx context.Context) error {
 
 // names lists the folder's entries in order.
 func (s *Source) names() ([]string, error) {
-	folder, err := s.root.Open(".")
-	if err != nil {
-		return nil, fmt.Errorf("read the settlement source: %w", err)
-	}
-	defer folder.Close() //nolint:errcheck // It was only read.
 	entries, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the settlement source: %w", err)
@@ -130,7 +125,7 @@ func (r *Reconciler) pollFile(ctx context.Context, name string) error {
 	if err != nil {
 		return ignoreGone(err)
 	}
-	defer file.Close() //nolint:errcheck // It was only read.
+	defer file.Close()
 	if opened, err := file.Stat(); err != nil || !os.SameFile(info, opened) || !opened.Mode().IsRegular() {
 		return err // somebody put something else in its place; the next poll sees it
 	}
