@@ -21,7 +21,7 @@ func (t eventsTransport) Supports(r *http.Request) bool {
 
 // Do implements graphql.Transport.
 func (t eventsTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	params, no := readPost(w, r)
+	params, no := t.readPost(w, r)
 	if no != nil {
 		t.refuse(w, r, no)
 		return
@@ -75,6 +75,8 @@ func (s *eventStream) run(ctx context.Context, cancel context.CancelFunc, exec g
 	}()
 	if op.Operation.Operation == ast.Subscription {
 		s.begin() // other operations may still set a cookie
+		// Not every connection has deadlines.
+		_ = s.control.SetReadDeadline(time.Time{})
 		defer s.metrics().subscribed()()
 	}
 	s.forward(ctx, answers)
@@ -107,6 +109,8 @@ func (s *eventStream) forward(ctx context.Context, answers <-chan *graphql.Respo
 			if s.sessionEnded(ctx) {
 				return
 			}
+		case <-s.ending():
+			return
 		case <-ctx.Done():
 			return
 		}

@@ -111,7 +111,7 @@ const maxWebhook = 64 << 10
 // serveWebhook takes what Toss Payments tells us unasked. It answers 200 only
 // once that is stored; Toss tells it again otherwise.
 func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
-	body, no := readBody(w, r, maxWebhook)
+	body, no := s.readBody(w, r, maxWebhook)
 	if no != nil {
 		say(w, no.status, no.err.Message)
 		return

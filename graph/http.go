@@ -22,8 +22,7 @@ import (
 // Handler answers everything on HTTP_ADDR. The http.Server around it needs
 // ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes; ReadTimeout and
 // WriteTimeout may be a little over Timeout: uploads and streams extend their
-// own. Its BaseContext should end when the server stops: that closes WebSockets
-// and event streams, which Shutdown leaves open.
+// own. Call EndStreams when it begins to stop.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	gql := s.originChecked(s.graphQL())

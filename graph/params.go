@@ -98,8 +98,10 @@ func paramsOfURL(rawQuery string) (*graphql.RawParams, *rejection) {
 	return paramsFrom(fields)
 }
 
-// readBody reads a body of at most limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *rejection) {
+// readBody reads a body of at most limit bytes, in the time a request has.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *rejection) {
+	// Not every connection has deadlines.
+	_ = http.NewResponseController(w).SetReadDeadline(s.now().Add(s.timeout()))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, reject(http.StatusRequestEntityTooLarge, "The request is larger than "+strconv.FormatInt(limit, 10)+" bytes.")

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -47,8 +46,7 @@ type site struct {
 	projector *projections.Projector
 	mailbox   *mail.Mailbox
 	log       *journal
-	simulator string             // where the gateways are
-	stop      context.CancelFunc // ends what Shutdown leaves open
+	simulator string // where the gateways are
 }
 
 // open starts a site; change may alter it before it serves.
@@ -88,12 +86,9 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		f(s.graph)
 	}
 	s.Config.Handler = s.graph.Handler()
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
-	s.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.Start()
 	t.Cleanup(s.Close)
-	t.Cleanup(cancel) // before Close, which waits for WebSockets
+	t.Cleanup(s.graph.EndStreams) // before Close, which waits for them
 	return s
 }
 

@@ -85,7 +85,7 @@ func (t socketTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 	}
 	defer t.metrics().connected()()
 	conn.SetReadLimit(maxMessage)
-	// The request's context ends with the server; the peers are told first.
+	// The peer is told when the server stops, before this ends.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	s := &socket{
@@ -93,7 +93,7 @@ func (t socketTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 		ctx: ctx, cancel: cancel, outbox: make(chan []byte, maxQueued), acknowledged: make(chan struct{}),
 		subscriptions: map[string]*subscription{},
 	}
-	s.serve(r.Context())
+	s.serve()
 }
 
 // A socket is one connection.
@@ -127,13 +127,13 @@ type hangUp struct {
 }
 
 // serve returns when the connection and everything it began has ended.
-func (s *socket) serve(server context.Context) {
+func (s *socket) serve() {
 	if s.conn.Subprotocol() != subprotocol {
 		s.close(hangUp{closeSubprotocol, "Subprotocol not acceptable"})
 		return
 	}
 	s.running.Go(s.write)
-	s.running.Go(func() { s.watch(server) })
+	s.running.Go(s.watch)
 	s.running.Go(s.ping)
 	s.read()
 	s.cancel()
@@ -248,7 +248,7 @@ func (s *socket) write() {
 
 // watch closes the connection when the client stays silent at first, when its
 // session ends, and when the server stops.
-func (s *socket) watch(server context.Context) {
+func (s *socket) watch() {
 	first := time.NewTimer(s.Sockets.initTimeout())
 	defer first.Stop()
 	check := time.NewTicker(s.Sockets.sessionCheck())
@@ -265,7 +265,7 @@ func (s *socket) watch(server context.Context) {
 				s.close(hangUp{closeForbidden, "The session ended"})
 				return
 			}
-		case <-server.Done():
+		case <-s.ending():
 			s.close(hangUp{websocket.StatusGoingAway, "The server is stopping"})
 			return
 		case <-s.ctx.Done():

@@ -322,9 +322,16 @@ func TestServer_subscriptions(t *testing.T) {
 	t.Run("the end of the server is said with 1001", func(t *testing.T) {
 		t.Parallel()
 		other := open(t)
-		l := other.browser(t).connect()
-		other.stop()
+		b := other.shopper(t, "f@example.com")
+		l := b.connect()
+		events := b.stream(`{"query": "subscription { orderUpdated(orderId: \"` + b.order(other.operator(t).product("tea", 1, 1)) + `\") { status } }"}`)
+		events.next()
+		other.graph.EndStreams()
 		l.expectClose(1001)
+		if got := events.next(); got != "" {
+			t.Errorf("there is still %s", got)
+		}
+		b.must(viewerQuery, nil)
 	})
 	t.Run("events carry the same, and complete", func(t *testing.T) {
 		t.Parallel()

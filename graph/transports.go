@@ -146,7 +146,7 @@ func (t postTransport) Supports(r *http.Request) bool { return r.Method == http.
 
 // Do implements graphql.Transport.
 func (t postTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	params, no := readPost(w, r)
+	params, no := t.readPost(w, r)
 	if no != nil {
 		t.refuse(w, r, no)
 		return
@@ -154,11 +154,11 @@ func (t postTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.G
 	t.execute(w, r, exec, params, t.timeout())
 }
 
-func readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *rejection) {
+func (t transport) readPost(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *rejection) {
 	if !hasType(r, typeJSON) || r.Header.Get("Content-Encoding") != "" {
 		return nil, reject(http.StatusUnsupportedMediaType, "The request must be "+typeJSON+" in UTF-8.")
 	}
-	body, no := readBody(w, r, maxBody)
+	body, no := t.readBody(w, r, maxBody)
 	if no != nil {
 		return nil, no
 	}
