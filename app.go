@@ -103,7 +103,7 @@ func (a *app) open(ctx context.Context) error {
 	a.redis = redis.NewUniversalClient(redisOptions(a.settings.RedisAddrs))
 	a.closers = append(a.closers, a.redis.Close)
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collectors.NewDBStatsCollector(a.db, "primary"))
+		collectors.NewDBStatsCollector(a.db, "primary"), a)
 	floors := &views.Floors{}
 	a.projector = &projections.Projector{
 		DB: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Replica: a.replica, Floors: floors,

@@ -66,6 +66,7 @@ type settings struct {
 	SessionMax       time.Duration `name:"session-max" env:"SESSION_MAX" default:"12h" placeholder:"DURATION" help:"How long a session lives at most (${default})."`
 	AllowedOrigins   []string      `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name."`
 	Introspection    *bool         `name:"introspection" env:"INTROSPECTION" negatable:"" help:"Whether the schema may be asked for (no; yes in dev)."`
+	OTLPEndpoint     string        `name:"otel-exporter-otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Kept for traces; this version exports none and says so in the log."`
 	Playground       *bool         `name:"playground" env:"PLAYGROUND" negatable:"" help:"Whether /playground is there (no; yes in dev)."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestServe_replicas spreads one purchase over two replicas on one MySQL and one Redis.
@@ -54,7 +55,7 @@ func TestServe_stop(t *testing.T) {
 
 	t.Run("metrics have an address of their own", func(t *testing.T) {
 		response, body := newClient(t, "").get(t, "http://127.0.0.1:"+port+"/metrics")
-		if response.StatusCode != http.StatusOK || !strings.Contains(body, "go_sql_open_connections") {
+		if response.StatusCode != http.StatusOK || !strings.Contains(body, "go_sql_open_connections") || !strings.Contains(body, "payment_system_redis_up 1") {
 			t.Errorf("METRICS_ADDR answers %s:\n%.500s", response.Status, body)
 		}
 		if got := status(replica.url + "/metrics"); got != http.StatusNotFound {
@@ -68,6 +69,8 @@ func TestServe_stop(t *testing.T) {
 		before := shopper.stock(t)
 		order := shopper.placeOrder(t, before)
 		payment := shopper.ready(t, order, "KAKAO")
+		watched := shopper.subscribe(t, `subscription($id: ID!) { paymentUpdated(paymentId: $id) { status version } }`, object{"id": payment.text("payment", "id")})
+		watched.until(t, "READY")
 		back := shopper.checkOut(t, payment.text("checkoutUrl"), "pay_card")
 		d.slowApproval(t)
 		answered := make(chan string, 1)
@@ -84,8 +87,12 @@ func TestServe_stop(t *testing.T) {
 			_, ledger := shopper.get(t, d.sim()+"/sim/ledger?paymentKey="+payment.text("payment", "paymentKey"))
 			return strings.Contains(ledger, `"approve":1`)
 		})
+		began := time.Now()
 		if err := replica.stop(); err != nil {
 			t.Errorf("the replica ended with %v:\n%s", err, replica.log)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("stopping took %s with a subscription open", took)
 		}
 		if got := <-answered; got != "303 See Other" {
 			t.Errorf("the shopper was answered %s", got)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -67,8 +68,8 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       15 * time.Minute, // an upload of a settlement file; other bodies are bounded by the handler
-		WriteTimeout:      15 * time.Minute,
+		ReadTimeout:       time.Minute, // uploads and streams extend their own
+		WriteTimeout:      90 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
@@ -100,6 +101,36 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener,
 	return errors.Join(append(errs, err)...)
 }
 
+// endStreams lets WebSockets and event streams end with ctx: they would go on for ever, and
+// nothing else would wait for them. It counts those that are open in streams.
+func endStreams(ctx context.Context, streams *sync.WaitGroup, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" && !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		streams.Add(1)
+		defer streams.Done()
+		until, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		next.ServeHTTP(w, r.WithContext(until))
+	})
+}
+
+// waitFor waits for a group, and no longer than ctx.
+func waitFor(ctx context.Context, group *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		group.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // serve answers on the listener until ctx ends, and runs the schedule if jobs says so; ready is
 // called once everything answers. Then it stops in order: no new requests, those under way
 // finish, the jobs end, and what was promised in the background is kept.
@@ -116,7 +147,8 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	jobsCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJobs()
 	context.AfterFunc(ctx, func() { draining.Store(true) })
-	handlers, err := a.handlers(ctx, listener, server.Handler(), server.OpsHandler())
+	var streams sync.WaitGroup
+	handlers, err := a.handlers(ctx, listener, endStreams(ctx, &streams, server.Handler()), server.OpsHandler())
 	if err != nil {
 		return err
 	}
@@ -133,6 +165,9 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 			errs[i] = serveUntil(ctx, newServer(h.handler, a.logger), h.listener)
 		})
 	}
+	if a.settings.OTLPEndpoint != "" {
+		a.logger.Warn("traces are not exported by this version", "variable", "OTEL_EXPORTER_OTLP_ENDPOINT")
+	}
 	a.logger.Info("serving", "addr", listener.Addr().String(), "public_url", a.settings.PublicURL, "jobs", withJobs, "replica", a.replica)
 	if ready != nil {
 		ready()
@@ -140,7 +175,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	serving.Wait()
 	stopJobs()
 	jobs.Wait()
-	return errors.Join(append(errs, a.drain(ctx))...)
+	return errors.Join(append(errs, a.drain(ctx, &streams))...)
 }
 
 // A served handler answers on a listener.
@@ -163,9 +198,10 @@ func (a *app) handlers(ctx context.Context, listener net.Listener, api, ops http
 }
 
 // drain waits for what requests left to be done.
-func (a *app) drain(ctx context.Context) error {
+func (a *app) drain(ctx context.Context, streams *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
+	waitFor(ctx, streams)
 	err := a.commands.Drain(ctx)
 	a.logger.Info("stopped", "error", err)
 	return err
