@@ -24,7 +24,7 @@ func (a *app) gauges() []gauge {
 		{"payment_system_unresolved_payments", "Payments whose outcome a gateway has not told.", count(`SELECT COUNT(*) FROM payments WHERE status IN ('APPROVING', 'CANCELING', 'UNKNOWN')`)},
 		{"payment_system_open_cases", "Discrepancies that wait for a person.", count(`SELECT COUNT(*) FROM discrepancies WHERE status = 'OPEN'`)},
 		{"payment_system_unpublished_events", "Events that the read models do not show yet.", count(`SELECT COUNT(*) FROM events WHERE published_at IS NULL`)},
-		{"payment_system_waiting_webhooks", "Webhooks that were not acted on yet.", count(`SELECT COUNT(*) FROM webhook_inbox WHERE handled_at IS NULL`)},
+		{"payment_system_waiting_webhooks", "Webhooks that were not acted on yet.", count(`SELECT COUNT(*) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
 		{"payment_system_redis_up", "1 when Redis answers; without it nobody can sign in.", func(ctx context.Context) (float64, error) { //nolint:forbidigo // As above.
 			if a.redis.Ping(ctx).Err() != nil {
 				return 0, nil

@@ -202,7 +202,9 @@ func (a *app) drain(ctx context.Context, streams *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	waitFor(ctx, streams)
-	err := a.commands.Drain(ctx)
-	a.logger.Info("stopped", "error", err)
-	return err
+	if err := a.commands.Drain(ctx); err != nil {
+		return err
+	}
+	a.logger.Info("stopped")
+	return nil
 }
