@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -101,20 +100,14 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener,
 	return errors.Join(append(errs, err)...)
 }
 
-// endStreams lets WebSockets and event streams end with ctx: they would go on for ever, and
-// nothing else would wait for them. It counts those that are open in streams.
-func endStreams(ctx context.Context, streams *sync.WaitGroup, next http.Handler) http.Handler {
+// countSockets counts the WebSockets that are open: http.Server.Shutdown does not wait for them.
+func countSockets(sockets *sync.WaitGroup, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") == "" && !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-			next.ServeHTTP(w, r)
-			return
+		if r.Header.Get("Upgrade") != "" {
+			sockets.Add(1)
+			defer sockets.Done()
 		}
-		streams.Add(1)
-		defer streams.Done()
-		until, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(ctx, cancel)()
-		next.ServeHTTP(w, r.WithContext(until))
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -146,9 +139,12 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	// The jobs go on while requests finish: they may wait for each other.
 	jobsCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJobs()
-	context.AfterFunc(ctx, func() { draining.Store(true) })
-	var streams sync.WaitGroup
-	handlers, err := a.handlers(ctx, listener, endStreams(ctx, &streams, server.Handler()), server.OpsHandler())
+	context.AfterFunc(ctx, func() {
+		draining.Store(true)
+		server.EndStreams()
+	})
+	var sockets sync.WaitGroup
+	handlers, err := a.handlers(ctx, listener, countSockets(&sockets, server.Handler()), server.OpsHandler())
 	if err != nil {
 		return err
 	}
@@ -175,7 +171,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	serving.Wait()
 	stopJobs()
 	jobs.Wait()
-	return errors.Join(append(errs, a.drain(ctx, &streams))...)
+	return errors.Join(append(errs, a.drain(ctx, &sockets))...)
 }
 
 // A served handler answers on a listener.
@@ -198,10 +194,10 @@ func (a *app) handlers(ctx context.Context, listener net.Listener, api, ops http
 }
 
 // drain waits for what requests left to be done.
-func (a *app) drain(ctx context.Context, streams *sync.WaitGroup) error {
+func (a *app) drain(ctx context.Context, sockets *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
-	waitFor(ctx, streams)
+	waitFor(ctx, sockets)
 	if err := a.commands.Drain(ctx); err != nil {
 		return err
 	}
