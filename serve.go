@@ -128,6 +128,8 @@ func waitFor(ctx context.Context, group *sync.WaitGroup) {
 // called once everything answers. Then it stops in order: no new requests, those under way
 // finish, the jobs end, and what was promised in the background is kept.
 func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http.ServeMux), withJobs bool, ready func()) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var draining atomic.Bool
 	server := a.newGraph(mount)
 	server.Ready = func(ctx context.Context) error {
@@ -151,10 +153,11 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	var jobs, serving sync.WaitGroup
 	errs := make([]error, len(handlers)+1)
 	if withJobs {
-		jobs.Go(func() { errs[len(handlers)] = a.newSchedule().Run(jobsCtx) })
+		jobs.Go(func() {
+			defer stop()
+			errs[len(handlers)] = a.newSchedule().Run(jobsCtx)
+		})
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	for i, h := range handlers {
 		serving.Go(func() {
 			defer stop() // one that fails takes the others along
