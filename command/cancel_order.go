@@ -107,14 +107,16 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 	_, err := h.refund(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, request{
 		userID: req.userID, operation: "cancelOrder.refund", key: req.key, hash: req.hash,
 	})
-	if err != nil {
+	if err != nil && shop.CodeOf(err) != shop.Declined {
 		return shop.OrderCanceled{}, err
 	}
-	order, err := loadOrder(ctx, h.DB, cmd.OrderID)
-	if err != nil {
+	order, readErr := loadOrder(ctx, h.DB, cmd.OrderID)
+	switch {
+	case readErr != nil:
+		return shop.OrderCanceled{}, readErr
+	case order.Status != shop.OrderStatusCanceled && err != nil:
 		return shop.OrderCanceled{}, err
-	}
-	if order.Status != shop.OrderStatusCanceled {
+	case order.Status != shop.OrderStatusCanceled:
 		return shop.OrderCanceled{}, errAsking
 	}
 	done := shop.OrderCanceled{Order: order}

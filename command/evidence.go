@@ -246,12 +246,22 @@ func (e *evidence) refundOf(leg pg.Cancel) *shop.Refund {
 	return &e.payment.Refunds[len(e.payment.Refunds)-1]
 }
 
+// endImpossible ends our open refund when another, just found at the gateway,
+// leaves less than it asks for: it was not made, and cannot be any more.
+func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) {
+	left := e.attempt.CapturedAmount - e.attempt.RefundedAmount - amount
+	if open := e.payment.OpenRefund(e.attempt.ID); open != nil && open.ID != found && open.Amount > left {
+		open.Status = shop.RefundStatusFailed
+	}
+}
+
 func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 	if leg.Amount <= 0 || leg.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
 		e.wrong = fmt.Sprintf("The gateway says it gave %s won back, more than the %s won that were left.", leg.Amount, e.attempt.CapturedAmount-e.attempt.RefundedAmount)
 		return nil
 	}
 	refund := e.refundOf(leg)
+	e.endImpossible(refund.ID, leg.Amount)
 	if !e.isPaying() {
 		if err := e.payment.ReturnLateMoney(refund.ID, leg.Key, e.now); err != nil {
 			return err
@@ -295,10 +305,12 @@ func (e *evidence) returnRest() error {
 }
 
 // refusedBefore tells whether the gateway would not give the rest back: then a
-// person decides, and no program tries again.
+// person decides, and no program tries again. A refund of more than the rest
+// did not fail for that.
 func (e *evidence) refusedBefore() bool {
+	rest := e.attempt.CapturedAmount - e.attempt.RefundedAmount
 	for _, refund := range e.payment.Refunds {
-		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed {
+		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed && refund.Amount <= rest {
 			return true
 		}
 	}

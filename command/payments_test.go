@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"payment-system/command"
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
 	"payment-system/pg"
@@ -58,24 +59,40 @@ func newID(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.N
 // every invariant when the test ends, the gateways' ledgers included.
 func openTill(t *testing.T, units int) *till {
 	t.Helper()
-	db, clock := mysqltest.New(t), &clock{}
 	fakes := map[shop.PG]*pgtest.Fake{shop.PGKakao: pgtest.NewFake(shop.PGKakao), shop.PGToss: pgtest.NewFake(shop.PGToss)}
+	s := openTillAt(t, mysqltest.DSN(t), &clock{}, map[shop.PG]pg.Gateway{shop.PGKakao: fakes[shop.PGKakao], shop.PGToss: fakes[shop.PGToss]})
+	s.fakes = fakes
+	s.stock(units)
+	t.Cleanup(s.verify)
+	return s
+}
+
+// openTillAt opens a shop with nothing to sell, before the gateways given.
+func openTillAt(t *testing.T, dsn string, clock *clock, gateways map[shop.PG]pg.Gateway) *till {
+	t.Helper()
+	db, err := mysqldb.Open(t.Context(), dsn, mysqldb.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
 	logger := slog.New(slog.DiscardHandler)
 	redis := redistest.New(t)
 	handler := &command.Handler{
-		DB: db, Locks: command.NoLocks{}, Gateways: map[shop.PG]pg.Gateway{shop.PGKakao: fakes[shop.PGKakao], shop.PGToss: fakes[shop.PGToss]},
+		DB: db, Locks: command.NoLocks{}, Gateways: gateways,
 		Projector: &projections.Projector{DB: db, Redis: redis, Logger: logger, Now: clock.Now, Replica: "one"},
 		Redis:     redis, Now: clock.Now, NewID: newID, Random: func(p []byte) { _, _ = crand.Read(p) }, Logger: logger,
 		PublicURL: "http://shop.example", OrderHold: 15 * time.Minute, PGTimeout: time.Second, Replica: "one",
 	}
-	s := &till{Handler: handler, t: t, ctx: t.Context(), db: db, fakes: fakes, clock: clock, shopper: command.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper}}
-	created, err := handler.CreateProduct(s.ctx, command.CreateProduct{
+	return &till{Handler: handler, t: t, ctx: t.Context(), db: db, clock: clock, shopper: command.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper}}
+}
+
+func (s *till) stock(units int) {
+	s.t.Helper()
+	created, err := s.CreateProduct(s.ctx, command.CreateProduct{
 		By: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, IdempotencyKey: "p", Name: "초코파이", Price: 11_000, Stock: units,
 	})
 	s.must(err)
 	s.product = created.Product
-	t.Cleanup(s.verify)
-	return s
 }
 
 func (s *till) must(err error) {

@@ -144,7 +144,7 @@ func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
 			return nil
 		}
-		c.checkAt(refund.AttemptID, time.Time{})
+		c.checkAt(refund.AttemptID, c.now) // the gateway may have given it back already
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
 		if !e.isPaying() {
 			open.Status = shop.RefundStatusFailed
@@ -155,7 +155,7 @@ func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund
 		}
 		return c.did(shop.KindPaymentCancelRefused, failure.Code)
 	})
-	if err != nil {
+	if err != nil || after.Refund(refund.ID).Status == shop.RefundStatusDone {
 		return after, err
 	}
 	h.openRefusedCase(ctx, after, refund, failure)

@@ -191,7 +191,7 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	if gateway == nil {
 		return payment, gatewayAway(errors.New("no such gateway is configured"))
 	}
-	answer, err := lookUp(ctx, gateway, keyOf(*attempt))
+	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
 	if err != nil {
 		return h.lookUpFailed(ctx, payment, *attempt, err)
 	}
@@ -204,12 +204,13 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 
 // lookUp asks the gateway, and once more when it answers with something else
 // than was asked for: one odd answer ends nothing, and gives no money back.
-func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key) (pg.Payment, error) {
+func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key, amount shop.Won) (pg.Payment, error) {
 	answer, err := gateway.LookUp(ctx, key)
-	if first := gatewayError(err); first == nil || first.Outcome != pg.OutcomeMismatch {
-		return answer, err
+	first := gatewayError(err)
+	if (err == nil && answer.Amount != amount) || (first != nil && first.Outcome == pg.OutcomeMismatch) {
+		return gateway.LookUp(ctx, key)
 	}
-	return gateway.LookUp(ctx, key)
+	return answer, err
 }
 
 // lookUpFailed ends an attempt that the gateway has never heard of, or that it

@@ -219,6 +219,7 @@ func (b *safeBuffer) String() string {
 // A thief stands before the database and, as often as it is told to, lets a
 // COMMIT through and keeps the answer.
 type thief struct {
+	spare atomic.Int32 // commits let by before
 	steal atomic.Int32
 	stole atomic.Int32
 }
@@ -261,7 +262,7 @@ func (f *thief) stand(client, server net.Conn) {
 		defer server.Close()
 		buf := make([]byte, 64<<10)
 		for n, err := client.Read(buf); err == nil; n, err = client.Read(buf) {
-			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.steal.Add(-1) >= 0 {
+			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.spare.Add(-1) < 0 && f.steal.Add(-1) >= 0 {
 				deaf.Store(true)
 			}
 			if _, err := server.Write(buf[:n]); err != nil {

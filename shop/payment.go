@@ -95,6 +95,8 @@ var paymentMoves = map[PaymentStatus]map[string]PaymentStatus{
 		KindPaymentUnknown:           PaymentStatusUnknown,
 	},
 	PaymentStatusPartiallyCanceled: {
+		// Some was given back in the gateway's console while ours was under way.
+		KindPaymentCancelRefused:     PaymentStatusPartiallyCanceled,
 		KindPaymentCanceling:         PaymentStatusCanceling,
 		KindPaymentPartiallyCanceled: PaymentStatusPartiallyCanceled,
 		KindPaymentCanceled:          PaymentStatusCanceled,

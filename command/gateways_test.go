@@ -1,0 +1,499 @@
+package command_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"payment-system/command"
+	"payment-system/internal/mysqltest"
+	"payment-system/pg"
+	"payment-system/pg/kakao"
+	"payment-system/pg/pghttp"
+	"payment-system/pg/pgsim"
+	"payment-system/pg/pgtest"
+	"payment-system/pg/toss"
+	"payment-system/projections"
+	"payment-system/shop"
+)
+
+// A counter is a till before the real clients, which speak HTTP to the
+// simulators; their ledger says where the money is.
+type counter struct {
+	*till
+	dsn    string
+	url    string
+	hidden http.RoundTripper // carries the clients' calls; nil is a plain transport
+	hooks  atomic.Int64      // how many webhooks came
+}
+
+// openCounter opens a shop that sells units of a product at 11,000 won, and holds
+// its books against the simulators' when the test ends.
+func openCounter(t *testing.T, units int) *counter {
+	t.Helper()
+	c := &counter{dsn: mysqltest.DSN(t)}
+	clock := &clock{}
+	inbox := httptest.NewServer(http.HandlerFunc(c.serveWebhook))
+	sim := &pgsim.Server{Now: clock.Now, TossWebhookURL: inbox.URL}
+	server := httptest.NewServer(sim.Handler())
+	t.Cleanup(func() {
+		sim.Close()
+		server.Close()
+		inbox.Close()
+	})
+	c.url = server.URL
+	c.till = openTillAt(t, c.dsn, clock, c.clients(clock))
+	c.stock(units)
+	t.Cleanup(c.verifyAll)
+	return c
+}
+
+// clients returns new clients, whose circuits are closed.
+func (c *counter) clients(clock *clock) map[shop.PG]pg.Gateway {
+	transport := pghttp.NewTransport()
+	carry := http.RoundTripper(transport)
+	if c.hidden != nil {
+		carry = c.hidden
+	}
+	client := &http.Client{Transport: carry}
+	const timeout = 400 * time.Millisecond
+	return map[shop.PG]pg.Gateway{
+		shop.PGKakao: &kakao.Client{BaseURL: c.url + "/kakao", SecretKey: "DEV", Timeout: timeout, Now: clock.Now, HTTP: client},
+		shop.PGToss:  &toss.Client{BaseURL: c.url + "/toss", SecretKey: "test_sk", Timeout: timeout, Now: clock.Now, HTTP: client},
+	}
+}
+
+// renew replaces the clients, so that no open circuit goes into the next case.
+func (c *counter) renew() { c.Gateways = c.clients(c.clock) }
+
+func (c *counter) serveWebhook(w http.ResponseWriter, r *http.Request) {
+	c.hooks.Add(1)
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = c.ReceiveWebhook(r.Context(), command.ReceiveWebhook{Body: body})
+	}
+	if shop.CodeOf(err) == shop.Invalid {
+		w.WriteHeader(http.StatusBadRequest)
+	} else if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+func (c *counter) sim(gateway shop.PG) pgtest.Simulator {
+	return pgtest.Simulator{T: c.t, URL: c.url, PG: gateway}
+}
+
+// verifyAll fails the test for every invariant that the books break, and for
+// every won that the simulators count otherwise.
+func (c *counter) verifyAll() {
+	verifier := &projections.Verifier{DB: c.db, Now: c.clock.Now, Gateways: c.clients(c.clock)}
+	err := verifier.Verify(context.Background(), func(v projections.Violation) {
+		c.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail)
+	})
+	if err != nil {
+		c.t.Error(err)
+	}
+}
+
+// settle is till.settle, after the webhooks that came.
+func (c *counter) settle() {
+	c.t.Helper()
+	_, err := c.HandleWebhooks(c.ctx)
+	c.must(err)
+	c.till.settle()
+}
+
+// authenticate does what the shopper does at the gateway, and returns the
+// approval that the browser then carries.
+func (c *counter) authenticate(p shop.Payment) command.ApprovePayment {
+	c.t.Helper()
+	return c.approval(p, c.sim(p.PG).Pay(*p.PaymentKey))
+}
+
+func (c *counter) pay(units int, gateway shop.PG) shop.Payment {
+	c.t.Helper()
+	payment := c.ready(c.order(units), gateway)
+	_, err := c.ApprovePayment(c.ctx, c.authenticate(payment))
+	if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+		c.t.Fatal(err)
+	}
+	c.settle()
+	return payment
+}
+
+// wantLedger checks what the simulator counts: captures, and what it keeps.
+func (c *counter) wantLedger(p shop.Payment, captures int, net shop.Won) {
+	c.t.Helper()
+	ledger := c.sim(p.PG).Ledger(*p.PaymentKey)
+	if ledger.Captures != captures || ledger.Captured-ledger.Refunded != net {
+		c.t.Errorf("the gateway counts %d captures and keeps %d won, want %d and %d", ledger.Captures, ledger.Captured-ledger.Refunded, captures, net)
+	}
+}
+
+// wantStatus checks the states of the order and its payment.
+func (c *counter) wantStatus(p shop.Payment, order shop.OrderStatus, payment shop.PaymentStatus) {
+	c.t.Helper()
+	if got := c.state(p); got.Order != order || got.Payment != payment {
+		c.t.Errorf("the order is %s and the payment %s, want %s and %s", got.Order, got.Payment, order, payment)
+	}
+}
+
+// replica opens the same shop once more, as another process has it.
+func (c *counter) replica(gateways map[shop.PG]pg.Gateway) *till {
+	c.t.Helper()
+	if gateways == nil {
+		gateways = c.clients(c.clock)
+	}
+	s := openTillAt(c.t, c.dsn, c.clock, gateways)
+	s.shopper, s.product, s.Replica = c.shopper, c.product, "two"
+	return s
+}
+
+// faults are what may come between a call and its answer.
+var faults = []string{
+	"drop_before", "drop_after", "hang_before", "hang_after", "http_error", "http_error_after", "truncate", "garbage",
+	"wrong_amount", "wrong_order", "wrong_currency", "redirect", "huge",
+}
+
+// TestHandler_gatewayFaults strikes each call to each gateway with each fault:
+// the money is taken, or given back, once, and the books know it.
+func TestHandler_gatewayFaults(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		t.Run("on approve", func(t *testing.T) {
+			t.Parallel()
+			c := openCounter(t, 100)
+			for _, fault := range faults {
+				c.renew()
+				payment := c.ready(c.order(1), gateway)
+				approve := c.authenticate(payment)
+				c.sim(gateway).SetFault("approve", fault, 1)
+				_, err := c.ApprovePayment(c.ctx, approve)
+				if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+					t.Errorf("%s: answered %v", fault, err)
+				}
+				c.sim(gateway).Heal()
+				c.settle()
+				c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+				c.wantLedger(payment, 1, 11_000)
+			}
+		})
+		t.Run("on look-up, after an approval's answer was lost", func(t *testing.T) {
+			t.Parallel()
+			c := openCounter(t, 100)
+			for _, fault := range faults {
+				c.renew()
+				payment := c.ready(c.order(1), gateway)
+				approve := c.authenticate(payment)
+				c.sim(gateway).SetFault("approve", "hang_after", 0)
+				_, err := c.ApprovePayment(c.ctx, approve)
+				if code := shop.CodeOf(err); code != shop.InProgress {
+					t.Errorf("%s: answered %v", fault, err)
+				}
+				c.sim(gateway).SetFault("lookup", fault, 1)
+				c.settle()
+				c.sim(gateway).Heal()
+				c.settle()
+				c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+				c.wantLedger(payment, 1, 11_000)
+			}
+		})
+		t.Run("on cancel", func(t *testing.T) {
+			t.Parallel()
+			c := openCounter(t, 100)
+			for _, fault := range faults {
+				c.renew()
+				payment := c.pay(1, gateway)
+				c.sim(gateway).SetFault("cancel", fault, 1)
+				_, err := c.cancel(payment, 4_000)
+				if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+					t.Errorf("%s: answered %v", fault, err)
+				}
+				c.sim(gateway).Heal()
+				c.settle()
+				c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled)
+				c.wantLedger(payment, 1, 7_000)
+				c.sim(gateway).SetFault("cancel", fault, 1)
+				_, _ = c.cancel(payment, 0)
+				c.sim(gateway).Heal()
+				c.settle()
+				c.wantStatus(payment, shop.OrderStatusCanceled, shop.PaymentStatusCanceled)
+				c.wantLedger(payment, 1, 0)
+			}
+		})
+		t.Run("on look-up, after a refund's answer was lost", func(t *testing.T) {
+			t.Parallel()
+			c := openCounter(t, 100)
+			for _, fault := range faults {
+				c.renew()
+				payment := c.pay(1, gateway)
+				c.sim(gateway).SetFault("cancel", "hang_after", 0)
+				_, err := c.cancel(payment, 4_000)
+				if code := shop.CodeOf(err); code != shop.InProgress {
+					t.Errorf("%s: answered %v", fault, err)
+				}
+				c.sim(gateway).SetFault("lookup", fault, 1)
+				c.settle()
+				c.sim(gateway).Heal()
+				c.settle()
+				c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled)
+				c.wantLedger(payment, 1, 7_000)
+			}
+			if n := c.openCases(); n != 0 {
+				t.Errorf("%d cases are open", n)
+			}
+		})
+	})
+}
+
+// TestHandler_consoleRefunds lets somebody give money back in the gateway's
+// console, while refunds of ours are known and unknown.
+func TestHandler_consoleRefunds(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 100)
+		sim := c.sim(gateway)
+		for _, test := range []struct {
+			name          string
+			ours, console shop.Won
+			fault         string
+			kept          shop.Won
+			order         shop.OrderStatus
+			payment       shop.PaymentStatus
+		}{
+			{"a part, then ours of a part unknown and made", 3_000, 4_000, "hang_after", 4_000, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled},
+			{"a part, then ours of a part unknown and not made", 3_000, 4_000, "drop_before", 4_000, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled},
+			{"a part, so that ours of all cannot be made", 11_000, 4_000, "drop_before", 7_000, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled},
+			{"all, so that ours of a part cannot be made", 4_000, 11_000, "drop_before", 0, shop.OrderStatusCanceled, shop.PaymentStatusCanceled},
+			{"all, so that ours of all cannot be made", 11_000, 11_000, "drop_before", 0, shop.OrderStatusCanceled, shop.PaymentStatusCanceled},
+			{"a part, so that ours of too much cannot be made", 8_000, 4_000, "drop_before", 7_000, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled},
+		} {
+			c.renew()
+			payment := c.pay(1, gateway)
+			sim.SetFault("cancel", test.fault, 0)
+			_, err := c.cancel(payment, test.ours)
+			if code := shop.CodeOf(err); code != shop.InProgress {
+				t.Errorf("%s: answered %v", test.name, err)
+			}
+			sim.Heal()
+			sim.Refund(*payment.PaymentKey, test.console)
+			c.settle()
+			if got := c.state(payment); got.Order != test.order || got.Payment != test.payment {
+				t.Errorf("%s: the order is %s and the payment %s", test.name, got.Order, got.Payment)
+			}
+			c.wantLedger(payment, 1, test.kept)
+		}
+	})
+}
+
+// TestHandler_refundAfterConsole asks for a refund of what was given back in the console,
+// unknown to the books: refused, the books learn why.
+func TestHandler_refundAfterConsole(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 100)
+		for _, console := range []shop.Won{4_000, 11_000} {
+			payment := c.pay(1, gateway)
+			c.sim(gateway).Refund(*payment.PaymentKey, console)
+			_, _ = c.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: newID("key"), OrderID: payment.OrderID})
+			c.settle()
+			_, _ = c.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: newID("key"), OrderID: payment.OrderID})
+			c.settle()
+			c.wantStatus(payment, shop.OrderStatusCanceled, shop.PaymentStatusCanceled)
+			c.wantLedger(payment, 1, 0)
+		}
+	})
+}
+
+// TestHandler_manyRefunds asks for twenty tenths and for all at once, while the
+// gateway's answers are lost at random: what is given back is what was taken.
+func TestHandler_manyRefunds(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 1)
+		payment := c.pay(1, gateway)
+		c.sim(gateway).SetFault("cancel", "drop_after", 3)
+		var group sync.WaitGroup
+		for i := range 21 {
+			group.Go(func() {
+				amount := shop.Won(1_100)
+				if i == 20 {
+					amount = 0
+				}
+				_, err := c.cancel(payment, amount)
+				switch shop.CodeOf(err) {
+				case "", shop.Invalid, shop.Conflict, shop.InProgress:
+				default:
+					t.Errorf("refund %d: %v", i, err)
+				}
+			})
+		}
+		group.Wait()
+		c.settle()
+		_, err := c.cancel(payment, 0)
+		if code := shop.CodeOf(err); code != "" && code != shop.Conflict {
+			t.Error(err)
+		}
+		c.settle()
+		c.wantStatus(payment, shop.OrderStatusCanceled, shop.PaymentStatusCanceled)
+		c.wantLedger(payment, 1, 0)
+	})
+}
+
+// errCrash is what a process that dies before its call says to nobody.
+var errCrash = fmt.Errorf("the process is gone")
+
+// A dying gateway is a process that ends around a call: before it is sent, or
+// when it is answered.
+type dying struct {
+	pg.Gateway
+	call  string
+	after bool
+}
+
+func (d dying) Approve(ctx context.Context, req pg.ApproveRequest) (pg.Payment, error) {
+	if d.call == "approve" {
+		if d.after {
+			_, _ = d.Gateway.Approve(ctx, req)
+		}
+		panic(errCrash)
+	}
+	return d.Gateway.Approve(ctx, req)
+}
+
+func (d dying) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+	if d.call == "cancel" {
+		if d.after {
+			_, _ = d.Gateway.Cancel(ctx, req)
+		}
+		panic(errCrash)
+	}
+	return d.Gateway.Cancel(ctx, req)
+}
+
+// crash runs do in a process that dies.
+func crash(do func()) {
+	defer func() { _ = recover() }()
+	do()
+}
+
+// resolvedWithin runs another replica's resolver for a minute of the clock.
+func (c *counter) resolvedWithin(other *till, limit time.Duration, done func() bool) {
+	c.t.Helper()
+	for passed := time.Duration(0); !done(); passed += time.Second {
+		if passed > limit {
+			c.t.Fatalf("not resolved within %v", limit)
+		}
+		c.clock.Advance(time.Second)
+		_, err := other.ResolvePayments(c.ctx)
+		c.must(err)
+	}
+}
+
+// TestHandler_crashes ends the process between its commits and its calls; another
+// replica finishes what it began within a minute.
+func TestHandler_crashes(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 10)
+		other := c.replica(nil)
+		for _, after := range []bool{false, true} {
+			payment := c.ready(c.order(1), gateway)
+			approve := c.authenticate(payment)
+			mortal := c.replica(map[shop.PG]pg.Gateway{gateway: dying{c.Gateways[gateway], "approve", after}})
+			crash(func() { _, _ = mortal.ApprovePayment(c.ctx, approve) })
+			c.resolvedWithin(other, time.Minute, func() bool { return c.state(payment).Payment == shop.PaymentStatusApproved })
+			c.wantLedger(payment, 1, 11_000)
+
+			mortal = c.replica(map[shop.PG]pg.Gateway{gateway: dying{c.Gateways[gateway], "cancel", after}})
+			crash(func() { _, _ = mortal.cancel(payment, 3_000) })
+			c.resolvedWithin(other, time.Minute, func() bool { return c.state(payment).Payment == shop.PaymentStatusPartiallyCanceled })
+			c.wantLedger(payment, 1, 8_000)
+			crash(func() {
+				_, _ = mortal.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: "all" + string(payment.ID), OrderID: payment.OrderID})
+			})
+			c.resolvedWithin(other, time.Minute, func() bool { return c.state(payment).Payment == shop.PaymentStatusCanceled })
+			canceled, err := other.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: "all" + string(payment.ID), OrderID: payment.OrderID})
+			if err != nil || canceled.Order.Status != shop.OrderStatusCanceled {
+				t.Errorf("the key answers %v, %v", canceled.Order.Status, err)
+			}
+			c.wantLedger(payment, 1, 0)
+			c.settle()
+		}
+	})
+}
+
+// TestHandler_lostCommits keeps the answer of each COMMIT of each payment command
+// in turn: nothing is asked of a gateway, or told in an event, twice.
+func TestHandler_lostCommits(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 100)
+		robber := &thief{}
+		robbed := openTillAt(t, robber.before(t, c.dsn), c.clock, c.Gateways)
+		robbed.shopper, robbed.product = c.shopper, c.product
+		robbed.Projector = projector{} // its own commits are not what is robbed here
+		for nth := range 4 {
+			for _, step := range []string{"ready", "approve", "cancel"} {
+				c.robOne(robbed, robber, gateway, step, nth)
+			}
+		}
+		if robber.stole.Load() < 6 {
+			t.Errorf("only %d commits were robbed", robber.stole.Load())
+		}
+	})
+}
+
+// robOne loses the nth commit of a step.
+func (c *counter) robOne(robbed *till, robber *thief, gateway shop.PG, step string, nth int) {
+	c.t.Helper()
+	rob := func(name string) {
+		if name == step {
+			robber.spare.Store(int32(nth))
+			robber.steal.Store(1)
+		}
+	}
+	order := c.order(1)
+	ready := command.ReadyPayment{By: c.shopper, IdempotencyKey: newID("key"), OrderID: order.ID, PG: gateway}
+	rob("ready")
+	readied, err := robbed.ReadyPayment(c.ctx, ready)
+	robber.steal.Store(0)
+	c.must(err)
+	payment := readied.Payment
+	approve := c.authenticate(payment)
+	rob("approve")
+	_, err = robbed.ApprovePayment(c.ctx, approve)
+	robber.steal.Store(0)
+	if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+		c.t.Errorf("approve, commit %d lost: %v", nth, err)
+	}
+	c.settle()
+	c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+	rob("cancel")
+	_, err = robbed.cancel(payment, 3_000)
+	robber.steal.Store(0)
+	if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+		c.t.Errorf("cancel, commit %d lost: %v", nth, err)
+	}
+	c.settle()
+	c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled)
+	c.wantLedger(payment, 1, 8_000)
+	c.Projector.Project(c.ctx, string(payment.ID), string(order.ID), string(c.product.ID))
+	ledger := c.sim(gateway).Ledger(*payment.PaymentKey)
+	if ledger.Calls["ready"] != 1 || ledger.Calls["approve"] != 1 || ledger.Calls["cancel"] != 1 {
+		c.t.Errorf("%s, commit %d lost: the gateway was called %v", step, nth, ledger.Calls)
+	}
+	for _, kind := range []string{shop.KindPaymentOpened, shop.KindPaymentReadied, shop.KindPaymentApproving, shop.KindPaymentApproved, shop.KindPaymentCanceling, shop.KindPaymentPartiallyCanceled} {
+		var n int
+		c.must(c.db.QueryRowContext(c.ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND kind = ?`, payment.ID, kind).Scan(&n))
+		if n != 1 {
+			c.t.Errorf("%s, commit %d lost: %d events %s", step, nth, n, kind)
+		}
+	}
+}
