@@ -118,7 +118,14 @@ func (l paged) peek(t *rapid.T) {
 	if diff := gocmp.Diff(l.want[lo:hi], append([]string{}, got.ids...)); diff != "" {
 		t.Fatalf("%s, %d..%d of %d, -want +got:\n%s", l.name, lo, hi, len(l.want), diff)
 	}
-	if lo < hi && (got.info.HasPreviousPage != (lo > 0) || got.info.HasNextPage != (hi < len(l.want))) {
+	// What is asked for from a place has that place beside it, even when it is empty.
+	hasPrevious, hasNext := lo > 0, hi < len(l.want)
+	if lo == hi {
+		rest := from < to
+		hasPrevious = page.After != nil || page.Last != nil && rest
+		hasNext = page.Before != nil || page.First != nil && rest
+	}
+	if got.info.HasPreviousPage != hasPrevious || got.info.HasNextPage != hasNext {
 		t.Fatalf("%s, %d..%d of %d: %+v", l.name, lo, hi, len(l.want), got.info)
 	}
 	if lo == hi && (got.info.StartCursor != nil || got.info.EndCursor != nil) {
