@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/go-jet/jet/v2/mysql"
@@ -69,10 +70,23 @@ func keepKakaoDetails(now, was shop.KakaoRecord) shop.KakaoRecord {
 	if now.ApprovedCancelAmount == nil {
 		now.ApprovedCancelAmount = was.ApprovedCancelAmount
 	}
-	if len(now.Actions) < len(was.Actions) {
-		now.Actions = was.Actions
-	}
+	now.Actions = mergeActions(was.Actions, now.Actions)
 	return now
+}
+
+// mergeActions returns the legs known before, as they read now, and then those
+// that are new: an approval and a cancel each tell only their own.
+func mergeActions(was, now []shop.KakaoAction) []shop.KakaoAction {
+	merged := slices.Clone(was)
+	for _, action := range now {
+		same := func(known shop.KakaoAction) bool { return known.Aid == action.Aid }
+		if i := slices.IndexFunc(merged, same); i >= 0 {
+			merged[i] = action
+			continue
+		}
+		merged = append(merged, action)
+	}
+	return merged
 }
 
 func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (bool, error) {
