@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"unicode/utf8"
@@ -100,10 +101,7 @@ func (c *change) endPayment(kind, note string) error {
 
 // cancelPaid refunds all that is left; the refund's end cancels the order.
 func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment, req request) (shop.OrderCanceled, error) {
-	reason := cmd.Reason
-	if strings.TrimSpace(reason) == "" {
-		reason = "주문 취소"
-	}
+	reason := cmp.Or(strings.TrimSpace(cmd.Reason), "주문 취소")
 	_, err := h.refund(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, request{
 		userID: req.userID, operation: "cancelOrder.refund", key: req.key, hash: req.hash,
 	})

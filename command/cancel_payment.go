@@ -33,6 +33,7 @@ func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.Pa
 	if err != nil {
 		return shop.PaymentCanceled{}, err
 	}
+	cmd.Reason = strings.TrimSpace(cmd.Reason) // as gateways keep it
 	return h.refund(ctx, cmd, req)
 }
 

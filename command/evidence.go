@@ -49,6 +49,9 @@ func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Pa
 
 // paymentOf names the payment of an attempt.
 func (h *Handler) paymentOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
+	if !isASCII(string(id)) {
+		return "", shop.NoSuch("attempt")
+	}
 	var found shop.PaymentID
 	err := h.DB.QueryRowContext(ctx, `SELECT payment_id FROM attempts WHERE id = ?`, id).Scan(&found)
 	if isNoRows(err) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -496,4 +497,152 @@ func (c *counter) robOne(robbed *till, robber *thief, gateway shop.PG, step stri
 			c.t.Errorf("%s, commit %d lost: %d events %s", step, nth, n, kind)
 		}
 	}
+}
+
+// TestHandler_hostileNames names payments, attempts and keys by what is no id: it
+// is no such thing, for ever, and nothing waits for it.
+func TestHandler_hostileNames(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 1)
+	for _, name := range []string{"결제", "\xff\xfe", "att_\U0001F4B0", "' OR 1=1 --", "", "att_" + string(make([]byte, 300))} {
+		_, err := c.ReturnFromGateway(c.ctx, command.ReturnFromGateway{AttemptID: shop.AttemptID(name), Outcome: "approved"})
+		c.wantCode(err, shop.NotFound)
+		_, err = c.ApprovePayment(c.ctx, command.ApprovePayment{By: c.shopper, PaymentID: shop.PaymentID(name)})
+		c.wantCode(err, shop.NotFound)
+		_, err = c.FailPayment(c.ctx, command.FailPayment{By: c.shopper, PaymentID: shop.PaymentID(name)})
+		c.wantCode(err, shop.NotFound)
+		_, err = c.CancelPayment(c.ctx, command.CancelPayment{By: c.shopper, PaymentID: shop.PaymentID(name), IdempotencyKey: "k", Reason: "변심"})
+		c.wantCode(err, shop.NotFound)
+		_, err = c.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, OrderID: shop.OrderID(name), IdempotencyKey: "k"})
+		c.wantCode(err, shop.NotFound)
+		_, err = c.ReadyPayment(c.ctx, command.ReadyPayment{By: c.shopper, OrderID: shop.OrderID(name), IdempotencyKey: "k", PG: shop.PGToss})
+		c.wantCode(err, shop.NotFound)
+		_, err = c.RefreshGatewayRecord(c.ctx, command.RefreshGatewayRecord{By: c.shopper, PaymentID: shop.PaymentID(name)})
+		c.wantCode(err, shop.NotFound)
+	}
+	for _, name := range []string{"결제", "att_\U0001F4B0", "' OR 1=1 --"} {
+		for _, body := range []string{
+			fmt.Sprintf(`{"eventType":"PAYMENT_STATUS_CHANGED","data":{"paymentKey":%q,"orderId":%q,"status":"DONE"}}`, name, name),
+			fmt.Sprintf(`{"orderId":%q,"status":"DONE","secret":%q}`, name, name),
+		} {
+			c.must(c.ReceiveWebhook(c.ctx, command.ReceiveWebhook{Body: []byte(body)}))
+		}
+	}
+	if n, err := c.HandleWebhooks(c.ctx); n != 6 || err != nil {
+		t.Errorf("handled %d forged webhooks, %v", n, err)
+	}
+	var waiting, bodies int
+	c.must(c.db.QueryRowContext(c.ctx, `SELECT COALESCE(SUM(next_try_at IS NOT NULL), 0), COALESCE(SUM(body <> ''), 0) FROM webhook_inbox`).Scan(&waiting, &bodies))
+	if waiting != 0 || bodies != 0 {
+		t.Errorf("%d forged webhooks still wait, and %d bodies are kept", waiting, bodies)
+	}
+
+	payment := c.ready(c.order(1), shop.PGToss)
+	_, err := c.ReturnFromGateway(c.ctx, command.ReturnFromGateway{AttemptID: payment.AttemptID, Outcome: "failed", Code: "\xff", Message: "\xed\xa0\x80\x00"})
+	c.must(err)
+	c.wantStatus(payment, shop.OrderStatusPlaced, shop.PaymentStatusFailed)
+}
+
+// silent is a gateway that never answers a look-up before its time is over.
+type silent struct {
+	pg.Gateway
+	asked *atomic.Int64
+}
+
+func (s silent) LookUp(ctx context.Context, _ pg.Key) (pg.Payment, error) {
+	s.asked.Add(1)
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return pg.Payment{}, &pg.Error{PG: shop.PGKakao, Call: "lookup"}
+}
+
+// TestHandler_slowGateway lets one gateway hang with many payments open: those of
+// the other are resolved, and orders expire, all the same.
+func TestHandler_slowGateway(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 100)
+	var stuck []shop.Payment
+	for range 40 {
+		stuck = append(stuck, c.unknown(shop.PGKakao))
+	}
+	free := c.unknown(shop.PGToss)
+	healthy := c.Gateways[shop.PGKakao]
+	c.Gateways[shop.PGKakao] = silent{healthy, &atomic.Int64{}}
+	c.clock.Advance(20 * time.Second)
+	var group sync.WaitGroup
+	begun := time.Now()
+	group.Go(func() {
+		_, err := c.ResolvePayments(c.ctx)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the other gateway's payment is resolved", func() bool { return c.state(free).Payment == shop.PaymentStatusApproved })
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("the other gateway's payment waited %v", took)
+	}
+	group.Wait()
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("one run of the resolver took %v", took)
+	}
+	c.Gateways[shop.PGKakao] = healthy
+	c.settle()
+	for _, payment := range stuck {
+		c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+	}
+}
+
+// unknown buys a unit and loses the gateway's answer, before or after.
+func (c *counter) unknown(gateway shop.PG) shop.Payment {
+	c.t.Helper()
+	payment := c.ready(c.order(1), gateway)
+	approve := c.authenticate(payment)
+	real := c.Gateways[gateway]
+	c.Gateways[gateway] = dying{real, "approve", true}
+	crash(func() { _, _ = c.ApprovePayment(c.ctx, approve) })
+	c.Gateways[gateway] = real
+	return payment
+}
+
+// TestHandler_spaces refunds for a reason with spaces around it: the gateway
+// keeps it without, and a lost answer is recognized.
+func TestHandler_spacesAroundReasons(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 1)
+		payment := c.pay(1, gateway)
+		c.sim(gateway).SetFault("cancel", "hang_after", 0)
+		amount := shop.Won(1_000)
+		cmd := command.CancelPayment{By: c.shopper, IdempotencyKey: "k", PaymentID: payment.ID, Amount: &amount, Reason: "  변심 "}
+		_, err := c.CancelPayment(c.ctx, cmd)
+		c.wantCode(err, shop.InProgress)
+		c.sim(gateway).Heal()
+		c.renew()
+		c.settle()
+		canceled, err := c.CancelPayment(c.ctx, cmd)
+		if err != nil || canceled.Refund.Status != shop.RefundStatusDone || canceled.Refund.Cause != shop.RefundCauseRequested {
+			t.Errorf("the key answers %+v, %v", canceled.Refund, err)
+		}
+		c.wantLedger(payment, 1, 10_000)
+	})
+}
+
+// A grumbler adds Toss's test header to the calls of a path, a number of times.
+type grumbler struct {
+	http.RoundTripper
+	path  string
+	code  string
+	times atomic.Int64
+}
+
+func (g *grumbler) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, g.path) && r.Method == http.MethodPost && g.times.Add(-1) >= 0 {
+		r = r.Clone(r.Context())
+		r.Header.Set("TossPayments-Test-Code", g.code)
+	}
+	return g.RoundTripper.RoundTrip(r)
 }

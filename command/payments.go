@@ -21,6 +21,9 @@ import (
 // loadPayment reads a payment with its attempts and refunds. It returns NotFound
 // when there is none.
 func loadPayment(ctx context.Context, q qrm.Queryable, id shop.PaymentID) (shop.Payment, error) {
+	if !isASCII(string(id)) {
+		return shop.Payment{}, shop.NoSuch("payment")
+	}
 	return loadPaymentWhere(ctx, q, table.Payments.ID.EQ(mysql.String(string(id))))
 }
 
@@ -254,6 +257,9 @@ func (h *Handler) committed(ctx context.Context, c *change) bool {
 
 // changePayment is changeOrder by the payment's id.
 func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error) (shop.Payment, error) {
+	if !isASCII(string(id)) {
+		return shop.Payment{}, shop.NoSuch("payment")
+	}
 	var orderID shop.OrderID
 	err := h.DB.QueryRowContext(ctx, `SELECT order_id FROM payments WHERE id = ?`, id).Scan(&orderID)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -272,6 +278,9 @@ func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor sh
 // load takes the lock of the order's row; whatever is read after that stays so
 // until the transaction ends.
 func (c *change) load(ctx context.Context, id shop.OrderID) error {
+	if !isASCII(string(id)) {
+		return shop.NoSuch("order")
+	}
 	var found string
 	err := c.tx.QueryRowContext(ctx, `SELECT id FROM orders WHERE id = ? FOR UPDATE`, id).Scan(&found)
 	if errors.Is(err, sql.ErrNoRows) {

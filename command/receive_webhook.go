@@ -153,14 +153,19 @@ func (h *Handler) claimWebhook(ctx context.Context, e inboxEntry) (bool, error) 
 	return err == nil, err
 }
 
+// webhookHandled keeps what tells a repeat; the body, which may name a person,
+// has done its service.
 func (h *Handler) webhookHandled(ctx context.Context, e inboxEntry, verdict string) error {
-	_, err := h.DB.ExecContext(ctx, `UPDATE webhook_inbox SET handled_at = ?, next_try_at = NULL, error = ? WHERE id = ?`, h.now(), nullIfEmpty(verdict), e.id)
+	_, err := h.DB.ExecContext(ctx, `UPDATE webhook_inbox SET handled_at = ?, next_try_at = NULL, error = ?, body = '' WHERE id = ?`, h.now(), nullIfEmpty(verdict), e.id)
 	return err
 }
 
 // handleWebhook wakes the resolver for the attempt that the webhook names. It
 // returns why nothing was done, "" when something was.
 func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (verdict string, err error) {
+	if !isASCII(e.paymentKey + e.attemptRef) {
+		return "no attempt of ours", nil
+	}
 	var id shop.AttemptID
 	var secret string
 	row := h.DB.QueryRowContext(ctx, `SELECT id, secret FROM attempts WHERE pg = ? AND payment_key = ?`, string(shop.PGToss), e.paymentKey)

@@ -19,39 +19,55 @@ var resolveSchedule = [...]time.Duration{2 * time.Second, 5 * time.Second, 15 * 
 // overdue is how long an outcome may stay unknown before a person is asked too.
 const overdue = 15 * time.Minute
 
-// resolveWorkers is how many gateways' answers the resolver waits for at once.
+// resolveWorkers is how many answers of a gateway the resolver waits for at once.
 const resolveWorkers = 8
 
 // ResolvePayments looks up every attempt whose outcome is due to be asked for,
 // carries on with what it finds and says when to ask next. It returns how many
-// attempts it claimed. Replicas share the work: an attempt is claimed by a lease
+// attempts it claimed. Gateways do not wait for each other, and no attempt is
+// claimed once a call to a gateway could have ended: so a run ends soon, however
+// slow a gateway is. Replicas share the work: an attempt is claimed by a lease
 // with a fence, and what is written is gated by the payment's version, so a
 // holder that slept past its lease can write nothing.
 func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
-	due, err := h.dueAttempts(ctx)
+	gateways := []shop.PG{shop.PGKakao, shop.PGToss}
+	claimed, errs := make([]int, len(gateways)), make([]error, len(gateways))
+	var group sync.WaitGroup
+	for i, gateway := range gateways {
+		group.Go(func() { claimed[i], errs[i] = h.resolveAt(ctx, gateway) })
+	}
+	group.Wait()
+	return claimed[0] + claimed[1], errors.Join(errs...)
+}
+
+func (h *Handler) resolveAt(ctx context.Context, gateway shop.PG) (claimed int, err error) {
+	due, err := h.dueAttempts(ctx, gateway)
 	if err != nil {
 		return 0, err
 	}
 	var group sync.WaitGroup
+	defer group.Wait()
 	places := make(chan struct{}, resolveWorkers)
-	claimed := 0
+	until := h.now().Add(h.PGTimeout)
 	for _, attempt := range due {
+		places <- struct{}{}
+		if ctx.Err() != nil || h.now().After(until) {
+			break
+		}
 		mine, err := h.claim(ctx, attempt)
 		if err != nil {
-			group.Wait()
 			return claimed, err
 		}
 		if !mine {
+			<-places
 			continue
 		}
 		claimed++
-		places <- struct{}{}
 		group.Go(func() {
 			defer func() { <-places }()
 			h.resolveDue(ctx, attempt)
 		})
 	}
-	group.Wait()
 	return claimed, nil
 }
 
@@ -64,10 +80,10 @@ type dueAttempt struct {
 	fence   int64
 }
 
-func (h *Handler) dueAttempts(ctx context.Context) ([]dueAttempt, error) {
+func (h *Handler) dueAttempts(ctx context.Context, gateway shop.PG) ([]dueAttempt, error) {
 	now := h.now()
 	rows, err := h.DB.QueryContext(ctx, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts
-		WHERE check_at <= ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, now)
+		WHERE check_at <= ? AND pg = ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, string(gateway), now)
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts to resolve: %w", err)
 	}

@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"net/url"
+	"strings"
+	"unicode/utf8"
 
 	"payment-system/shop"
 )
@@ -56,7 +58,7 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 			By: by, PaymentID: payment.ID, PgToken: given(cmd.PgToken), PaymentKey: given(cmd.PaymentKey), Amount: cmd.Amount,
 		})
 	case payment.Status == shop.PaymentStatusReady:
-		_, err = h.FailPayment(ctx, FailPayment{By: by, PaymentID: payment.ID, Code: clip(cmd.Code, 100), Message: clip(cmd.Message, 500)})
+		_, err = h.FailPayment(ctx, FailPayment{By: by, PaymentID: payment.ID, Code: printable(cmd.Code, 100), Message: printable(cmd.Message, 500)})
 	}
 	switch shop.CodeOf(err) {
 	case shop.Declined, shop.Conflict, shop.InProgress, shop.Invalid, shop.Unavailable:
@@ -64,6 +66,17 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 		return nil
 	}
 	return err
+}
+
+// printable is what of s, which a browser carried, can be kept: at most n
+// characters, and no others than text.
+func printable(s string, n int) string {
+	return clip(strings.Map(func(r rune) rune {
+		if unprintable(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s), n)
 }
 
 func given(s string) *string {
