@@ -60,6 +60,8 @@ func (p *Projector) applyChunk(ctx context.Context, ids []string, known map[stri
 	}
 	for id, of := range heads {
 		if known[id] == nil && !slices.ContainsFunc(of, func(h head) bool { return h.pending }) {
+			// Another replica was faster, and told everybody but this process's readers.
+			p.Floors.Raise(p.Now(), id, of[0].version)
 			delete(heads, id)
 		}
 	}
