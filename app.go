@@ -158,7 +158,7 @@ func (a *app) newCommands() *command.Handler {
 	s := a.settings
 	return &command.Handler{
 		DB: a.db, Locks: a.locker, Gateways: a.gateways,
-		Projector: a.projector, Mailer: mailer{a.newMailer()}, Redis: a.redis,
+		Projector: a.projector, Mailer: a.newMailer(), Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
 		AutoApplyCap: shop.Won(s.AutoApplyCap), Replica: a.replica,
@@ -187,14 +187,6 @@ func (a *app) newLocker() *locks.Locker {
 func (a *app) newMailer() *mail.Mailer {
 	s := a.settings
 	return &mail.Mailer{Addr: s.SMTPAddr, From: s.SMTPFrom, User: s.SMTPUser, Password: s.SMTPPassword, Now: a.world.now}
-}
-
-// A mailer is a command.Mailer.
-type mailer struct{ *mail.Mailer }
-
-// Send sends a mail.
-func (m mailer) Send(ctx context.Context, message command.Message) error {
-	return m.Mailer.Send(ctx, mail.Message(message))
 }
 
 // gateways opens a client of each gateway that there is a key for. Calls are counted in the

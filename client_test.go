@@ -189,7 +189,7 @@ func (c *client) upload(t *testing.T, document string, variables object, name st
 // get fetches a page.
 func (c *client) get(t *testing.T, address string) (*http.Response, string) {
 	t.Helper()
-	response, err := c.http.Get(address) //nolint:noctx // The client has a timeout.
+	response, err := c.http.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func (c *client) get(t *testing.T, address string) (*http.Response, string) {
 // post sends a form, as a page of the server named by address would.
 func (c *client) post(t *testing.T, address string, form url.Values) *http.Response {
 	t.Helper()
-	response, err := c.http.PostForm(address, form) //nolint:noctx // The client has a timeout.
+	response, err := c.http.PostForm(address, form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (c *client) control(t *testing.T, address string, body object) object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := c.http.Post(address, "application/json", bytes.NewReader(text)) //nolint:noctx // The client has a timeout.
+	response, err := c.http.Post(address, "application/json", bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}

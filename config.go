@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -152,7 +153,7 @@ func (s *redisSettings) check() (f faults) {
 func checkHostPort(name, addr string) (f faults) {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		f.add("set %s to host:port: %q is not", name, addr)
-	} else if _, err := net.LookupPort("tcp", port); err != nil {
+	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil || (n == 0 && name != "HTTP_ADDR" && name != "METRICS_ADDR") {
 		f.add("set %s to host:port: %q has no valid port", name, addr)
 	}
 	return f
@@ -225,8 +226,11 @@ func (s *settings) checkTimes() (f faults) {
 		name  string
 		value time.Duration
 	}{
-		{"PG_TIMEOUT", s.PGTimeout}, {"ORDER_HOLD", s.OrderHold}, {"RECONCILE_EVERY", s.ReconcileEvery},
-		{"SESSION_IDLE", s.SessionIdle}, {"SESSION_MAX", s.SessionMax},
+		{"PG_TIMEOUT", s.PGTimeout},
+		{"ORDER_HOLD", s.OrderHold},
+		{"RECONCILE_EVERY", s.ReconcileEvery},
+		{"SESSION_IDLE", s.SessionIdle},
+		{"SESSION_MAX", s.SessionMax},
 	} {
 		if d.value < time.Millisecond {
 			f.add("set %s to a duration such as 10s or 15m: %s is too short", d.name, d.value)
@@ -267,6 +271,6 @@ func (s *settings) checkSettlements() (f faults) {
 	if err != nil {
 		return append(f, err)
 	}
-	source.Close() //nolint:errcheck // It was only looked at.
+	source.Close()
 	return f
 }

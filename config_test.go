@@ -183,7 +183,7 @@ func TestDev(t *testing.T) {
 		if err := first.command.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		first.command.Wait() //nolint:errcheck // It was killed.
+		first.command.Wait()
 		eventually(t, "the servers to be gone", func() bool {
 			_, err := os.Stat(folder)
 			return os.IsNotExist(err) && !anyProcess(folder)

@@ -172,15 +172,15 @@ func (p *playpen) announce(took time.Duration) {
 		{"accounts", shopperEmail + ", " + operatorEmail},
 		{"password", devPassword},
 	}
-	fmt.Fprintf(p.world.out, "\nReady after %s. Ctrl-C stops everything.\n\n", took.Round(100*time.Millisecond)) //nolint:errcheck // Nobody reads.
+	fmt.Fprintf(p.world.out, "\nReady after %s. Ctrl-C stops everything.\n\n", took.Round(100*time.Millisecond))
 	for _, line := range lines {
 		if line[1] == "" {
 			continue
 		}
-		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1]) //nolint:errcheck // Nobody reads.
+		fmt.Fprintf(table, "  %s\t%s\n", line[0], line[1])
 	}
-	fmt.Fprintln(table) //nolint:errcheck // Nobody reads.
-	table.Flush()       //nolint:errcheck // Nobody reads.
+	fmt.Fprintln(table)
+	table.Flush()
 }
 
 // close stops what open started, last first.
@@ -197,7 +197,7 @@ func (p *playpen) close() error {
 	}
 	for _, listener := range []net.Listener{p.api, p.simAt} {
 		if listener != nil {
-			listener.Close() //nolint:errcheck // The server has closed it already, or nobody listened.
+			listener.Close()
 		}
 	}
 	return errors.Join(errs...)

@@ -102,7 +102,7 @@ func execute(ctx context.Context, args []string, w *world) error {
 // complain writes an error for a person, a line for each of its parts.
 func complain(out io.Writer, err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(out, "payment-system:", line) //nolint:errcheck // There is nowhere else to say it.
+		fmt.Fprintln(out, "payment-system:", line)
 	}
 }
 
@@ -121,7 +121,7 @@ func (s logSettings) logger(out io.Writer, format string) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	if format == "text" {
-		return slog.New(tint.NewHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(out)}))
+		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(out)}))
 	}
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 }

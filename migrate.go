@@ -27,7 +27,7 @@ func (c *migrateCommand) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // What was written is answered for.
+	defer db.Close()
 	if c.Status {
 		return printMigrations(ctx, w, db)
 	}
@@ -39,9 +39,9 @@ func (c *migrateCommand) Run(ctx context.Context, w *world) error {
 		return err
 	}
 	if before == newest {
-		fmt.Fprintf(w.out, "the schema is up to date, at version %d\n", newest) //nolint:errcheck // Nobody reads.
+		fmt.Fprintf(w.out, "the schema is up to date, at version %d\n", newest)
 	} else {
-		fmt.Fprintf(w.out, "the schema went from version %d to %d\n", before, newest) //nolint:errcheck // Nobody reads.
+		fmt.Fprintf(w.out, "the schema went from version %d to %d\n", before, newest)
 	}
 	return nil
 }
@@ -56,13 +56,13 @@ func printMigrations(ctx context.Context, w *world, db *sql.DB) error {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "VERSION\tMIGRATION\tSTATE\tAT") //nolint:errcheck // Flush tells.
+	fmt.Fprintln(table, "VERSION\tMIGRATION\tSTATE\tAT")
 	for _, status := range statuses {
 		at := ""
 		if !status.AppliedAt.IsZero() {
 			at = status.AppliedAt.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", status.Source.Version, status.Source.Path, status.State, at) //nolint:errcheck // Flush tells.
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", status.Source.Version, status.Source.Path, status.State, at)
 	}
 	return table.Flush()
 }

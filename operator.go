@@ -25,6 +25,6 @@ func (c *operatorCommand) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.out, "%s is an operator\n", changed.User.Email) //nolint:errcheck // Nobody reads.
+	fmt.Fprintf(w.out, "%s is an operator\n", changed.User.Email)
 	return nil
 }

@@ -31,7 +31,7 @@ func (c *pgsimCommand) Run(ctx context.Context, w *world) error {
 		Now: time.Now, PublicURL: c.PGSimURL, Logger: logger, TossWebhookURL: c.TossWebhookURL,
 		KakaoSecretKey: c.KakaoSecretKey, KakaoCID: c.KakaoCID, TossSecretKey: c.TossSecretKey,
 	}
-	fmt.Fprintf(w.out, "Kakao Pay is at http://%[1]s/kakao, Toss Payments at http://%[1]s/toss, control at http://%[1]s/sim/\n", listener.Addr()) //nolint:errcheck // Nobody reads.
+	fmt.Fprintf(w.out, "Kakao Pay is at http://%[1]s/kakao, Toss Payments at http://%[1]s/toss, control at http://%[1]s/sim/\n", listener.Addr())
 	return serveSim(ctx, sim, listener, logger)
 }
 

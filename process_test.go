@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 }
 
 func interruptAtEnd(input io.Reader) {
-	io.Copy(io.Discard, input) //nolint:errcheck // Its end is what is waited for.
+	io.Copy(io.Discard, input)
 	if self, err := os.FindProcess(os.Getpid()); err == nil {
-		self.Signal(os.Interrupt) //nolint:errcheck // Then the process lives on.
+		self.Signal(os.Interrupt)
 	}
 }

@@ -121,7 +121,7 @@ func startDev(environment ...string) (*dev, error) {
 	if d.said["password"] == "" {
 		return nil, errors.Join(errors.New("dev did not start: "+s.log.String()), s.command.Wait())
 	}
-	go io.Copy(io.Discard, out) //nolint:errcheck // It ends with the process.
+	go io.Copy(io.Discard, out)
 	d.url = strings.TrimSuffix(d.said["shop"], "/")
 	return d, nil
 }
@@ -154,7 +154,7 @@ func (d *dev) startReplica(t *testing.T, more ...string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go io.Copy(io.Discard, out) //nolint:errcheck // It ends with the process.
+	go io.Copy(io.Discard, out)
 	s.url = "http://localhost:" + port
 	t.Cleanup(func() {
 		if err := s.stop(); err != nil {
@@ -182,7 +182,7 @@ func freePort(t *testing.T) string {
 
 // status is what a GET of the address is answered with, 0 when it is not.
 func status(address string) int {
-	response, err := http.Get(address) //nolint:noctx // It answers soon or the test ends.
+	response, err := http.Get(address)
 	if err != nil {
 		return 0
 	}

@@ -34,19 +34,19 @@ func (p *progress) to(done, total int) {
 	}
 	p.shown = percent
 	if !p.terminal {
-		fmt.Fprintf(p.out, "%s: %d of %d (%d%%)\n", p.label, done, total, percent) //nolint:errcheck // A courtesy.
+		fmt.Fprintf(p.out, "%s: %d of %d (%d%%)\n", p.label, done, total, percent)
 		return
 	}
 	const width = 30
 	bar := strings.Repeat("█", percent*width/100) + strings.Repeat("░", width-percent*width/100)
-	fmt.Fprintf(p.out, "\r\x1b[K%s %s %3d%%  %d of %d", p.label, bar, percent, done, total) //nolint:errcheck // A courtesy.
+	fmt.Fprintf(p.out, "\r\x1b[K%s %s %3d%%  %d of %d", p.label, bar, percent, done, total)
 	p.drawn = true
 }
 
 // end leaves the bar's line.
 func (p *progress) end() {
 	if p.drawn {
-		fmt.Fprintln(p.out) //nolint:errcheck // A courtesy.
+		fmt.Fprintln(p.out)
 	}
 	p.drawn = false
 }

@@ -63,7 +63,7 @@ func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.Se
 	if err != nil {
 		return shop.Reconciliation{}, err
 	}
-	defer body.Close() //nolint:errcheck // It was only read.
+	defer body.Close()
 	by := command.Caller{Actor: shop.ActorOperator}
 	imported, err := a.reconciler.ImportSettlement(ctx, command.ImportSettlement{
 		By: by, PG: shop.PG(strings.ToUpper(c.PG)), Format: format, File: command.Upload{Name: path.Base(c.File), Body: body},
@@ -105,7 +105,7 @@ func openFile(ctx context.Context, name string) (io.ReadCloser, error) {
 	case "http", "https":
 		return download(ctx, name)
 	}
-	return nil, fmt.Errorf("%s: name a file, or a URL that begins with file:, http: or https:", name)
+	return nil, fmt.Errorf("name a file, or a URL that begins with file, http or https: %s is neither", name)
 }
 
 func download(ctx context.Context, address string) (io.ReadCloser, error) {
@@ -125,7 +125,7 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 
 // report prints what became of the file, and returns the exit code as an error.
 func (a *app) report(ctx context.Context, rec shop.Reconciliation) error {
-	fmt.Fprintf(a.world.out, "%s %s: %d rows, %d matched\n", rec.ID, rec.Status, rec.Rows, rec.Matched) //nolint:errcheck // The exit code tells.
+	fmt.Fprintf(a.world.out, "%s %s: %d rows, %d matched\n", rec.ID, rec.Status, rec.Rows, rec.Matched)
 	if rec.Status == shop.ReconciliationStatusRejected || rec.Status == shop.ReconciliationStatusFailed {
 		reason := "reading it broke off"
 		if rec.Rejection != nil {
@@ -138,7 +138,7 @@ func (a *app) report(ctx context.Context, rec shop.Reconciliation) error {
 		return err
 	}
 	if left > 0 {
-		fmt.Fprintf(a.world.err, "%d discrepancies are left\n", left) //nolint:errcheck // The exit code tells.
+		fmt.Fprintf(a.world.err, "%d discrepancies are left\n", left)
 		return leftOpen
 	}
 	return nil
@@ -154,12 +154,12 @@ func (a *app) printDiscrepancies(ctx context.Context, id shop.ReconciliationID) 
 			return left, err
 		}
 		for _, d := range found.Nodes {
-			fmt.Fprint(table, header) //nolint:errcheck // Flush tells.
+			fmt.Fprint(table, header)
 			header = ""
 			if d.Status == shop.DiscrepancyStatusOpen || d.Status == shop.DiscrepancyStatusPlanned {
 				left++
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", text(d.Line), d.Kind, d.Status, d.Action, d.Amount, //nolint:errcheck // Flush tells.
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", text(d.Line), d.Kind, d.Status, d.Action, d.Amount,
 				text(d.PaymentID), text(d.Expected), text(d.Actual), text(d.Note))
 		}
 		if !found.PageInfo.HasNextPage {

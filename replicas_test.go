@@ -75,7 +75,7 @@ func TestServe_stop(t *testing.T) {
 		d.slowApproval(t)
 		answered := make(chan string, 1)
 		go func() {
-			response, err := shopper.http.Get(back) //nolint:noctx // The client has a timeout.
+			response, err := shopper.http.Get(back)
 			if err != nil {
 				answered <- err.Error()
 				return

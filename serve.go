@@ -97,7 +97,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener,
 		err = errors.Join(errors.New("requests were cut off"), server.Close())
 	}
 	ending.Wait()
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errors.Join(errs...), err)
 }
 
 // countSockets counts the WebSockets that are open: http.Server.Shutdown does not wait for them.
@@ -174,7 +174,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	serving.Wait()
 	stopJobs()
 	jobs.Wait()
-	return errors.Join(append(errs, a.drain(ctx, &sockets))...)
+	return errors.Join(errors.Join(errs...), a.drain(ctx, &sockets))
 }
 
 // A served handler answers on a listener.

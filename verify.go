@@ -31,7 +31,7 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // Nothing was written.
+	defer db.Close()
 	if err := checkSchema(ctx, db); err != nil {
 		return err
 	}
@@ -47,10 +47,10 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 		return err
 	}
 	if violations > 0 {
-		fmt.Fprintf(w.err, "%d violations\n", violations) //nolint:errcheck // The exit code tells.
+		fmt.Fprintf(w.err, "%d violations\n", violations)
 		return found
 	}
-	fmt.Fprintln(w.out, "every invariant holds") //nolint:errcheck // The exit code tells.
+	fmt.Fprintln(w.out, "every invariant holds")
 	return nil
 }
 
@@ -59,12 +59,12 @@ func printViolations(ctx context.Context, w *world, verifier *projections.Verifi
 	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
 	err := verifier.Verify(ctx, func(v projections.Violation) {
 		if count == 0 {
-			fmt.Fprintln(table, "INVARIANT\tROW\tWHAT DIFFERS") //nolint:errcheck // Flush tells.
+			fmt.Fprintln(table, "INVARIANT\tROW\tWHAT DIFFERS")
 		}
 		count++
-		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Invariant, v.ID, v.Detail) //nolint:errcheck // Flush tells.
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Invariant, v.ID, v.Detail)
 		if count%100 == 0 {
-			table.Flush() //nolint:errcheck // The last one tells.
+			table.Flush()
 		}
 	})
 	if flushed := table.Flush(); err == nil {

@@ -47,7 +47,8 @@ func TestSchedule_Run(t *testing.T) {
 		var c scheduleCalls
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- newSchedule(t, &c, "a").Run(ctx) }()
+		s := newSchedule(t, &c, "a")
+		go func() { ended <- s.Run(ctx) }()
 		waitForSchedule(t, "three runs of each job", func() bool {
 			return c.resolved.Load() > 2 && c.expired.Load() > 2 && c.webhooks.Load() > 2 && c.polls.Load() > 0 && c.running.Load() == 1
 		})

@@ -73,7 +73,7 @@ func (c snapshotCheck) run(ctx context.Context, tx *sql.Tx, report func(Violatio
 	if err != nil {
 		return fmt.Errorf("check %s: %w", c.name, err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	for rows.Next() {
 		var id string
 		var detail sql.NullString

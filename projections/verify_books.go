@@ -14,7 +14,7 @@ func queryPage(ctx context.Context, tx *sql.Tx, query string, scan func(*sql.Row
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err

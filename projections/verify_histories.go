@@ -18,7 +18,7 @@ func verifyHistories(ctx context.Context, tx *sql.Tx, report func(Violation)) er
 	if err != nil {
 		return fmt.Errorf("read the events: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	walk := eventWalk{report: report}
 	for rows.Next() {
 		var event historyEvent

@@ -36,11 +36,17 @@ func allBooks() []book {
 		{shop.PrefixProduct, productRows, nil, "product_views", []viewColumn{{"price", "price"}}},
 		{shop.PrefixOrder, orderRows, nil, "order_views", []viewColumn{{"user_id", "userId"}, {"status", "status"}, {"placed_at", "placedAt"}}},
 		{shop.PrefixPayment, paymentRows, []string{"history"}, "payment_views", []viewColumn{
-			{"order_id", "orderId"}, {"user_id", "userId"}, {"status", "status"}, {"pg", "pg"},
-			{"payment_key", "paymentKey"}, {"updated_at", "updatedAt"}}},
+			{"order_id", "orderId"},
+			{"user_id", "userId"},
+			{"status", "status"},
+			{"pg", "pg"},
+			{"payment_key", "paymentKey"},
+			{"updated_at", "updatedAt"},
+		}},
 		{shop.PrefixReconciliation, reconciliationRows, []string{"counts"}, "reconciliation_views", []viewColumn{{"pg", "pg"}, {"status", "status"}}},
 		{shop.PrefixDiscrepancy, discrepancyRows, nil, "discrepancy_views", []viewColumn{
-			{"reconciliation_id", "reconciliationId"}, {"pg", "pg"}, {"kind", "kind"}, {"status", "status"}}},
+			{"reconciliation_id", "reconciliationId"}, {"pg", "pg"}, {"kind", "kind"}, {"status", "status"},
+		}},
 	}
 }
 
@@ -183,7 +189,7 @@ func latestEvents(ctx context.Context, tx *sql.Tx, after, to string) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("read the latest events: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	events := map[string]*latestEvent{}
 	for rows.Next() {
 		var id string
@@ -204,15 +210,16 @@ type viewRow struct {
 }
 
 func (b book) views(ctx context.Context, tx *sql.Tx, after, to string) (map[string]*viewRow, error) {
-	query := "SELECT id, version, document"
+	names := []string{"id", "version", "document"}
 	for _, column := range b.columns {
-		query += ", " + column.name
+		names = append(names, column.name)
 	}
-	rows, err := tx.QueryContext(ctx, query+" FROM "+b.view+" WHERE id > ? AND id <= ?", after, to)
+	query := "SELECT " + strings.Join(names, ", ") + " FROM " + b.view + " WHERE id > ? AND id <= ?"
+	rows, err := tx.QueryContext(ctx, query, after, to)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", b.view, err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	views := map[string]*viewRow{}
 	for rows.Next() {
 		var id string
@@ -239,7 +246,7 @@ WHERE NOT (v.record <=> COALESCE(k.record, t.record))`
 	if err != nil {
 		return fmt.Errorf("read the gateways' records: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	for rows.Next() {
 		var id string
 		var shown, kept []byte

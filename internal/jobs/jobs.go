@@ -129,7 +129,7 @@ WHERE job = ? AND window_start = ? AND owner = ? AND fence = ? AND finished_at I
 			return
 		}
 		if err != nil && ctx.Err() == nil {
-			c.warn(ctx, "lease of a run not renewed", err)
+			c.logger().WarnContext(ctx, "lease of a run not renewed", "job", c.job, "error", err)
 		}
 	}
 }
@@ -150,15 +150,16 @@ func (c *claim) finish(ctx context.Context, result error) error {
 	}
 	const forget = `DELETE FROM job_runs WHERE job = ? AND window_start < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND finished_at IS NOT NULL`
 	if _, err := c.runs.DB.ExecContext(ctx, forget, c.job, keep.Microseconds()); err != nil {
-		c.warn(ctx, "old runs not forgotten", err)
+		c.logger().WarnContext(ctx, "old runs not forgotten", "job", c.job, "error", err)
 	}
 	return nil
 }
 
-func (c *claim) warn(ctx context.Context, message string, err error) {
-	if c.runs.Logger != nil {
-		c.runs.Logger.WarnContext(ctx, message, "job", c.job, "error", err)
+func (c *claim) logger() *slog.Logger {
+	if c.runs.Logger == nil {
+		return slog.New(slog.DiscardHandler)
 	}
+	return c.runs.Logger
 }
 
 // clip cuts s to at most n characters.

@@ -79,7 +79,7 @@ func TestRuns_Once(t *testing.T) {
 		fast := &jobs.Runs{DB: db, Owner: "fast"}
 		var lost error
 		_, err := slow.Once(t.Context(), "poll", window, func(ctx context.Context, fence int64) error {
-			takeOver(t, db, fast, window, fence)
+			takeOver(ctx, t, db, fast, window, fence)
 			select {
 			case <-ctx.Done():
 				lost = context.Cause(ctx)
@@ -94,12 +94,12 @@ func TestRuns_Once(t *testing.T) {
 }
 
 // takeOver lets the lease pass, as if its owner had stood still, and runs the window as another.
-func takeOver(t *testing.T, db *sql.DB, as *jobs.Runs, window time.Time, after int64) {
+func takeOver(ctx context.Context, t *testing.T, db *sql.DB, as *jobs.Runs, window time.Time, after int64) {
 	t.Helper()
-	if _, err := db.ExecContext(t.Context(), `UPDATE job_runs SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND`); err != nil {
+	if _, err := db.ExecContext(ctx, `UPDATE job_runs SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND`); err != nil {
 		t.Fatal(err)
 	}
-	ran, err := as.Once(t.Context(), "poll", window, func(_ context.Context, fence int64) error {
+	ran, err := as.Once(ctx, "poll", window, func(_ context.Context, fence int64) error {
 		if fence <= after {
 			t.Errorf("fence %d after %d", fence, after)
 		}
