@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -158,7 +160,7 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 		}
 		return gatewayAway(cause)
 	default:
-		return h.failApproval(ctx, payment.ID, attempt, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
+		return h.failApproval(ctx, payment.ID, attempt, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
 	}
 }
 
@@ -183,11 +185,33 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 	if err != nil {
 		return err
 	}
+	if err := h.renewKey(ctx, "attempts", "approve_key", string(attempt), cause); err != nil {
+		return err
+	}
 	h.Logger.WarnContext(ctx, "approval unknown", "attempt_id", string(attempt), "error", cause)
 	if refusal != nil && refusal.Status != 0 && refusal.Status < 500 && refusal.RetryAfter == 0 {
 		if _, err := h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: attempt, Actor: shop.ActorGateway}); err != nil {
 			h.Logger.WarnContext(ctx, "look-up after an unclear answer", "attempt_id", string(attempt), "error", err)
 		}
+	}
+	return nil
+}
+
+// keyTime makes an idempotency key of a call that is made anew.
+const keyTime = "20060102T150405.000000"
+
+// renewKey gives the next call an idempotency key of its own when the last was
+// answered: Toss would repeat that answer under the old key for ever. What the
+// answer left open, a look-up tells before the next call. A call that may still
+// be running, or was never answered, keeps its key.
+func (h *Handler) renewKey(ctx context.Context, table, column, id string, cause error) error {
+	e := gatewayError(cause)
+	if e == nil || e.Outcome != pg.OutcomeUnknown || e.Status < 400 || e.Status >= 500 || e.Status == http.StatusConflict || e.Status == http.StatusTooManyRequests {
+		return nil
+	}
+	key := id + ":" + h.now().Format(keyTime)
+	if _, err := h.DB.ExecContext(ctx, `UPDATE `+table+` SET `+column+` = ? WHERE id = ?`, key, id); err != nil {
+		return fmt.Errorf("renew an idempotency key: %w", err)
 	}
 	return nil
 }
@@ -211,7 +235,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attem
 			return nil
 		}
 		latest := c.payment.Attempt(attempt)
-		latest.ApproveKey = string(attempt) + ":approve:" + c.now.Format("20060102T150405.000000")
+		latest.ApproveKey = string(attempt) + ":approve:" + c.now.Format(keyTime)
 		c.payment.CheckoutURL = latest.CheckoutURL
 		if err := c.payment.Record(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err
@@ -222,8 +246,9 @@ func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attem
 	return err
 }
 
-// failApproval records the gateway's refusal.
-func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, failure shop.PaymentFailure) error {
+// failApproval records the gateway's refusal. The gateway is asked again at a
+// moment, unless that is zero.
+func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
 	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
 		if c.payment.AttemptID != attempt || (c.payment.Status != shop.PaymentStatusApproving && c.payment.Status != shop.PaymentStatusUnknown) {
 			return nil
@@ -231,7 +256,7 @@ func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt s
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, time.Time{})
+		c.checkAt(attempt, again)
 		return c.did(shop.KindPaymentFailed, failure.Code)
 	})
 	return err
@@ -249,6 +274,8 @@ func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt sho
 		return shop.PaymentApproved{Payment: payment}, nil
 	case shop.PaymentStatusApproving, shop.PaymentStatusUnknown:
 		return shop.PaymentApproved{}, errAsking
+	case shop.PaymentStatusReady:
+		return shop.PaymentApproved{}, gatewayAway(errors.New("the approval was withdrawn"))
 	case shop.PaymentStatusFailed:
 		if failed := payment.Attempt(attempt); failed != nil && failed.Failure != nil {
 			return shop.PaymentApproved{}, declined(failed.PG, *failed.Failure)

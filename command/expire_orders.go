@@ -8,8 +8,9 @@ import (
 )
 
 // ExpireOrders ends the unpaid orders whose time is over, and gives their stock
-// back. Orders of which a gateway is being asked are left alone. It returns how
-// many it ended. Any number of replicas may run it at once.
+// back. Orders of which a gateway is being asked are left alone; those that wait
+// for a deposit are the resolver's, who asks for it first. It returns how many it
+// ended. Any number of replicas may run it at once.
 func (h *Handler) ExpireOrders(ctx context.Context) (int, error) {
 	due, err := h.dueOrders(ctx)
 	if err != nil {
@@ -31,7 +32,7 @@ func (h *Handler) ExpireOrders(ctx context.Context) (int, error) {
 
 func (h *Handler) dueOrders(ctx context.Context) ([]shop.OrderID, error) {
 	rows, err := h.DB.QueryContext(ctx, `SELECT o.id FROM orders o LEFT JOIN payments p ON p.order_id = o.id
-		WHERE o.status = 'PLACED' AND o.expires_at <= ? AND (p.id IS NULL OR p.status NOT IN ('APPROVING', 'UNKNOWN', 'CANCELING'))
+		WHERE o.status = 'PLACED' AND o.expires_at <= ? AND (p.id IS NULL OR p.status NOT IN ('APPROVING', 'UNKNOWN', 'CANCELING', 'WAITING_FOR_DEPOSIT'))
 		ORDER BY o.expires_at LIMIT 200`, h.now())
 	if err != nil {
 		return nil, fmt.Errorf("read the orders to expire: %w", err)
@@ -48,17 +49,10 @@ func (h *Handler) dueOrders(ctx context.Context) ([]shop.OrderID, error) {
 	return due, rows.Err()
 }
 
-// expireOrder ends one order, if it is still due. A virtual account is looked up
-// first: the deposit may have come without its webhook.
+// expireOrder ends one order, if it is still due.
 func (h *Handler) expireOrder(ctx context.Context, id shop.OrderID) (bool, error) {
-	payment, err := loadPaymentOf(ctx, h.DB, id)
-	if err == nil && payment.Status == shop.PaymentStatusWaitingForDeposit {
-		if _, err := h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: payment.AttemptID, Actor: shop.ActorScheduler}); err != nil {
-			return false, err
-		}
-	}
 	var expired bool
-	_, err = h.changeOrder(ctx, id, shop.ActorScheduler, func(c *change) error {
+	_, err := h.changeOrder(ctx, id, shop.ActorScheduler, func(c *change) error {
 		expired = false
 		if c.order.Status != shop.OrderStatusPlaced || c.now.Before(c.order.ExpiresAt) || busy(c.payment.Status) {
 			return nil

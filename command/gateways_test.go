@@ -336,6 +336,8 @@ func TestHandler_manyRefunds(t *testing.T) {
 			})
 		}
 		group.Wait()
+		c.sim(gateway).Heal()
+		c.renew()
 		c.settle()
 		_, err := c.cancel(payment, 0)
 		if code := shop.CodeOf(err); code != "" && code != shop.Conflict {
@@ -631,18 +633,391 @@ func TestHandler_spacesAroundReasons(t *testing.T) {
 	})
 }
 
-// A grumbler adds Toss's test header to the calls of a path, a number of times.
-type grumbler struct {
-	http.RoundTripper
-	path  string
-	code  string
-	times atomic.Int64
+// TestHandler_repeatedErrors has Toss answer an error that it then repeats under
+// the same idempotency key for ever: what is asked again has a key of its own.
+func TestHandler_repeatedErrors(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 10)
+	grumble := func(path string) {
+		c.hidden = &storing{RoundTripper: pghttp.NewTransport(), path: path}
+		c.renew()
+	}
+	payment := c.ready(c.order(1), shop.PGToss)
+	approve := c.authenticate(payment)
+	grumble("/confirm")
+	_, err := c.ApprovePayment(c.ctx, approve)
+	if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+		t.Error(err)
+	}
+	c.settle()
+	c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+	grumble("/cancel")
+	_, err = c.cancel(payment, 4_000)
+	c.wantCode(err, shop.InProgress)
+	c.settle()
+	c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled)
+	c.wantLedger(payment, 1, 7_000)
 }
 
-func (g *grumbler) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, g.path) && r.Method == http.MethodPost && g.times.Add(-1) >= 0 {
-		r = r.Clone(r.Context())
-		r.Header.Set("TossPayments-Test-Code", g.code)
+// storing answers the first POST to a path, and all that repeat its idempotency
+// key, with Toss's PROVIDER_ERROR, as Toss does with an error it has stored.
+type storing struct {
+	http.RoundTripper
+	path string
+	mu   sync.Mutex
+	key  string
+}
+
+func (s *storing) RoundTrip(r *http.Request) (*http.Response, error) {
+	key := r.Header.Get("Idempotency-Key")
+	s.mu.Lock()
+	if s.key == "" && strings.HasSuffix(r.URL.Path, s.path) {
+		s.key = key
 	}
-	return g.RoundTripper.RoundTrip(r)
+	stored := key != "" && key == s.key
+	s.mu.Unlock()
+	if !stored {
+		return s.RoundTripper.RoundTrip(r)
+	}
+	w := httptest.NewRecorder()
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.WriteString(`{"code":"PROVIDER_ERROR","message":"일시적인 오류가 발생했습니다."}`)
+	return w.Result(), nil
+}
+
+// issue opens a virtual account for an order of one unit.
+func (c *counter) issue() shop.Payment {
+	c.t.Helper()
+	payment := c.ready(c.order(1), shop.PGToss)
+	c.sim(shop.PGToss).Act(*payment.PaymentKey, "pay_virtual_account")
+	approved, err := c.ApprovePayment(c.ctx, c.approval(payment, ""))
+	c.must(err)
+	if approved.Payment.Status != shop.PaymentStatusWaitingForDeposit {
+		c.t.Fatalf("the payment is %s", approved.Payment.Status)
+	}
+	return approved.Payment
+}
+
+// hooked waits until as many webhooks as given have come since before, and acts
+// on them.
+func (c *counter) hooked(before, more int64) {
+	c.t.Helper()
+	eventually(c.t, "the webhooks came", func() bool { return c.hooks.Load() >= before+more })
+	_, err := c.HandleWebhooks(c.ctx)
+	c.must(err)
+	_, err = c.ResolvePayments(c.ctx)
+	c.must(err)
+}
+
+func TestHandler_virtualAccounts(t *testing.T) {
+	t.Parallel()
+	deposit := func(c *counter, p shop.Payment) { c.sim(shop.PGToss).Act(*p.PaymentKey, "deposit") }
+	t.Run("a deposit pays, its webhooks sent twice, out of order and garbled", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, 10)
+		for _, fault := range []string{"duplicate", "reorder", "drop_after", "wrong_status", "wrong_order"} {
+			payment := c.issue()
+			c.sim(shop.PGToss).SetFault("webhook", fault, 0)
+			before := c.hooks.Load()
+			deposit(c, payment)
+			c.hooked(before, 2)
+			c.sim(shop.PGToss).Heal()
+			c.clock.Advance(6 * time.Minute)
+			_, err := c.ResolvePayments(c.ctx)
+			c.must(err)
+			c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+			c.wantLedger(payment, 1, 11_000)
+			c.settle()
+		}
+	})
+	t.Run("a refund needs an account, which is kept until it is made", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, 10)
+		payment := c.issue()
+		deposit(c, payment)
+		c.clock.Advance(6 * time.Minute)
+		_, err := c.ResolvePayments(c.ctx)
+		c.must(err)
+		_, err = c.cancel(payment, 0)
+		c.wantCode(err, shop.Declined)
+		c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+		account := shop.RefundAccount{BankCode: "20", AccountNumber: "1002345678901", HolderName: "홍길동"}
+		c.sim(shop.PGToss).SetFault("cancel", "hang_before", 0)
+		_, err = c.CancelPayment(c.ctx, command.CancelPayment{By: c.shopper, IdempotencyKey: "k", PaymentID: payment.ID, Reason: "변심", RefundAccount: &account})
+		c.wantCode(err, shop.InProgress)
+		c.sim(shop.PGToss).Heal()
+		c.renew()
+		c.settle()
+		c.wantStatus(payment, shop.OrderStatusCanceled, shop.PaymentStatusCanceled)
+		c.wantLedger(payment, 1, 0)
+		for _, query := range []string{
+			`SELECT COUNT(*) FROM events WHERE payload LIKE '%1002345678901%'`,
+			`SELECT COUNT(*) FROM refunds WHERE account_number IS NOT NULL`,
+			`SELECT COUNT(*) FROM idempotency WHERE response LIKE '%1002345678901%'`,
+			`SELECT COUNT(*) FROM webhook_inbox WHERE handled_at IS NOT NULL AND body <> ''`,
+		} {
+			var n int
+			c.must(c.db.QueryRowContext(c.ctx, query).Scan(&n))
+			if n != 0 {
+				t.Errorf("%d rows keep the account: %s", n, query)
+			}
+		}
+	})
+	t.Run("an account that nobody waits for is closed", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, 10)
+		canceled, superseded := c.issue(), c.issue()
+		_, err := c.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: "k", OrderID: canceled.OrderID})
+		c.must(err)
+		_, err = c.ReadyPayment(c.ctx, command.ReadyPayment{By: c.shopper, IdempotencyKey: "k", OrderID: superseded.OrderID, PG: shop.PGKakao})
+		c.must(err)
+		c.sim(shop.PGToss).SetFault("cancel", "http_error", 2)
+		c.settle()
+		c.sim(shop.PGToss).Heal()
+		c.clock.Advance(6 * time.Minute)
+		_, err = c.ResolvePayments(c.ctx)
+		c.must(err)
+		c.settle()
+		for _, payment := range []shop.Payment{canceled, superseded} {
+			evidence, err := c.Gateways[shop.PGToss].LookUp(c.ctx, pg.Key{PaymentKey: *payment.PaymentKey})
+			if err != nil || evidence.Status != pg.StatusRefunded {
+				t.Errorf("the account is %s, %v", evidence.Status, err)
+			}
+		}
+	})
+	t.Run("a deposit after the order's end is a case, and asked back once", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, 10)
+		payment := c.issue()
+		_, err := c.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: "k", OrderID: payment.OrderID})
+		c.must(err)
+		before := c.hooks.Load()
+		deposit(c, payment)
+		c.hooked(before, 2)
+		c.settle()
+		c.wantStatus(payment, shop.OrderStatusCanceled, shop.PaymentStatusCanceled)
+		for range 3 {
+			_, err = c.ResolveAttempt(c.ctx, command.ResolveAttempt{AttemptID: payment.AttemptID, Actor: shop.ActorResolver})
+			c.must(err)
+		}
+		if n, calls := c.openCases(), c.sim(shop.PGToss).Ledger(*payment.PaymentKey).Calls["cancel"]; n != 1 || calls != 1 {
+			t.Errorf("%d cases are open after %d refunds asked for, want 1 and 1", n, calls)
+		}
+	})
+	t.Run("an order that waits too long ends though its gateway is silent to others", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, 10)
+		payment := c.issue()
+		plain := c.ready(c.order(1), shop.PGKakao)
+		c.clock.Advance(8 * 24 * time.Hour)
+		c.sim(shop.PGToss).SetFault("lookup", "hang_before", 0)
+		begun := time.Now()
+		_, err := c.ExpireOrders(c.ctx)
+		c.must(err)
+		if took := time.Since(begun); took > 300*time.Millisecond {
+			t.Errorf("expiring orders waited %v for a gateway", took)
+		}
+		c.wantStatus(plain, shop.OrderStatusExpired, shop.PaymentStatusExpired)
+		c.sim(shop.PGToss).Heal()
+		c.renew()
+		c.clock.Advance(6 * time.Minute)
+		_, err = c.ResolvePayments(c.ctx)
+		c.must(err)
+		c.settle()
+		c.wantStatus(payment, shop.OrderStatusExpired, shop.PaymentStatusExpired)
+		if got := c.state(payment); got.Reserved != 0 {
+			t.Errorf("%d units are still held", got.Reserved)
+		}
+	})
+}
+
+// TestHandler_gatewayExpiry comes to pay when the gateway's own time is over, and
+// when the order's is.
+func TestHandler_gatewayExpiry(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 10)
+		c.OrderHold = time.Hour
+		payment := c.ready(c.order(1), gateway)
+		approve := c.authenticate(payment)
+		c.clock.Advance(20 * time.Minute)
+		_, err := c.ApprovePayment(c.ctx, approve)
+		c.wantCode(err, shop.Declined)
+		c.wantStatus(payment, shop.OrderStatusPlaced, shop.PaymentStatusFailed)
+		c.wantLedger(payment, 0, 0)
+
+		// The gateway takes the money later than the order could wait.
+		c.OrderHold = time.Second
+		late := c.ready(c.order(1), gateway)
+		approve = c.authenticate(late)
+		real := c.Gateways[gateway]
+		c.Gateways[gateway] = dying{real, "approve", false}
+		crash(func() { _, _ = c.ApprovePayment(c.ctx, approve) })
+		c.Gateways[gateway] = real
+		c.clock.Advance(2 * time.Minute)
+		_, err = c.ResolvePayments(c.ctx)
+		c.must(err)
+		c.wantStatus(late, shop.OrderStatusPlaced, shop.PaymentStatusFailed)
+		token := ""
+		if approve.PgToken != nil {
+			token = *approve.PgToken
+		}
+		_, err = real.Approve(c.ctx, pg.ApproveRequest{IdempotencyKey: "late", Key: pg.Key{PaymentKey: *late.PaymentKey, AttemptID: late.AttemptID}, UserRef: string(late.UserID), PgToken: token, Amount: late.Amount})
+		c.must(err)
+		_, err = c.ExpireOrders(c.ctx)
+		c.must(err)
+		c.clock.Advance(7 * time.Minute)
+		c.settle()
+		c.wantStatus(late, shop.OrderStatusExpired, shop.PaymentStatusExpired)
+		c.wantLedger(late, 1, 0)
+	})
+}
+
+// A garrulous carrier has a gateway say more than the books have room for.
+type garrulous struct{ http.RoundTripper }
+
+func (g garrulous) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := g.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	long := strings.Repeat("길", 300)
+	for old, said := range map[string]string{
+		`"method":"카드"`: `"method":"` + long + `"`, `"payment_method_type":"CARD"`: `"payment_method_type":"` + long + `"`,
+	} {
+		body = []byte(strings.ReplaceAll(string(body), old, said))
+	}
+	answer.Body, answer.ContentLength = io.NopCloser(strings.NewReader(string(body))), int64(len(body))
+	answer.Header.Del("Content-Length")
+	return answer, nil
+}
+
+// TestHandler_garrulousGateway records money though the record of it has no room.
+func TestHandler_garrulousGateway(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 1)
+		c.hidden = garrulous{pghttp.NewTransport()}
+		c.renew()
+		payment := c.pay(1, gateway)
+		c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+		c.wantLedger(payment, 1, 11_000)
+	})
+}
+
+// TestHandler_lateTaxFree gives money back in parts that no order waits for, of
+// which some is tax-free: the parts fit what the gateway has left.
+func TestHandler_lateTaxFree(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 10)
+		created, err := c.CreateProduct(c.ctx, command.CreateProduct{
+			By: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, IdempotencyKey: "free", Name: "쌀", Price: 4_000, TaxFree: true, Stock: 10,
+		})
+		c.must(err)
+		placed, err := c.PlaceOrder(c.ctx, command.PlaceOrder{By: c.shopper, IdempotencyKey: "both", Lines: []command.PlaceOrderLine{
+			{ProductID: c.product.ID, Quantity: 1}, {ProductID: created.Product.ID, Quantity: 1},
+		}})
+		c.must(err)
+		earlier := c.ready(placed.Order, gateway)
+		approve := c.authenticate(earlier)
+		latest := c.ready(placed.Order, gateway)
+		_, err = c.ApprovePayment(c.ctx, c.authenticate(latest))
+		c.must(err)
+		request := pg.ApproveRequest{
+			IdempotencyKey: "late", Key: pg.Key{PaymentKey: *earlier.PaymentKey, AttemptID: earlier.AttemptID}, UserRef: string(earlier.UserID), Amount: earlier.Amount,
+		}
+		if approve.PgToken != nil {
+			request.PgToken = *approve.PgToken
+		}
+		_, err = c.Gateways[gateway].Approve(c.ctx, request)
+		c.must(err)
+		c.sim(gateway).Refund(*earlier.PaymentKey, 12_000)
+		_, err = c.ResolveAttempt(c.ctx, command.ResolveAttempt{AttemptID: earlier.AttemptID, Actor: shop.ActorResolver})
+		c.must(err)
+		c.settle()
+		c.wantLedger(earlier, 1, 0)
+		c.wantLedger(latest, 1, 15_000)
+		if n := c.openCases(); n != 0 {
+			t.Errorf("%d cases are open", n)
+		}
+	})
+}
+
+// TestHandler_manyApprovals has three replicas asked at once to approve, refund
+// and end one order, while webhooks wake the resolver before the gateway answers.
+func TestHandler_manyApprovals(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 10)
+		replicas := []*till{c.till, c.replica(nil), c.replica(nil)}
+		for _, fault := range []string{"slow_after", "drop_after", "hang_after"} {
+			payment := c.ready(c.order(1), gateway)
+			approve := c.authenticate(payment)
+			c.sim(gateway).SetFault("approve", fault, 1)
+			var group sync.WaitGroup
+			for i := range 50 {
+				group.Go(func() {
+					approved, err := replicas[i%3].ApprovePayment(c.ctx, approve)
+					if code := shop.CodeOf(err); code != "" && code != shop.InProgress {
+						t.Errorf("%s: answered %v, %v", fault, approved.Payment.Status, err)
+					}
+				})
+			}
+			for _, replica := range replicas {
+				group.Go(func() {
+					_, _ = replica.HandleWebhooks(c.ctx)
+					_, _ = replica.ResolvePayments(c.ctx)
+				})
+			}
+			group.Wait()
+			c.settle()
+			c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
+			c.wantLedger(payment, 1, 11_000)
+			for i := range 6 {
+				group.Go(func() {
+					_, _ = replicas[i%3].RefreshGatewayRecord(c.ctx, command.RefreshGatewayRecord{By: c.shopper, PaymentID: payment.ID})
+				})
+				group.Go(func() { _, _ = replicas[i%3].cancel(payment, 2_000) })
+				group.Go(func() {
+					_, _ = replicas[i%3].CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: "k" + string(payment.ID), OrderID: payment.OrderID})
+				})
+			}
+			group.Wait()
+			c.settle()
+			_, err := c.CancelOrder(c.ctx, command.CancelOrder{By: c.shopper, IdempotencyKey: "k" + string(payment.ID), OrderID: payment.OrderID})
+			c.must(err)
+			c.settle()
+			c.wantStatus(payment, shop.OrderStatusCanceled, shop.PaymentStatusCanceled)
+			c.wantLedger(payment, 1, 0)
+		}
+	})
+}
+
+// TestHandler_brokenBooks makes what a gateway says impossible to record: a
+// person hears of it within a quarter of an hour.
+func TestHandler_brokenBooks(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 10)
+	payment := c.unknown(shop.PGToss)
+	_, err := c.db.ExecContext(c.ctx, `CREATE TRIGGER broken BEFORE UPDATE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000'`)
+	c.must(err)
+	for range 20 {
+		c.clock.Advance(time.Minute)
+		_, err := c.ResolvePayments(c.ctx)
+		c.must(err)
+	}
+	if n := c.openCases(); n != 1 {
+		t.Errorf("%d cases are open", n)
+	}
+	_, err = c.db.ExecContext(c.ctx, `DROP TRIGGER broken`)
+	c.must(err)
+	c.clock.Advance(6 * time.Minute)
+	c.settle()
+	c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
 }

@@ -720,7 +720,7 @@ func TestHandler_virtualAccount(t *testing.T) {
 		s.must(err)
 		s.want(payment, state{shop.OrderStatusPlaced, shop.PaymentStatusWaitingForDeposit, 0, 1, 0})
 		s.clock.Advance(8 * 24 * time.Hour)
-		_, err = s.ExpireOrders(s.ctx)
+		_, err = s.ResolvePayments(s.ctx)
 		s.must(err)
 		s.settle()
 		s.want(payment, state{shop.OrderStatusExpired, shop.PaymentStatusExpired, 1, 0, 0})

@@ -22,16 +22,20 @@ func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // saveRecord keeps what only the gateway knows of the attempt, and tells whether
 // it reads differently from what was kept. It keeps nothing when the evidence
-// carries no record, as a settlement row does.
+// carries no record, as a settlement row does. A record that the books have no
+// room for must not keep the money out of them: it is left out.
 func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
 	switch record := e.Record.(type) {
 	case *shop.KakaoRecord:
-		return e.saveKakaoRecord(ctx, *record)
+		changed, err = e.saveKakaoRecord(ctx, *record)
 	case *shop.TossRecord:
-		return e.saveTossRecord(ctx, *record)
-	default:
+		changed, err = e.saveTossRecord(ctx, *record)
+	}
+	if isTooLong(err) {
+		e.h.Logger.ErrorContext(ctx, "gateway's record not kept", "attempt_id", string(e.attempt.ID), "error", err)
 		return false, nil
 	}
+	return changed, err
 }
 
 func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord) (bool, error) {

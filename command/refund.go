@@ -121,6 +121,9 @@ func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refu
 	if refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
 		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
 	}
+	if err := h.renewKey(ctx, "refunds", "pg_key", string(refund.ID), cause); err != nil {
+		return payment, err
+	}
 	h.Logger.WarnContext(ctx, "refund unknown", "refund_id", string(refund.ID), "error", cause)
 	return h.refundUnknown(ctx, payment.ID, refund, cause)
 }

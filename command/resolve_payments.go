@@ -118,12 +118,29 @@ func (h *Handler) resolveDue(ctx context.Context, a dueAttempt) {
 		h.Logger.WarnContext(ctx, "look-up failed", "attempt_id", string(a.id), "error", err)
 	}
 	away := shop.CodeOf(err) == shop.Unavailable
+	if payment.ID == "" {
+		payment = h.paymentAsItIs(ctx, a.id)
+	}
 	if err := h.release(ctx, a, payment, away); err != nil {
 		h.Logger.ErrorContext(ctx, "lease not released", "attempt_id", string(a.id), "error", err)
 	}
 	if a.since != nil && h.now().Sub(*a.since) > overdue && unresolved(payment, a.id) {
 		h.openOverdueCase(ctx, payment, a.id)
 	}
+}
+
+// paymentAsItIs reads the payment of an attempt that could not be resolved. It is
+// zero when it cannot be read either.
+func (h *Handler) paymentAsItIs(ctx context.Context, attempt shop.AttemptID) shop.Payment {
+	id, err := h.paymentOf(ctx, attempt)
+	if err != nil {
+		return shop.Payment{}
+	}
+	payment, err := loadPayment(ctx, h.DB, id)
+	if err != nil {
+		return shop.Payment{}
+	}
+	return payment
 }
 
 // unresolved tells whether the gateway's word on an attempt is still awaited.
@@ -198,21 +215,21 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	if err != nil {
 		return shop.Payment{}, err
 	}
-	payment, err := loadPayment(ctx, h.DB, id)
+	was, err := loadPayment(ctx, h.DB, id)
 	if err != nil {
-		return payment, err
+		return was, err
 	}
-	attempt := payment.Attempt(cmd.AttemptID)
+	attempt := was.Attempt(cmd.AttemptID)
 	gateway := h.Gateways[attempt.PG]
 	if gateway == nil {
-		return payment, gatewayAway(errors.New("no such gateway is configured"))
+		return was, gatewayAway(errors.New("no such gateway is configured"))
 	}
-	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
+	answer, err := lookUp(ctx, gateway, keyOf(*attempt), was.Amount)
 	if err != nil {
-		return h.lookUpFailed(ctx, payment, *attempt, err)
+		return h.lookUpFailed(ctx, was, *attempt, err)
 	}
-	payment, err = h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
-	if err != nil {
+	payment, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
+	if err != nil || h.inFlight(was, payment, cmd.AttemptID) {
 		return payment, err
 	}
 	return h.carryOn(ctx, gateway, payment, cmd.AttemptID, answer.Status)
@@ -238,7 +255,7 @@ func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attemp
 		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound && attempt.CapturedAmount == 0:
 		failure := shop.PaymentFailure{Code: refusal.Code, Message: "The gateway knows nothing of this payment."}
-		if err := h.failApproval(ctx, payment.ID, attempt.ID, failure); err != nil {
+		if err := h.failApproval(ctx, payment.ID, attempt.ID, failure, time.Time{}); err != nil {
 			return payment, err
 		}
 		return loadPayment(ctx, h.DB, payment.ID)
@@ -249,9 +266,13 @@ func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attemp
 }
 
 // inFlight tells whether the call that an intent stands for may still be under
-// way: then nobody else makes it.
-func (h *Handler) inFlight(payment shop.Payment, id shop.AttemptID) bool {
+// way: then nobody else makes it. It counts from the intent, which may have been
+// there before the look-up.
+func (h *Handler) inFlight(was, payment shop.Payment, id shop.AttemptID) bool {
 	began := payment.UpdatedAt
+	if was.Status == shop.PaymentStatusApproving {
+		began = was.UpdatedAt
+	}
 	if refund := payment.OpenRefund(id); refund != nil {
 		if refund.Status == shop.RefundStatusUnknown || refund.Cause != shop.RefundCauseRequested {
 			return false
@@ -265,9 +286,6 @@ func (h *Handler) inFlight(payment shop.Payment, id shop.AttemptID) bool {
 
 // carryOn does what the look-up left to do.
 func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID, status pg.Status) (shop.Payment, error) {
-	if h.inFlight(payment, id) {
-		return payment, nil
-	}
 	if refund := payment.OpenRefund(id); refund != nil {
 		return h.carryOutRefund(ctx, payment.ID, refund.ID)
 	}
@@ -279,8 +297,8 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusOpen && latest && asked:
 		err := h.withdrawApproval(ctx, payment.ID, id, "the gateway still waits for the shopper")
 		return payment, err
-	case status == pg.StatusWaitingForDeposit && (!latest || payment.Status != shop.PaymentStatusWaitingForDeposit):
-		return h.closeAccount(ctx, gateway, payment, id)
+	case status == pg.StatusWaitingForDeposit && payment.Attempt(id).CapturedAmount == 0:
+		return h.closeOrWait(ctx, gateway, payment, id)
 	}
 	return payment, nil
 }
@@ -294,8 +312,9 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 		return payment, err
 	}
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
+		// The call that was lost may reach the gateway yet: it is looked at again.
 		failure := shop.PaymentFailure{Code: "HOLD_OVER", Message: "The order's time was over before the gateway took the money."}
-		err = h.failApproval(ctx, payment.ID, id, failure)
+		err = h.failApproval(ctx, payment.ID, id, failure, h.now().Add(resolveSchedule[len(resolveSchedule)-1]))
 	} else {
 		var answer pg.Payment
 		answer, err = gateway.Approve(ctx, approveRequest(payment, id))
@@ -315,17 +334,33 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 		return err
 	}
 	if refusal := gatewayError(cause); refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
-		return h.failApproval(ctx, payment.ID, id, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
+		return h.failApproval(ctx, payment.ID, id, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+	}
+	if err := h.renewKey(ctx, "attempts", "approve_key", string(id), cause); err != nil {
+		return err
 	}
 	return gatewayAway(cause)
 }
 
+// closeOrWait closes a virtual account unless its order still waits for it. The
+// order that has waited long enough ends: the deposit has not come.
+func (h *Handler) closeOrWait(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID) (shop.Payment, error) {
+	if payment.AttemptID == id && payment.Status == shop.PaymentStatusWaitingForDeposit {
+		expired, err := h.expireOrder(ctx, payment.OrderID)
+		if err != nil || !expired {
+			return payment, err
+		}
+	}
+	return h.closeAccount(ctx, gateway, payment, id)
+}
+
 // closeAccount closes a virtual account that nobody waits for any more, so that
-// no money comes late. Should money come all the same, it is returned.
+// no money comes late. Should money come all the same, it is returned. Each try
+// has a key of its own: an account closes once, whoever asks.
 func (h *Handler) closeAccount(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID) (shop.Payment, error) {
 	attempt := payment.Attempt(id)
 	answer, err := gateway.Cancel(ctx, pg.CancelRequest{
-		IdempotencyKey: string(id) + ":close", Key: keyOf(*attempt), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount,
+		IdempotencyKey: string(id) + ":close:" + h.now().Format(keyTime), Key: keyOf(*attempt), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount,
 		Available: payment.Amount, Whole: true, Reason: "주문이 끝나 입금을 받지 않습니다.",
 	})
 	if err != nil {

@@ -56,6 +56,13 @@ func isOverload(number uint16) bool {
 	return false
 }
 
+// isTooLong reports whether a value has no room in its column. The transaction
+// goes on without the statement.
+func isTooLong(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.As(err, &refused) && refused.Number == 1406
+}
+
 // inKeyedTx is mysqldb.InTx for closures that may stand already: those that
 // begin with an idempotency key or change nothing the second time. When the
 // answer to COMMIT was lost, running them again reads back what stands.
