@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -371,6 +372,31 @@ func TestReader_access(t *testing.T) {
 		if node, err := r.Node(t.Context(), operator, id); node != nil || err != nil {
 			t.Errorf("node %q is %v, %v", id, node, err)
 		}
+	}
+}
+
+// TestReader_impossibleIDs asks for what cannot be there: the database refuses to
+// compare its ids with other alphabets, and the cache need not hear of them.
+func TestReader_impossibleIDs(t *testing.T) {
+	t.Parallel()
+	s := newShelves(t)
+	r := s.reader()
+	for _, id := range []string{"", "x", "한글", "prd_한글", "ord_" + strings.Repeat("ａ", 26), "\x00", strings.Repeat("a", 5000), id("usr", 1)} {
+		_, product := r.Product(t.Context(), shop.ProductID(id))
+		_, order := r.Order(t.Context(), operator, shop.OrderID(id))
+		_, payment := r.Payment(t.Context(), operator, shop.PaymentID(id))
+		_, reconciliation := r.Reconciliation(t.Context(), shop.ReconciliationID(id))
+		_, discrepancy := r.Discrepancy(t.Context(), shop.DiscrepancyID(id))
+		_, record := r.GatewayRecord(t.Context(), operator, shop.PaymentID(id))
+		_, watched := r.WatchPayment(t.Context(), operator, shop.PaymentID(id))
+		for i, err := range []error{product, order, payment, reconciliation, discrepancy, record, watched} {
+			if shop.CodeOf(err) != shop.NotFound {
+				t.Errorf("%.20q, %d: got %v", id, i, err)
+			}
+		}
+	}
+	if keys, err := s.redis.Keys(t.Context(), "*").Result(); err != nil || len(keys) > 0 {
+		t.Errorf("the cache keeps %.100q, %v", keys, err)
 	}
 }
 

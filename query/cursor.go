@@ -4,9 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"strings"
 	"time"
 	"unicode/utf8"
+
+	"payment-system/shop"
 )
 
 // maxCursor is how long a cursor can be: a name of 255 characters, and an id.
@@ -51,7 +52,7 @@ func decodeCursor(l *list, cursor string) ([]any, error) {
 		b = b[n:]
 	}
 	id, _ := values[len(values)-1].(string)
-	if len(b) > 0 || !strings.HasPrefix(id, l.prefix+"_") {
+	if len(b) > 0 || shop.IDPrefix(id) != l.prefix {
 		return nil, errCursor
 	}
 	return values, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"payment-system/shop"
 )
@@ -54,6 +55,11 @@ func split[T ~string](f filter, columnName string, values []T) []filter {
 		parts[i] = f.and(columnName+" = ?", string(value))
 	}
 	return parts
+}
+
+// isASCII reports whether the database compares s with its ids and keys.
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 // among narrows a filter to the values that a column may have, all if there are none.

@@ -35,6 +35,9 @@ var (
 // sorted by it, and cursors are of another list. Who may see them is the
 // caller's to know.
 func (r *Reader) Orders(ctx context.Context, page Page, filter OrderFilter) (*OrderConnection, error) {
+	if filter.UserID != nil && !isASCII(string(*filter.UserID)) {
+		return nil, shop.InvalidField("userId", "This is not the id of a user.")
+	}
 	l, parts := filter.list()
 	edges, nodes, info, err := connect(ctx, r, l, parts, page, func(cursor string, node *shop.Order) OrderEdge {
 		return OrderEdge{Cursor: cursor, Node: node}

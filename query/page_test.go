@@ -3,6 +3,7 @@ package query_test
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -416,6 +417,20 @@ func TestReader_badPages(t *testing.T) {
 			wantInvalid(t, err, test.field)
 		})
 	}
+	t.Run("a cursor that names no possible id is refused", func(t *testing.T) {
+		t.Parallel()
+		for _, id := range []string{"prd_한글", "prd_", "prd_x", "prd_\x00"} {
+			cursor := base64.RawURLEncoding.EncodeToString(append([]byte{1, byte(len(id))}, id...))
+			wantInvalid(t, newest(query.Page{After: &cursor}), "after")
+		}
+	})
+	t.Run("a filter that nothing can answer to is refused", func(t *testing.T) {
+		t.Parallel()
+		_, err := r.Orders(t.Context(), query.Page{}, query.OrderFilter{UserID: ptr(shop.UserID("홍길동"))})
+		wantInvalid(t, err, "userId")
+		_, err = r.Payments(t.Context(), query.Page{}, query.PaymentFilter{PaymentKey: ptr("결제")})
+		wantInvalid(t, err, "paymentKey")
+	})
 	t.Run("anything else is refused without harm", func(t *testing.T) {
 		t.Parallel()
 		rapid.Check(t, func(t *rapid.T) {

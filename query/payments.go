@@ -76,6 +76,9 @@ var (
 // latest first, and a payment that changes meanwhile moves to the front. Who may
 // see them is the caller's to know.
 func (r *Reader) Payments(ctx context.Context, page Page, filter PaymentFilter) (*PaymentConnection, error) {
+	if filter.PaymentKey != nil && !isASCII(*filter.PaymentKey) {
+		return nil, shop.InvalidField("paymentKey", "No gateway has such payment keys.")
+	}
 	l, parts := filter.list()
 	edges, nodes, info, err := connect(ctx, r, l, parts, page, func(cursor string, node *shop.Payment) PaymentEdge {
 		return PaymentEdge{Cursor: cursor, Node: node}
@@ -117,6 +120,9 @@ func (f PaymentFilter) list() (*list, []filter) {
 // there is none. It returns NotFound when the payment is missing or not the
 // viewer's to see.
 func (r *Reader) GatewayRecord(ctx context.Context, viewer Viewer, id shop.PaymentID) (shop.GatewayRecord, error) {
+	if !payments.mayHold(string(id)) {
+		return nil, shop.NoSuch(payments.thing)
+	}
 	query, args := mysql.SELECT(PaymentViews.UserID, PaymentViews.Pg, PaymentViews.Record).
 		FROM(PaymentViews).WHERE(PaymentViews.ID.EQ(mysql.String(string(id)))).Sql()
 	var owner shop.UserID

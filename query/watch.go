@@ -39,6 +39,9 @@ func (r *Reader) WatchReconciliation(ctx context.Context, id shop.Reconciliation
 
 // watch subscribes first and reads then, so that nothing falls in between.
 func watch[T any](ctx context.Context, r *Reader, from shelf, id string, may func(*T) bool) (<-chan *T, error) {
+	if !from.mayHold(id) {
+		return nil, shop.NoSuch(from.thing)
+	}
 	out := make(chan *T, 1)
 	w := &watcher{
 		offer: func(value any) {
