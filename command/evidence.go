@@ -323,10 +323,21 @@ func (e *evidence) refusedBefore() bool {
 func (e *evidence) requestReturn(cause shop.RefundCause, reason string, amount shop.Won) error {
 	id := shop.RefundID(e.h.NewID(shop.PrefixRefund))
 	e.payment.Refunds = append(e.payment.Refunds, shop.Refund{
-		ID: id, AttemptID: e.attempt.ID, Amount: amount, TaxFreeAmount: min(amount, e.payment.TaxFreeAmount), Reason: reason,
+		ID: id, AttemptID: e.attempt.ID, Amount: amount, TaxFreeAmount: min(amount, e.taxFreeLeft()), Reason: reason,
 		Cause: cause, Status: shop.RefundStatusRequested, RequestedAt: e.now, PGKey: refundKey(id),
 	})
 	return e.still(shop.KindPaymentLateMoney, reason)
+}
+
+// taxFreeLeft is what the attempt still holds of the tax-free part.
+func (e *evidence) taxFreeLeft() shop.Won {
+	left := e.payment.TaxFreeAmount
+	for _, refund := range e.payment.Refunds {
+		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone {
+			left -= refund.TaxFreeAmount
+		}
+	}
+	return max(0, left)
 }
 
 // refundKey is the gateway's idempotency key of a refund.
@@ -334,7 +345,9 @@ func refundKey(id shop.RefundID) string { return string(id) + ":cancel" }
 
 func (e *evidence) applyWaiting() error {
 	if e.attempt.CapturedAmount > 0 {
-		e.wrong = "The books hold this payment's money, and the gateway still waits for it."
+		if record, ok := e.Record.(*shop.TossRecord); !ok || record.FetchedAt.After(e.payment.UpdatedAt) { // else it was overtaken
+			e.wrong = "The books hold this payment's money, and the gateway still waits for it."
+		}
 		return nil
 	}
 	if !e.isLatest() || (e.payment.Status != shop.PaymentStatusApproving && e.payment.Status != shop.PaymentStatusUnknown) {

@@ -1021,3 +1021,93 @@ func TestHandler_brokenBooks(t *testing.T) {
 	c.settle()
 	c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
 }
+
+// TestHandler_staleEvidence applies a look-up that was overtaken: it changes
+// neither the money, nor the gateway's record, nor anybody's mind.
+func TestHandler_staleEvidence(t *testing.T) {
+	t.Parallel()
+	record := func(c *counter, p shop.Payment) (kept string) {
+		table := map[shop.PG]string{shop.PGKakao: "kakao_payments", shop.PGToss: "toss_payments"}[p.PG]
+		c.must(c.db.QueryRowContext(c.ctx, `SELECT status FROM `+table+` WHERE attempt_id = ?`, p.AttemptID).Scan(&kept))
+		return kept
+	}
+	stale := func(c *counter, p shop.Payment, do func()) {
+		t.Helper()
+		evidence, err := c.Gateways[p.PG].LookUp(c.ctx, pg.Key{PaymentKey: *p.PaymentKey, AttemptID: p.AttemptID})
+		c.must(err)
+		c.clock.Advance(time.Second)
+		do()
+		want, status := c.state(p), record(c, p)
+		_, err = c.ApplyEvidence(c.ctx, command.ApplyEvidence{AttemptID: p.AttemptID, Evidence: evidence, Actor: shop.ActorResolver})
+		c.must(err)
+		c.want(p, want)
+		if got := record(c, p); got != status {
+			t.Errorf("the record says %s again, after %s", got, status)
+		}
+		if n := c.openCases(); n != 0 {
+			t.Errorf("%d cases are open", n)
+		}
+	}
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		c := openCounter(t, 10)
+		payment := c.pay(1, gateway)
+		stale(c, payment, func() { _, err := c.cancel(payment, 4_000); c.must(err) })
+		stale(c, payment, func() { _, err := c.cancel(payment, 0); c.must(err) })
+	})
+	t.Run("of an account without its deposit", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, 10)
+		payment := c.issue()
+		stale(c, payment, func() {
+			c.sim(shop.PGToss).Act(*payment.PaymentKey, "deposit")
+			c.clock.Advance(6 * time.Minute)
+			_, err := c.ResolvePayments(c.ctx)
+			c.must(err)
+		})
+		c.settle()
+	})
+}
+
+// TestHandler_webhookFlood is told a hundred lies about one payment: the gateway
+// is asked once for all of them.
+func TestHandler_webhookFlood(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 1)
+	payment := c.ready(c.order(1), shop.PGToss)
+	for i := range 100 {
+		body := fmt.Sprintf(`{"eventType":"PAYMENT_STATUS_CHANGED","data":{"paymentKey":%q,"orderId":"x","status":"DONE","lastTransactionKey":"%d"}}`, *payment.PaymentKey, i)
+		c.must(c.ReceiveWebhook(c.ctx, command.ReceiveWebhook{Body: []byte(body)}))
+	}
+	for range 2 {
+		_, err := c.HandleWebhooks(c.ctx)
+		c.must(err)
+	}
+	_, err := c.ResolvePayments(c.ctx)
+	c.must(err)
+	c.wantStatus(payment, shop.OrderStatusPlaced, shop.PaymentStatusReady)
+	if n := c.sim(shop.PGToss).Ledger(*payment.PaymentKey).Calls["lookup"]; n != 1 {
+		t.Errorf("the gateway was asked %d times", n)
+	}
+}
+
+// TestHandler_keysThatLookAlike uses keys that a database that pads, folds or
+// cuts would take for one: each has its own refund.
+func TestHandler_keysThatLookAlike(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 1)
+	payment := c.pay(1, shop.PGToss)
+	keys := []string{"k", "K", "k ", " k", "ｋ", "k\u200b", "é", "e\u0301", strings.Repeat("키", 99) + "a", strings.Repeat("키", 99) + "b"}
+	amount := shop.Won(100)
+	for range 2 {
+		kept := shop.Won(11_000)
+		for _, key := range keys {
+			_, err := c.CancelPayment(c.ctx, command.CancelPayment{By: c.shopper, IdempotencyKey: key, PaymentID: payment.ID, Amount: &amount, Reason: "변심"})
+			if err != nil {
+				wantField(t, err, "idempotencyKey")
+				continue
+			}
+			kept -= amount
+		}
+		c.wantLedger(payment, 1, kept)
+	}
+}

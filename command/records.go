@@ -43,6 +43,9 @@ func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord)
 	if err := keptRecord(ctx, e.tx, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
 		return false, err
 	}
+	if record.FetchedAt.Before(was.FetchedAt) {
+		return false, nil // overtaken
+	}
 	record = keepKakaoDetails(record, was)
 	body, err := json.Marshal(record)
 	if err != nil {
@@ -97,6 +100,9 @@ func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (
 	var was shop.TossRecord
 	if err := keptRecord(ctx, e.tx, `SELECT record FROM toss_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
 		return false, err
+	}
+	if record.FetchedAt.Before(was.FetchedAt) {
+		return false, nil // overtaken
 	}
 	body, err := json.Marshal(record)
 	if err != nil {
