@@ -175,6 +175,9 @@ func listDiscrepancies(ctx context.Context, q querier, where string, args ...any
 
 // loadDiscrepancy reads a discrepancy. It returns NotFound when there is none.
 func loadDiscrepancy(ctx context.Context, q querier, id shop.DiscrepancyID) (shop.Discrepancy, error) {
+	if !isASCII(string(id)) {
+		return shop.Discrepancy{}, shop.NoSuch("discrepancy")
+	}
 	found, err := listDiscrepancies(ctx, q, `id = ?`, string(id))
 	if err != nil {
 		return shop.Discrepancy{}, err

@@ -28,8 +28,9 @@ type request struct {
 
 // newRequest checks the key and hashes the input.
 func newRequest(userID shop.UserID, operation, key string, input ...any) (request, error) {
-	if key == "" || utf8.RuneCountInString(key) > 100 || strings.ContainsFunc(key, unprintable) {
-		return request{}, shop.InvalidField("idempotencyKey", "The idempotency key must have 1 to 100 printable characters.")
+	// The database takes keys that differ only in spaces at their end for one.
+	if key == "" || utf8.RuneCountInString(key) > 100 || strings.ContainsFunc(key, unprintable) || strings.HasSuffix(key, " ") {
+		return request{}, shop.InvalidField("idempotencyKey", "The idempotency key must have 1 to 100 printable characters, the last of them no space.")
 	}
 	body, err := json.Marshal(input)
 	if err != nil {
@@ -102,4 +103,6 @@ func (r *receipt) answer(out any) error {
 	return nil
 }
 
-func unprintable(r rune) bool { return r < ' ' || r == 0x7f }
+// unprintable reports whether a character may not be in a line of text: control
+// characters, and what decoders put in the place of half a surrogate pair.
+func unprintable(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/bcrypt"
@@ -34,7 +33,7 @@ func checkPassword(password string) error {
 		return badPassword()
 	}
 	n := utf8.RuneCountInString(norm.NFKC.String(password))
-	if n < minPasswordLength || n > maxPasswordLength || strings.ContainsFunc(password, unicode.IsControl) {
+	if n < minPasswordLength || n > maxPasswordLength || strings.ContainsFunc(password, isOddInLine) {
 		return badPassword()
 	}
 	return nil

@@ -220,7 +220,7 @@ func TestHandler_SignUp(t *testing.T) {
 		t.Parallel()
 		s := openShopfloor(t)
 		id := s.verified("kim@example.com")
-		for _, password := range []string{"", "일곱글자일곱글", "1234567", strings.Repeat("x", 1001), "null\x00byte", "bad\xffbytes", strings.Repeat("x", 1<<20)} {
+		for _, password := range []string{"", "일곱글자일곱글", "1234567", strings.Repeat("x", 1001), "null\x00byte", "bad\xffbytes", "half a pair \ufffd", strings.Repeat("x", 1<<20)} {
 			s.refuses("a password", shop.Invalid, "password", func(context.Context) error { return s.second(s.signUp(id, password)) })
 		}
 		for _, email := range []string{

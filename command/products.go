@@ -46,10 +46,18 @@ func checkPrice(price shop.Won) error {
 // isLine reports whether s is a line of text of least to most characters.
 func isLine(s string, least, most int) bool {
 	n := utf8.RuneCountInString(s)
-	return utf8.ValidString(s) && n >= least && n <= most && !strings.ContainsFunc(s, unicode.IsControl)
+	return utf8.ValidString(s) && n >= least && n <= most && !strings.ContainsFunc(s, isOddInLine)
 }
 
-func isControlInText(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+// isOddInLine refuses what is no character, half a surrogate pair among them, and
+// what begins another line.
+func isOddInLine(r rune) bool {
+	return unicode.IsControl(r) || r == utf8.RuneError || unicode.In(r, unicode.Zl, unicode.Zp)
+}
+
+func isControlInText(r rune) bool {
+	return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' || r == utf8.RuneError
+}
 
 // selectProducts reads the stock first, so that its rows' locks come first too.
 const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved, s.sold, p.created_at, p.updated_at, s.version

@@ -54,11 +54,16 @@ func TestHandler_CreateProduct(t *testing.T) {
 		s := openShopfloor(t)
 		good := command.CreateProduct{By: s.operator, IdempotencyKey: "k", Name: "초코파이", Price: 1}
 		tests := map[string]func(*command.CreateProduct) (field string){
-			"no key":               func(c *command.CreateProduct) string { c.IdempotencyKey = ""; return "idempotencyKey" },
-			"no name":              func(c *command.CreateProduct) string { c.Name = " \t"; return "name" },
-			"a long name":          func(c *command.CreateProduct) string { c.Name = strings.Repeat("가", 201); return "name" },
-			"a name of two lines":  func(c *command.CreateProduct) string { c.Name = "a\nb"; return "name" },
-			"a name that is bytes": func(c *command.CreateProduct) string { c.Name = "a\xff"; return "name" },
+			"a key ending in space": func(c *command.CreateProduct) string { c.IdempotencyKey = "k "; return "idempotencyKey" },
+			"a key of half a pair":  func(c *command.CreateProduct) string { c.IdempotencyKey = "k\ufffd"; return "idempotencyKey" },
+			"a name of half a pair": func(c *command.CreateProduct) string { c.Name = "\ufffd"; return "name" },
+			"a line separator":      func(c *command.CreateProduct) string { c.Name = "초코\u2028파이"; return "name" },
+			"a text of half a pair": func(c *command.CreateProduct) string { c.Description = "\ufffd"; return "description" },
+			"no key":                func(c *command.CreateProduct) string { c.IdempotencyKey = ""; return "idempotencyKey" },
+			"no name":               func(c *command.CreateProduct) string { c.Name = " \t"; return "name" },
+			"a long name":           func(c *command.CreateProduct) string { c.Name = strings.Repeat("가", 201); return "name" },
+			"a name of two lines":   func(c *command.CreateProduct) string { c.Name = "a\nb"; return "name" },
+			"a name that is bytes":  func(c *command.CreateProduct) string { c.Name = "a\xff"; return "name" },
 			"a long description": func(c *command.CreateProduct) string {
 				c.Description = strings.Repeat("가", 10_001)
 				return "description"

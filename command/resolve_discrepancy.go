@@ -63,7 +63,7 @@ func (cmd ResolveDiscrepancy) check() error {
 		return shop.InvalidField("action", "There is no such action.")
 	}
 	note := strings.TrimSpace(cmd.Note)
-	if note == "" || utf8.RuneCountInString(cmd.Note) > maxNote || !utf8.ValidString(cmd.Note) {
+	if note == "" || utf8.RuneCountInString(cmd.Note) > maxNote || strings.ContainsFunc(cmd.Note, isControlInText) {
 		return shop.InvalidField("note", "Say in 1 to 1000 characters why.")
 	}
 	return nil

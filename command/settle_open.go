@@ -55,6 +55,9 @@ func (h *Handler) OpenReconciliation(ctx context.Context, cmd OpenReconciliation
 // IN_PROGRESS while somebody else has it, and NotFound when there is none. A
 // reconciliation that failed is READING again.
 func (h *Handler) HoldReconciliation(ctx context.Context, id shop.ReconciliationID) (ReconciliationHold, shop.Reconciliation, error) {
+	if !isASCII(string(id)) {
+		return ReconciliationHold{}, shop.Reconciliation{}, shop.NoSuch("reconciliation")
+	}
 	hold := ReconciliationHold{ID: id}
 	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		now := h.now()
