@@ -75,12 +75,14 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 var timePattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$`)
 
 // UnmarshalTime reads an instant: RFC 3339 with a zone and at most
-// microseconds. It returns Invalid for anything else.
+// microseconds, in the years from 1000 to 9999, which the books can hold. It
+// returns Invalid for anything else.
 func UnmarshalTime(v any) (time.Time, error) {
 	s, ok := v.(string)
 	if ok && timePattern.MatchString(s) {
-		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-			return t.UTC(), nil
+		t, err := time.Parse(time.RFC3339Nano, s)
+		if t = t.UTC(); err == nil && t.Year() >= 1000 && t.Year() <= 9999 {
+			return t, nil
 		}
 	}
 	return time.Time{}, &shop.Error{Code: shop.Invalid, Message: "A time is written like 2026-01-31T09:00:00.000000Z."}

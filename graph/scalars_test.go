@@ -76,6 +76,19 @@ func TestTime(t *testing.T) {
 			t.Errorf("it came back as %v, %v", got, err)
 		}
 	})
+	t.Run("what the books cannot hold is refused", func(t *testing.T) {
+		t.Parallel()
+		for _, v := range []string{"0000-01-01T00:00:00Z", "0999-12-31T23:59:59Z", "1000-01-01T00:00:00+09:00", "9999-12-31T23:59:59.999999-14:00"} {
+			if got, err := graph.UnmarshalTime(v); shop.CodeOf(err) != shop.Invalid {
+				t.Errorf("%s was read as %v, %v", v, got, err)
+			}
+		}
+		for _, v := range []string{"1000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"} {
+			if _, err := graph.UnmarshalTime(v); err != nil {
+				t.Errorf("%s: %v", v, err)
+			}
+		}
+	})
 	t.Run("what is not RFC 3339 to the letter is refused", func(t *testing.T) {
 		t.Parallel()
 		for _, v := range []any{
