@@ -86,9 +86,17 @@ type Caller struct {
 	Actor  shop.Actor
 }
 
-// mayActOn reports whether the caller may touch what the user named owns.
+// mayActOn reports whether the caller may touch what the user named owns: a
+// shopper only their own, nobody nothing, everybody else all.
 func (c Caller) mayActOn(owner shop.UserID) bool {
-	return c.Actor != shop.ActorShopper || (c.UserID == owner && owner != "")
+	switch c.Actor {
+	case "":
+		return false
+	case shop.ActorShopper:
+		return c.UserID == owner && owner != ""
+	default:
+		return true
+	}
 }
 
 // lockKey names the lock of an aggregate.
