@@ -40,6 +40,13 @@ FROM order_lines WHERE amount <> unit_price * quantity`, nil},
 SELECT p.id, CONCAT('payment ', p.amount, ', tax-free ', p.tax_free_amount, '; order ', COALESCE(o.total, 'missing'), ', tax-free ', COALESCE(o.tax_free_total, 'missing'))
 FROM payments p LEFT JOIN orders o ON o.id = p.order_id
 WHERE o.id IS NULL OR o.total <> p.amount OR o.tax_free_total <> p.tax_free_amount OR o.user_id <> p.user_id`, nil},
+		{"money", "a payment's VAT is an eleventh of what is taxed", `
+SELECT p.id, CONCAT('VAT ', p.vat, ' of ', p.amount, ', tax-free ', p.tax_free_amount) FROM payments p
+WHERE p.vat <> (p.amount - p.tax_free_amount) DIV 11 + ((p.amount - p.tax_free_amount) MOD 11 * 2 + 11) DIV 22`, nil},
+		{"money", "a payment has one live attempt at most", `
+SELECT a.payment_id, CONCAT(COUNT(*), ' attempts that nothing superseded') FROM attempts a
+WHERE a.superseded_at IS NULL AND a.status IN ('READY', 'APPROVING', 'UNKNOWN', 'WAITING_FOR_DEPOSIT')
+GROUP BY a.payment_id HAVING COUNT(*) > 1`, nil},
 		{"money", "a paid order was paid in full", `
 SELECT o.id, CONCAT('total ', o.total, ', captured ', COALESCE(p.captured_amount, 'nothing'))
 FROM orders o LEFT JOIN payments p ON p.order_id = o.id
