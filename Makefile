@@ -2,7 +2,7 @@
 RACY := ./command/... ./graph/... ./projections/... ./internal/...
 WITH_SERVERS := go run ./internal/devservers/with --
 
-.PHONY: help dev test race generate check lint build clean
+.PHONY: help dev test race torture generate check lint build clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ test: ## Run the tests on a MariaDB and a Redis of their own (or MYSQL_DSN and R
 
 race: ## Run the tests of what is concurrent under the race detector (needs a C compiler).
 	$(WITH_SERVERS) go test -race -timeout 12m $(RACY)
+
+torture: ## Break the program on purpose, for a quarter of an hour (FAULT_SCALE=N for longer, FAULT_SEED=N repeats).
+	FAULT_SCALE=$${FAULT_SCALE:-10} go test -count=1 -v -timeout 6h ./faulttest
 
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.
 	go tool gqlgen generate

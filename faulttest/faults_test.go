@@ -1,0 +1,257 @@
+package faulttest_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// crowd has shoppers wander through the shop until done is closed, and returns what they bought.
+func (h *house) crowd(shoppers int, done <-chan struct{}) (purchases []*purchase) {
+	h.t.Helper()
+	bought := make([][]*purchase, shoppers)
+	var walking sync.WaitGroup
+	for i := range shoppers {
+		walking.Go(func() {
+			v := h.visitor(h.shopper, fmt.Sprintf("shopper-%d", i))
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				p := v.newPurchase(n, 1+v.dice.IntN(3))
+				p.wander()
+				bought[i] = append(bought[i], p)
+			}
+		})
+	}
+	walking.Wait()
+	for _, list := range bought {
+		purchases = append(purchases, list...)
+	}
+	h.t.Logf("%d shoppers wandered %d times", shoppers, len(purchases))
+	return purchases
+}
+
+// badDays makes the gateways fail in every way that answers can, now and then.
+func (h *house) badDays() {
+	h.t.Helper()
+	var faults []fault
+	for i, f := range []fault{
+		{Call: "approve", Fault: "drop_after", Probability: .08},
+		{Call: "approve", Fault: "drop_before", Probability: .04},
+		{Call: "approve", Fault: "truncate", Probability: .04}, {Call: "approve", Fault: "wrong_amount", Probability: .04},
+		{Call: "approve", Fault: "http_error_after", Probability: .04}, {Call: "approve", Fault: "hang_after", DelayMS: 1500, Probability: .03},
+		{Call: "cancel", Fault: "drop_after", Probability: .08}, {Call: "cancel", Fault: "truncate", Probability: .04},
+		{Call: "cancel", Fault: "wrong_amount", Probability: .04}, {Call: "cancel", Fault: "http_error", Probability: .04},
+		{Call: "ready", Fault: "drop_after", Probability: .04}, {Call: "ready", Fault: "truncate", Probability: .04},
+		{Call: "lookup", Fault: "slow", DelayMS: 200, Probability: .1}, {Call: "lookup", Fault: "truncate", Probability: .05},
+		{Call: "webhook", Fault: "duplicate", Probability: .2}, {Call: "webhook", Fault: "reorder", DelayMS: 200, Probability: .2},
+	} {
+		f.Seed = h.seed + uint64(i)
+		faults = append(faults, f)
+	}
+	h.setFaults(faults...)
+}
+
+func TestService(t *testing.T) {
+	t.Parallel()
+	t.Run("replicas killed at random, and gateways that fail, lose nothing and double nothing", func(t *testing.T) {
+		h := open(t, 2, 1_000_000)
+		h.badDays()
+		done := make(chan struct{})
+		var killing sync.WaitGroup
+		for i, r := range h.replicas {
+			killing.Go(func() { h.killAtRandom(i, r, 10*scale(t)) })
+		}
+		go func() { killing.Wait(); close(done) }()
+		h.calm(h.crowd(8, done))
+		h.checkBlames()
+	})
+}
+
+// killAtRandom kills a replica and starts it again, a number of times.
+func (h *house) killAtRandom(i int, r *replica, times int) {
+	dice := h.dice(fmt.Sprintf("killer-%d", i))
+	for range times {
+		time.Sleep(time.Duration(50+dice.IntN(1000)) * time.Millisecond)
+		r.running().kill()
+		h.startReplica(r)
+	}
+}
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	t.Run("a database killed under load has what was acknowledged", func(t *testing.T) {
+		h := open(t, 2, 1_000_000)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			dice := h.dice("killer")
+			for range 3 * scale(t) {
+				time.Sleep(time.Duration(500+dice.IntN(1500)) * time.Millisecond)
+				if err := h.servers.KillMySQL(); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Duration(dice.IntN(500)) * time.Millisecond)
+				if err := h.servers.StartMySQL(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		h.calm(h.crowd(8, done))
+	})
+}
+
+func TestRedis(t *testing.T) {
+	t.Parallel()
+	t.Run("a sale sells exactly what there is while redis is wiped or killed again and again", func(t *testing.T) {
+		const units, buyers, atOnce = 100, 300, 32
+		for range scale(t) {
+			h := open(t, 2, units)
+			done := make(chan struct{})
+			var wiping sync.WaitGroup
+			wiping.Go(func() { h.wipeRedis(done) })
+			purchases := h.sale(buyers, atOnce)
+			close(done)
+			wiping.Wait()
+			h.calm(purchases)
+			h.checkBlames()
+			if s := h.shelf(); s != (shelf{sold: units}) {
+				t.Errorf("of %d units the shelf has %+v", units, s)
+			}
+			lucky := 0
+			for _, p := range purchases {
+				if p.approved {
+					lucky++
+				}
+			}
+			if lucky != units {
+				t.Errorf("%d of %d buyers were told that they have one of %d units", lucky, buyers, units)
+			}
+		}
+	})
+}
+
+// wipeRedis flushes or kills Redis every 200 ms until done is closed.
+func (h *house) wipeRedis(done <-chan struct{}) {
+	dice := h.dice("wiper")
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	times := 0
+	for {
+		select {
+		case <-done:
+			h.t.Logf("redis was wiped %d times", times)
+			return
+		case <-ticker.C:
+		}
+		times++
+		if dice.IntN(2) == 0 {
+			if err := h.redis.FlushAll(h.t.Context()).Err(); err != nil {
+				h.t.Logf("flush: %v", err)
+			}
+			continue
+		}
+		if err := h.servers.KillRedis(); err != nil {
+			h.t.Error(err)
+		}
+		if err := h.servers.StartRedis(h.t.Context()); err != nil {
+			h.t.Error(err)
+		}
+	}
+}
+
+// sale has buyers, some at once, each want one unit, and pay for it.
+func (h *house) sale(buyers, atOnce int) []*purchase {
+	purchases := make([]*purchase, buyers)
+	var buying sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i := range buyers {
+		places <- struct{}{}
+		buying.Go(func() {
+			defer func() { <-places }()
+			purchases[i] = h.visitor(h.shopper, fmt.Sprintf("buyer-%d", i)).newPurchase(0, 1)
+			purchases[i].buy(gateways[i%2])
+		})
+	}
+	buying.Wait()
+	return purchases
+}
+
+func TestGateways(t *testing.T) {
+	t.Parallel()
+	t.Run("approvals whose answers are all lost end approved, and charge once", func(t *testing.T) {
+		h := open(t, 2, 1_000_000)
+		h.setFaults(fault{PG: "KAKAO", Call: "approve", Fault: "drop_after"}, fault{PG: "TOSS", Call: "approve", Fault: "hang_after", DelayMS: 1500})
+		purchases := h.sale(40*scale(t), 16)
+		h.calm(purchases)
+		h.checkBlames()
+		for _, p := range purchases {
+			if !p.approved {
+				t.Errorf("%s is not approved", p.key)
+			}
+		}
+		var failed int
+		if err := h.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM events WHERE kind = 'payment.failed'`).Scan(&failed); err != nil || failed > 0 {
+			t.Errorf("%d payments failed on their way, %v", failed, err)
+		}
+		for _, e := range h.ledger() {
+			if e.Applied.Approve != 1 || e.Applied.Cancel != 0 {
+				t.Errorf("the gateway approved %d and canceled %d times: %+v", e.Applied.Approve, e.Applied.Cancel, e)
+			}
+		}
+	})
+
+	t.Run("many approvals of one payment at once, over three replicas, take the money once and get one answer", func(t *testing.T) {
+		h := open(t, 3, 1_000_000)
+		h.setFaults(fault{Call: "approve", Fault: "slow", DelayMS: 300})
+		v := h.visitor(h.shopper, "one")
+		var purchases []*purchase
+		for n := range 5 * scale(t) {
+			p := v.newPurchase(n, 1)
+			if p.place() && p.ready(gateways[n%2]) {
+				h.approveTogether(p, 50)
+			}
+			purchases = append(purchases, p)
+		}
+		h.calm(purchases)
+		h.checkBlames()
+	})
+}
+
+// approveTogether approves one payment many times at once, and wants one call and one answer.
+func (h *house) approveTogether(p *purchase, times int) {
+	h.t.Helper()
+	input := p.approveInput(p.shop())
+	answers := make([]approvedAnswer, times)
+	var failed atomic.Int32
+	var asking sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range times {
+		v := h.visitor(h.shopper, fmt.Sprintf("%s-%d", p.key, i))
+		asking.Go(func() {
+			<-gate
+			if err := v.ask(h.replicas[i%len(h.replicas)], approveDocument, input, &answers[i]); err != nil {
+				failed.Add(1)
+				h.t.Errorf("approval %d of %s: %v", i, p.key, err)
+			}
+		})
+	}
+	close(gate)
+	asking.Wait()
+	p.approved = failed.Load() == 0
+	for i, answer := range answers {
+		if answer != answers[0] || answer.ApprovePayment.Payment.Status != "APPROVED" {
+			h.t.Errorf("approval %d of %s was answered with %+v, the first with %+v", i, p.key, answer, answers[0])
+		}
+	}
+	for _, e := range h.ledger() {
+		if e.PaymentKey == p.attempt.PaymentKey && (e.Calls.Approve != 1 || e.Captured != p.total) {
+			h.t.Errorf("%d approvals of %s came to %+v", times, p.key, e)
+		}
+	}
+}

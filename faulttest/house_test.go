@@ -1,0 +1,397 @@
+package faulttest_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	cryptorand "crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"payment-system/graph"
+	"payment-system/internal/devservers"
+	"payment-system/internal/mail"
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+)
+
+const (
+	// pgTimeout is the replicas' PG_TIMEOUT: outcomes become unknown fast.
+	pgTimeout = time.Second
+	// quietWithin is how long everything may take to be resolved once faults have ended.
+	quietWithin = time.Minute
+	password    = "correct horse battery staple"
+)
+
+// scale is FAULT_SCALE.
+func scale(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("FAULT_SCALE"), "1"))
+	if err != nil || n < 1 {
+		t.Fatalf("set FAULT_SCALE to a number from 1: it is %q", os.Getenv("FAULT_SCALE"))
+	}
+	return n
+}
+
+// seed is FAULT_SEED, or another one each time.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("FAULT_SEED")
+	if text == "" {
+		return uint64(time.Now().UnixNano())
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("set FAULT_SEED to a number: it is %q", text)
+	}
+	return n
+}
+
+// A house is everything that one test breaks: servers, simulators and replicas of its own.
+type house struct {
+	t        *testing.T
+	seed     uint64
+	servers  *devservers.Servers
+	sim      string // where the simulators are
+	replicas []*replica
+	db       *sql.DB
+	redis    *redis.Client
+	sessions *graph.Sessions
+	shopper  account
+	product  product
+
+	mu     sync.Mutex
+	blames []string // answers that said it was the program's own fault
+}
+
+// blame keeps an answer that said it was the program's own fault.
+func (h *house) blame(answer string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.blames = append(h.blames, answer)
+}
+
+// An account may have any number of sessions.
+type account struct {
+	id    shop.UserID
+	email string
+}
+
+// A product is what the shoppers buy.
+type product struct {
+	id    string
+	stock int
+}
+
+// A replica is one serve, always at the same address.
+type replica struct {
+	url         string
+	environment []string
+
+	mu      sync.Mutex
+	process *process
+}
+
+// open opens a house with a number of replicas and one product.
+func open(t *testing.T, replicas, stock int) *house {
+	t.Helper()
+	h := &house{t: t, seed: seed(t)}
+	t.Logf("FAULT_SEED=%d FAULT_SCALE=%d", h.seed, scale(t))
+	var err error
+	if h.servers, err = devservers.Start(t.Context(), devservers.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.servers.Close() })
+	h.migrate()
+	h.openClients()
+	mailbox := h.openMailbox()
+	h.addReplicas(replicas, mailbox.Addr())
+	h.startSimulators()
+	for _, r := range h.replicas {
+		h.startReplica(r)
+	}
+	h.furnish(mailbox, stock)
+	return h
+}
+
+func (h *house) migrate() {
+	if said, code := run(h.t.Context(), h.t, []string{"MYSQL_DSN=" + h.servers.MySQLDSN}, "migrate"); code != 0 {
+		h.t.Fatalf("migrate: exit %d\n%s", code, said)
+	}
+}
+
+func (h *house) openClients() {
+	var err error
+	if h.db, err = mysqldb.Open(h.t.Context(), h.servers.MySQLDSN, mysqldb.Config{MaxConns: 4}); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { h.db.Close() })
+	h.redis = redis.NewClient(&redis.Options{Addr: h.servers.RedisAddr, MaxRetries: -1, DialerRetries: 1, DialTimeout: 200 * time.Millisecond})
+	h.t.Cleanup(func() { h.redis.Close() })
+	h.sessions = &graph.Sessions{Redis: h.redis, Idle: time.Hour, Max: time.Hour, Now: time.Now, Random: randomly}
+}
+
+func (h *house) openMailbox() *mail.Mailbox {
+	mailbox, err := mail.OpenMailbox("127.0.0.1:0", time.Now)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { mailbox.Close() })
+	return mailbox
+}
+
+// dice are the dice of one thing that happens by chance.
+func (h *house) dice(name string) *rand.Rand {
+	var stream uint64
+	for _, b := range []byte(name) {
+		stream = stream*31 + uint64(b)
+	}
+	return rand.New(rand.NewPCG(h.seed, stream))
+}
+
+// randomly fills p: sessions are no part of what a seed repeats.
+func randomly(p []byte) { cryptorand.Read(p) }
+
+const (
+	kakaoKey = "DEV0000000000000000000000000000000000000"
+	tossKey  = "test_sk_00000000000000000000000000000000"
+)
+
+// addReplicas gives replicas their addresses. The first gets the webhooks.
+func (h *house) addReplicas(n int, smtp string) {
+	for range n {
+		h.replicas = append(h.replicas, &replica{url: "http://" + freeAddr(h.t)})
+	}
+	for _, r := range h.replicas {
+		r.environment = append(h.environment(),
+			"HTTP_ADDR="+r.url[len("http://"):], "PUBLIC_URL="+h.replicas[0].url, "LOG_LEVEL=info", "LOG_FORMAT=json",
+			"SMTP_ADDR="+smtp, "SMTP_FROM=shop@example.com", "ORDER_HOLD=30m")
+	}
+}
+
+// environment names the servers to any command. The simulators are known once they run.
+func (h *house) environment() []string {
+	return []string{
+		"MYSQL_DSN=" + h.servers.MySQLDSN, "REDIS_ADDRS=" + h.servers.RedisAddr, "PG_TIMEOUT=" + pgTimeout.String(),
+		"KAKAO_BASE_URL=" + h.sim + "/kakao", "KAKAO_SECRET_KEY=" + kakaoKey,
+		"TOSS_BASE_URL=" + h.sim + "/toss", "TOSS_SECRET_KEY=" + tossKey,
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// startSimulators starts the gateways and tells the replicas where they are.
+func (h *house) startSimulators() {
+	addr := freeAddr(h.t)
+	start(h.t, []string{
+		"PGSIM_ADDR=" + addr, "TOSS_WEBHOOK_URL=" + h.replicas[0].url + "/webhooks/toss",
+		"KAKAO_SECRET_KEY=" + kakaoKey, "TOSS_SECRET_KEY=" + tossKey, "LOG_LEVEL=error",
+	}, "pgsim")
+	h.sim = "http://" + addr
+	for _, r := range h.replicas {
+		r.environment = append(r.environment, h.environment()...)
+	}
+	h.eventually("the simulators to answer", func() bool { return answers(h.sim + "/sim/clock") })
+}
+
+// startReplica starts a replica and returns when it is ready.
+func (h *house) startReplica(r *replica) {
+	h.t.Helper()
+	started := start(h.t, slices.Clone(r.environment), "serve")
+	r.mu.Lock()
+	r.process = started
+	r.mu.Unlock()
+	h.eventually("a replica to be ready", func() bool {
+		select {
+		case <-started.ended:
+			panic(fmt.Sprintf("a replica ended while it started:\n%s", started.said))
+		default:
+			return answers(r.url + "/readyz")
+		}
+	})
+}
+
+// running is the replica's process.
+func (r *replica) running() *process {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.process
+}
+
+var replicaLine = regexp.MustCompile(`"replica":"([^"]+)"`)
+
+// name is what the replica is called in leases, as it says when it starts.
+func (r *replica) name() string {
+	if found := replicaLine.FindStringSubmatch(r.running().said.String()); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+func answers(address string) bool {
+	client := http.Client{Timeout: time.Second}
+	response, err := client.Get(address)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// eventually polls until the condition holds; it is no failure of the rules, but of the machine,
+// when that takes a minute.
+func (h *house) eventually(what string, holds func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !holds(); {
+		if time.Now().After(deadline) {
+			h.t.Errorf("waited in vain for %s", what)
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// furnish opens two accounts as people would, and puts one product on the shelf.
+func (h *house) furnish(mailbox http.Handler, stock int) {
+	h.t.Helper()
+	operator := h.signUp(mailbox, "operator@example.com")
+	h.shopper = h.signUp(mailbox, "shopper@example.com")
+	if said, code := run(h.t.Context(), h.t, h.environment(), "operator", operator.email); code != 0 {
+		h.t.Fatalf("operator: exit %d\n%s", code, said)
+	}
+	var created struct {
+		CreateProduct struct{ Product struct{ ID string } }
+	}
+	v := h.visitor(operator, "operator")
+	v.must(`mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id } } }`,
+		object{"idempotencyKey": "product", "name": "보성 세작 녹차 80g", "price": 27_000, "stock": stock}, &created)
+	h.product = product{created.CreateProduct.Product.ID, stock}
+}
+
+var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
+
+func (h *house) signUp(mailbox http.Handler, email string) account {
+	h.t.Helper()
+	v := h.visitor(account{}, email)
+	var asked struct {
+		RequestEmailVerification struct{ VerificationID string }
+	}
+	v.must(`mutation($input: RequestEmailVerificationInput!) { requestEmailVerification(input: $input) { verificationId } }`, object{"email": email}, &asked)
+	id := asked.RequestEmailVerification.VerificationID
+	var code string
+	h.eventually("the mailed code", func() bool {
+		inbox := httptest.NewRecorder()
+		mailbox.ServeHTTP(inbox, httptest.NewRequest(http.MethodGet, "/dev/mailbox?to="+email, nil))
+		var mails []mail.Mail
+		if json.Unmarshal(inbox.Body.Bytes(), &mails) == nil && len(mails) > 0 {
+			code = sixDigits.FindString(mails[0].Text)
+		}
+		return code != ""
+	})
+	v.must(`mutation($input: ConfirmEmailVerificationInput!) { confirmEmailVerification(input: $input) { verificationId } }`,
+		object{"verificationId": id, "code": code}, nil)
+	var signed struct {
+		SignUp struct{ User struct{ ID shop.UserID } }
+	}
+	v.must(`mutation($input: SignUpInput!) { signUp(input: $input) { user { id } } }`, object{"verificationId": id, "password": password}, &signed)
+	return account{signed.SignUp.User.ID, email}
+}
+
+// A fault is a thing that goes wrong at the gateways, as PUT /sim/faults takes it.
+type fault struct {
+	PG          string  `json:"pg,omitempty"`
+	Call        string  `json:"call"`
+	Fault       string  `json:"fault"`
+	Times       int     `json:"times,omitempty"`
+	Probability float64 `json:"probability,omitempty"` // no money
+	DelayMS     int     `json:"delayMs,omitempty"`
+	Seed        uint64  `json:"seed,omitempty"`
+}
+
+// setFaults makes the gateways fail so, and no other way.
+func (h *house) setFaults(faults ...fault) {
+	h.t.Helper()
+	if faults == nil {
+		faults = []fault{}
+	}
+	h.control(http.MethodPut, "/sim/faults", faults, nil)
+}
+
+// control speaks to the simulators' control, which always answers.
+func (h *house) control(method, path string, body, out any) {
+	h.t.Helper()
+	if err := h.tryControl(method, path, body, out); err != nil {
+		h.t.Errorf("%s %s: %v", method, path, err)
+	}
+}
+
+func (h *house) tryControl(method, path string, body, out any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(context.Background(), method, h.sim+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s", response.Status, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// An entry is one payment in the gateways' ledger.
+type entry struct {
+	PG              string
+	OrderID         string
+	PaymentKey      string
+	Status          string
+	Captured        int64
+	Refunded        int64
+	Calls           struct{ Ready, Approve, Cancel, Lookup int }
+	Applied         struct{ Approve, Cancel int }
+	IdempotencyKeys []string
+}
+
+// ledger is what the gateways hold: the oracle of money.
+func (h *house) ledger() []entry {
+	h.t.Helper()
+	var entries []entry
+	h.control(http.MethodGet, "/sim/ledger", nil, &entries)
+	return entries
+}
