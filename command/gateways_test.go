@@ -410,11 +410,13 @@ func TestHandler_crashes(t *testing.T) {
 			payment := c.ready(c.order(1), gateway)
 			approve := c.authenticate(payment)
 			mortal := c.replica(map[shop.PG]pg.Gateway{gateway: dying{c.Gateways[gateway], "approve", after}})
+			mortal.PGTimeout, other.PGTimeout = 10*time.Second, 10*time.Second
 			crash(func() { _, _ = mortal.ApprovePayment(c.ctx, approve) })
 			c.resolvedWithin(other, time.Minute, func() bool { return c.state(payment).Payment == shop.PaymentStatusApproved })
 			c.wantLedger(payment, 1, 11_000)
 
 			mortal = c.replica(map[shop.PG]pg.Gateway{gateway: dying{c.Gateways[gateway], "cancel", after}})
+			mortal.PGTimeout = 10 * time.Second
 			crash(func() { _, _ = mortal.cancel(payment, 3_000) })
 			c.resolvedWithin(other, time.Minute, func() bool { return c.state(payment).Payment == shop.PaymentStatusPartiallyCanceled })
 			c.wantLedger(payment, 1, 8_000)
