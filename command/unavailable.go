@@ -3,9 +3,7 @@ package command
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
-	"net"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -22,38 +20,11 @@ func unavailable(err error) error {
 	return &shop.Error{Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.", Err: err}
 }
 
-// isDown reports whether err is about the state of a server, and not about what
-// it was asked.
+// isDown reports whether err is about the state of a server, and is not worded
+// for clients yet.
 func isDown(err error) bool {
 	var known *shop.Error
-	if err == nil || errors.As(err, &known) {
-		return false
-	}
-	var refused *mysql.MySQLError
-	if errors.As(err, &refused) {
-		return isOverload(refused.Number)
-	}
-	var network net.Error
-	for _, sign := range []error{
-		context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone,
-		mysql.ErrInvalidConn, mysqldb.ErrCommitUnknown, mysqldb.ErrStale,
-	} {
-		if errors.Is(err, sign) {
-			return true
-		}
-	}
-	return errors.As(err, &network)
-}
-
-// isOverload knows what MySQL and MariaDB answer when the statement is right
-// and the moment is wrong: too many connections, shutting down, lock wait,
-// deadlock, interrupted, read-only.
-func isOverload(number uint16) bool {
-	switch number {
-	case 1040, 1053, 1203, 1205, 1213, 1317, 1290, 1836, 1792:
-		return true
-	}
-	return false
+	return !errors.As(err, &known) && mysqldb.IsDown(err)
 }
 
 // isTooLong reports whether a value has no room in its column. The transaction

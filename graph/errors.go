@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -62,6 +63,9 @@ func (s *Server) known(ctx context.Context, err error, own *gqlerror.Error) *sho
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return &shop.Error{Code: shop.Unavailable, Message: "This took too long. Try again with the same key.", Err: err}
+	}
+	if mysqldb.IsDown(err) {
+		return &shop.Error{Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.", Err: err}
 	}
 	return &shop.Error{Code: shop.Internal, Message: ourFault, Err: err}
 }

@@ -2,12 +2,16 @@ package graph_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"payment-system/command"
 	"payment-system/graph"
@@ -70,6 +74,21 @@ func TestServer_errors(t *testing.T) {
 		got := try("errors-3", func(context.Context) error { return fmt.Errorf("apply: %w", fmt.Errorf("plan: %w", known)) })
 		if got.Extensions.Code != shop.Conflict || got.Message != known.Message || got.Extensions.Details["status"] != "APPLIED" {
 			t.Errorf("it answers %+v", got)
+		}
+	})
+	t.Run("a database that is away is UNAVAILABLE", func(t *testing.T) {
+		for i, down := range []error{
+			&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("hunter2")}, mysql.ErrInvalidConn, driver.ErrBadConn,
+			&mysql.MySQLError{Number: 1053, Message: "hunter2"}, &mysql.MySQLError{Number: 1927, Message: "hunter2"},
+		} {
+			got := try(fmt.Sprintf("errors-down-%d", i), func(context.Context) error { return fmt.Errorf("read rows: %w", down) })
+			if got.Extensions.Code != shop.Unavailable || strings.Contains(got.Message, "hunter2") {
+				t.Errorf("%v answers %+v", down, got)
+			}
+		}
+		got := try("errors-wrong", func(context.Context) error { return &mysql.MySQLError{Number: 1064, Message: "hunter2"} })
+		if got.Extensions.Code != shop.Internal {
+			t.Errorf("a wrong statement answers %+v", got)
 		}
 	})
 	t.Run("what takes too long is UNAVAILABLE", func(t *testing.T) {

@@ -67,7 +67,7 @@ func returnOf(r *http.Request) (command.ReturnFromGateway, error) {
 // sorry is the page of a shopper whose return failed.
 func (s *Server) sorry(w http.ResponseWriter, r *http.Request, err error) {
 	presented := s.present(r.Context(), err)
-	code := shop.CodeOf(err)
+	code, _ := presented.Extensions["code"].(shop.Code)
 	title, text := "결제 상태를 확인하지 못했습니다", "잠시 후 주문 내역에서 결제 상태를 확인해 주세요. 결제가 이루어졌다면 주문에 자동으로 반영되고, 반영할 수 없는 결제는 자동으로 환불됩니다."
 	switch code {
 	case shop.NotFound:
