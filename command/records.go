@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-jet/jet/v2/mysql"
+	driver "github.com/go-sql-driver/mysql"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
@@ -31,11 +32,18 @@ func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
 	case *shop.TossRecord:
 		changed, err = e.saveTossRecord(ctx, *record)
 	}
-	if isTooLong(err) {
+	if hasNoRoom(err) {
 		e.h.Logger.ErrorContext(ctx, "gateway's record not kept", "attempt_id", string(e.attempt.ID), "error", err)
 		return false, nil
 	}
 	return changed, err
+}
+
+// hasNoRoom reports whether a value is too long for its column. The transaction
+// goes on without the statement.
+func hasNoRoom(err error) bool {
+	var refused *driver.MySQLError
+	return errors.As(err, &refused) && refused.Number == 1406
 }
 
 func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord) (bool, error) {
