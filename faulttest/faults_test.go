@@ -68,7 +68,7 @@ func TestService(t *testing.T) {
 			killing.Go(func() { h.killAtRandom(i, r, 10*scale(t)) })
 		}
 		go func() { killing.Wait(); close(done) }()
-		h.calm(h.crowd(8, done))
+		h.calm(h.crowd(16, done))
 		h.checkBlames()
 	})
 }
@@ -103,6 +103,7 @@ func TestDatabase(t *testing.T) {
 			}
 		}()
 		h.calm(h.crowd(8, done))
+		h.checkBlames()
 	})
 }
 
@@ -159,9 +160,8 @@ func (h *house) wipeRedis(done <-chan struct{}) {
 		if err := h.servers.KillRedis(); err != nil {
 			h.t.Error(err)
 		}
-		if err := h.servers.StartRedis(h.t.Context()); err != nil {
-			h.t.Error(err)
-		}
+		// A client that dials an address where nobody listens may meet itself there, for a moment.
+		h.eventually("redis to start", func() bool { return h.servers.StartRedis(h.t.Context()) == nil })
 	}
 }
 
@@ -235,7 +235,11 @@ func (h *house) approveTogether(p *purchase, times int) {
 		v := h.visitor(h.shopper, fmt.Sprintf("%s-%d", p.key, i))
 		asking.Go(func() {
 			<-gate
-			if err := v.ask(h.replicas[i%len(h.replicas)], approveDocument, input, &answers[i]); err != nil {
+			err := v.ask(h.replicas[i%len(h.replicas)], approveDocument, input, &answers[i])
+			if codeOf(err) == "IN_PROGRESS" { // on a slow machine
+				err = v.insist(approveDocument, input, &answers[i])
+			}
+			if err != nil {
 				failed.Add(1)
 				h.t.Errorf("approval %d of %s: %v", i, p.key, err)
 			}

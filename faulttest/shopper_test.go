@@ -178,7 +178,7 @@ type refund struct {
 const (
 	placeDocument   = `mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { order { id status total } } }`
 	readyDocument   = `mutation($input: ReadyPaymentInput!) { readyPayment(input: $input) { payment { id paymentKey amount } } }`
-	approveDocument = `mutation($input: ApprovePaymentInput!) { approvePayment(input: $input) { payment { id status pg amount balance refundedAmount paymentKey version } } }`
+	approveDocument = `mutation($input: ApprovePaymentInput!) { approvePayment(input: $input) { payment { id status pg amount balance refundedAmount paymentKey } } }`
 	refundDocument  = `mutation($input: CancelPaymentInput!) { cancelPayment(input: $input) { payment { id } refund { id status amount } } }`
 	cancelDocument  = `mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { order { id status } } }`
 )
@@ -269,7 +269,6 @@ func (p *purchase) approveInput(back *url.URL) object {
 type approvedPayment struct {
 	ID, Status, PG, PaymentKey      string
 	Amount, Balance, RefundedAmount int64
-	Version                         int
 }
 
 type approvedAnswer struct {
