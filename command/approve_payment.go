@@ -280,6 +280,7 @@ func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt sho
 		if failed := payment.Attempt(attempt); failed != nil && failed.Failure != nil {
 			return shop.PaymentApproved{}, declined(failed.PG, *failed.Failure)
 		}
+	default: // it ended, or is being refunded
 	}
 	return shop.PaymentApproved{}, conflictOf(payment.Status, "The payment is "+string(payment.Status)+"; it cannot be approved.")
 }

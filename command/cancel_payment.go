@@ -174,8 +174,9 @@ func (h *Handler) refundOf(ctx context.Context, id shop.PaymentID, refundID shop
 		return done, h.finishRequest(ctx, req, done)
 	case shop.RefundStatusFailed:
 		return shop.PaymentCanceled{}, h.refusalOf(ctx, payment, *refund)
+	default:
+		return shop.PaymentCanceled{}, errAsking
 	}
-	return shop.PaymentCanceled{}, errAsking
 }
 
 // refusalOf is why the gateway refused a refund, as the history noted it.

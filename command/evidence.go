@@ -133,7 +133,7 @@ func (e *evidence) isPaying() bool { return e.isLatest() && e.payment.CapturedAm
 
 // isAsked tells whether the gateway's payment is the one we asked for.
 func (e *evidence) isAsked() bool {
-	return e.Payment.AttemptID == string(e.attempt.ID) && e.Amount == e.payment.Amount && (e.Currency == "KRW" || e.Currency == "")
+	return e.AttemptID == string(e.attempt.ID) && e.Amount == e.payment.Amount && (e.Currency == "KRW" || e.Currency == "")
 }
 
 func (e *evidence) applyMoney(ctx context.Context) error {
@@ -179,7 +179,7 @@ func (e *evidence) applyCapture(ctx context.Context) error {
 func (e *evidence) markLate() error {
 	note := "The gateway took money after the order ended or was paid otherwise."
 	if !e.isAsked() {
-		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.Captured, e.Payment.AttemptID, e.payment.Amount, e.attempt.ID)
+		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.Captured, e.AttemptID, e.payment.Amount, e.attempt.ID)
 		e.wrong = note
 		if err := e.fail(shop.PaymentFailure{Code: "WRONG_ANSWER", Message: note}); err != nil {
 			return err
@@ -429,8 +429,7 @@ func (e *evidence) fail(failure shop.PaymentFailure) error {
 
 // gatewayError reads err as a gateway's.
 func gatewayError(err error) *pg.Error {
-	var e *pg.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pg.Error](err); ok {
 		return e
 	}
 	return nil

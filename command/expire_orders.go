@@ -37,7 +37,7 @@ func (h *Handler) dueOrders(ctx context.Context) ([]shop.OrderID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the orders to expire: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	var due []shop.OrderID
 	for rows.Next() {
 		var id shop.OrderID

@@ -178,7 +178,7 @@ func findReceipts(ctx context.Context, tx *sql.Tx, group []*orderWish) (map[keyN
 	if err != nil {
 		return nil, fmt.Errorf("read the idempotency keys: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	found := map[keyName]knownOrder{}
 	for rows.Next() {
 		var name keyName

@@ -46,7 +46,7 @@ func loadOrderLines(ctx context.Context, q querier, id shop.OrderID) ([]shop.Ord
 	if err != nil {
 		return nil, fmt.Errorf("read the lines of order %s: %w", id, err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	var lines []shop.OrderLine
 	for rows.Next() {
 		var line shop.OrderLine

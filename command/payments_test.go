@@ -793,7 +793,8 @@ func TestHandler_ReadyPayment(t *testing.T) {
 
 func wantField(t *testing.T, err error, field string) {
 	t.Helper()
-	refusal, ok := err.(*shop.Error)
+	refusal := &shop.Error{}
+	ok := errors.As(err, &refusal)
 	if !ok || refusal.Code != shop.Invalid || refusal.Details["field"] != field {
 		t.Errorf("got %v, want INVALID for %s", err, field)
 	}

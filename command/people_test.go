@@ -203,7 +203,7 @@ func TestHandler_SignUp(t *testing.T) {
 		one, two := s.verified("kim@example.com"), s.verified("kim@example.com")
 		_, err := s.signUp(one, passphrase)
 		s.must(err)
-		s.refuses("the second", shop.Conflict, "", func(context.Context) error { return s.second(s.signUp(two, passphrase)) })
+		s.refuses("the second", shop.Conflict, "", func(context.Context) error { return s.second(s.signUp(two, passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
 	})
 
 	t.Run("one verification opens one account, however many use it at once", func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestHandler_SignUp(t *testing.T) {
 		s := openShopfloor(t)
 		id := s.verified("kim@example.com")
 		for _, password := range []string{"", "일곱글자일곱글", "1234567", strings.Repeat("x", 1001), "null\x00byte", "bad\xffbytes", "half a pair \ufffd", strings.Repeat("x", 1<<20)} {
-			s.refuses("a password", shop.Invalid, "password", func(context.Context) error { return s.second(s.signUp(id, password)) })
+			s.refuses("a password", shop.Invalid, "password", func(context.Context) error { return s.second(s.signUp(id, password)) }) //nolint:contextcheck // The shopfloor has its own.
 		}
 		for _, email := range []string{
 			"", "kim", "kim@", "@example.com", "kim@example", "kim@@example.com", "kim@example..com", "kim@.com", "kim@-a.com",
@@ -250,9 +250,9 @@ func TestHandler_SignUp(t *testing.T) {
 			_, err := s.RequestEmailVerification(ctx, command.RequestEmailVerification{Email: "park@example.com", RemoteIP: "192.0.2.1"})
 			return err
 		})
-		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") })
-		s.refuses("a sign-up", shop.Unavailable, "", func(context.Context) error { return s.second(s.signUp(id, passphrase)) })
-		s.refuses("a sign-in", shop.Unavailable, "", func(context.Context) error { return s.second(s.signIn("kim@example.com", passphrase)) })
+		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") }) //nolint:contextcheck // The shopfloor has its own.
+		s.refuses("a sign-up", shop.Unavailable, "", func(context.Context) error { return s.second(s.signUp(id, passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
+		s.refuses("a sign-in", shop.Unavailable, "", func(context.Context) error { return s.second(s.signIn("kim@example.com", passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
 	})
 
 	t.Run("a sign-up that met no database can be tried again", func(t *testing.T) {

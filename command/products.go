@@ -84,7 +84,7 @@ func readProducts(ctx context.Context, q querier, query string, ids []shop.Produ
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	for rows.Next() {
 		var p shop.Product
 		if err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version); err != nil {

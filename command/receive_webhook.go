@@ -129,7 +129,7 @@ func (h *Handler) dueWebhooks(ctx context.Context) ([]inboxEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the webhook inbox: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	var entries []inboxEntry
 	for rows.Next() {
 		var e inboxEntry

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 
 	"payment-system/shop"
 )
@@ -43,8 +42,7 @@ func (h *Handler) RequestEmailVerification(ctx context.Context, cmd RequestEmail
 // and nobody ever learns that code.
 func (h *Handler) mailCode(ctx context.Context, email, code string) error {
 	_, _, err := findUser(ctx, h.DB, email)
-	var known *shop.Error
-	if err != nil && !(errors.As(err, &known) && known.Code == shop.NotFound) {
+	if err != nil && shop.CodeOf(err) != shop.NotFound {
 		return err
 	}
 	letter := accountLetter

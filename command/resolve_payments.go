@@ -87,7 +87,7 @@ func (h *Handler) dueAttempts(ctx context.Context, gateway shop.PG) ([]dueAttemp
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts to resolve: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells.
+	defer rows.Close()
 	var due []dueAttempt
 	for rows.Next() {
 		var a dueAttempt

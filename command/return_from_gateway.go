@@ -64,8 +64,9 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 	case shop.Declined, shop.Conflict, shop.InProgress, shop.Invalid, shop.Unavailable:
 		h.Logger.InfoContext(ctx, "shopper came back", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "error", err)
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // printable is what of s, which a browser carried, can be kept: at most n

@@ -180,8 +180,7 @@ func (s *shopfloor) refuses(name string, code shop.Code, field string, do func(c
 }
 
 func details(err error) map[string]any {
-	var e *shop.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*shop.Error](err); ok {
 		return e.Details
 	}
 	return nil

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/go-sql-driver/mysql"
-
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
@@ -25,13 +23,6 @@ func unavailable(err error) error {
 func isDown(err error) bool {
 	var known *shop.Error
 	return !errors.As(err, &known) && mysqldb.IsDown(err)
-}
-
-// isTooLong reports whether a value has no room in its column. The transaction
-// goes on without the statement.
-func isTooLong(err error) bool {
-	var refused *mysql.MySQLError
-	return errors.As(err, &refused) && refused.Number == 1406
 }
 
 // inKeyedTx is mysqldb.InTx for closures that may stand already: those that

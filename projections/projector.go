@@ -1,3 +1,6 @@
+// Package projections turns events into read models, holds settlement files
+// against the books, runs what nobody asks for on a schedule, and verifies the
+// invariants. It never writes the books: what must change there is a command.
 package projections
 
 import (

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"payment-system/shop"
 )
@@ -82,6 +83,6 @@ func readRecords(ctx context.Context, db *sql.DB, attempts []any) (map[string]st
 		err = rows.Scan(&id, &record)
 		records[id] = record
 		return struct{}{}, err
-	}, query, append(attempts[:len(attempts):len(attempts)], attempts...)...)
+	}, query, append(slices.Clip(attempts), attempts...)...)
 	return records, err
 }

@@ -29,7 +29,7 @@ const (
 // readable. All views are meant when none is named, and those that clients
 // cannot name too. It returns Conflict when one of them is being rebuilt
 // already.
-func (p *Projector) Republish(ctx context.Context, names []shop.View) error {
+func (p *Projector) Republish(ctx context.Context, names []shop.View) error { //nolint:contextcheck // It outlives the request that began it.
 	r, err := p.begin(ctx, names)
 	if err != nil {
 		return err

@@ -148,9 +148,13 @@ func TestVerifier_Verify(t *testing.T) {
 		{"refunds over the capture", `UPDATE refunds SET amount = 100000 WHERE payment_id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.AttemptID) + " refunds are never"}},
 		{"money kept for a canceled order", `UPDATE orders SET status = 'CANCELED' WHERE id = ?`, []any{b.card.ID}, 5 * time.Minute, []string{"money " + string(b.cardPayment.ID) + " money is held only"}},
 		{"a VAT that is not", `UPDATE payments SET vat = vat + 1 WHERE id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.ID) + " a payment's VAT"}},
-		{"two live attempts", `INSERT INTO attempts (id, payment_id, pg, status, ready_key, approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount, started_at)
+		{
+			"two live attempts", `INSERT INTO attempts (id, payment_id, pg, status, ready_key, approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount, started_at)
 VALUES ('att_00000000000000000000000001', ?, 'TOSS', 'READY', '', '', '', '', '', '', 0, 0, 0, NOW(6)), ('att_00000000000000000000000002', ?, 'TOSS', 'READY', '', '', '', '', '', '', 0, 0, 0, NOW(6))`,
-			[]any{b.payment.ID, b.payment.ID}, 0, []string{"money " + string(b.payment.ID) + " a payment has one live"}},
+			[]any{b.payment.ID, b.payment.ID},
+			0,
+			[]string{"money " + string(b.payment.ID) + " a payment has one live"},
+		},
 		{"a second charge", `INSERT INTO attempts (id, payment_id, pg, status, ready_key, approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount, started_at)
 VALUES ('att_00000000000000000000000001', ?, 'TOSS', 'APPROVED', '', '', '', '', '', '', 0, 30000, 0, NOW(6))`, []any{b.payment.ID}, 5 * time.Minute, []string{"money " + string(b.payment.ID) + " an order is charged"}},
 		{"an event that was lost", `DELETE FROM events WHERE aggregate_id = ? AND version = 2`, []any{b.payment.ID}, 0, []string{"events " + string(b.payment.ID) + " version 3 follows version 1"}},

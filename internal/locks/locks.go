@@ -140,15 +140,14 @@ func (l *Locker) isDown(err error) bool {
 }
 
 func failedNodes(err error) int {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // It walks the tree by hand, to count.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		n := 0
 		for _, err := range joined.Unwrap() {
 			n += failedNodes(err)
 		}
 		return n
 	}
-	var failed *redsync.RedisError
-	if errors.As(err, &failed) {
+	if _, ok := errors.AsType[*redsync.RedisError](err); ok {
 		return 1
 	}
 	return 0

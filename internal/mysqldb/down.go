@@ -16,8 +16,7 @@ func IsDown(err error) bool {
 	if err == nil {
 		return false
 	}
-	var refused *mysql.MySQLError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return isOverload(refused.Number)
 	}
 	for _, sign := range []error{

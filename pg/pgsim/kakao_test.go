@@ -109,7 +109,8 @@ func TestKakao_Amounts(t *testing.T) {
 		s := start(t)
 		tid, _ := s.kakaoPaid(nil, "total_amount", 10007, "tax_free_amount", 1003)
 		for i, step := range []doc{
-			{"cancel_amount": 3335, "cancel_tax_free_amount": 334}, {"cancel_amount": 3335, "cancel_tax_free_amount": 334},
+			{"cancel_amount": 3335, "cancel_tax_free_amount": 334},
+			{"cancel_amount": 3335, "cancel_tax_free_amount": 334},
 			{"cancel_amount": 3337, "cancel_tax_free_amount": 335},
 		} {
 			r := s.kakao("cancel", with(step, "tid", tid, "payload", fmt.Sprint("refund", i)))

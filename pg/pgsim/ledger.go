@@ -1,6 +1,9 @@
 package pgsim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // account is what the ledger holds of one payment. Its entries are only ever
 // appended to. It is guarded by Server.mu.
@@ -74,10 +77,8 @@ func (a *account) saw(key string) {
 	if key == "" {
 		return
 	}
-	for _, known := range a.idempotencyKeys {
-		if known == key {
-			return
-		}
+	if slices.Contains(a.idempotencyKeys, key) {
+		return
 	}
 	a.idempotencyKeys = append(a.idempotencyKeys, key)
 }

@@ -134,10 +134,10 @@ func (s *Server) lines(pg, format string, day time.Time) []line {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireAll()
-	switch {
-	case format == formatToss:
+	switch format {
+	case formatToss:
 		return s.tossLines(day, day.AddDate(0, 0, 1))
-	case format == formatKakao:
+	case formatKakao:
 		return s.kakaoLines(day)
 	}
 	var lines []line

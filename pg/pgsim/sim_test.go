@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -228,9 +229,7 @@ func (s *sim) tossPaid(act string, more doc, pairs ...any) (key, order string) {
 func (s *sim) shop(pg, key, act string, more doc) string {
 	s.t.Helper()
 	body := doc{"pg": pg, "paymentKey": key, "act": act}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	return s.must("POST", "/sim/shopper", body)["redirectUrl"].(string)
 }
 
