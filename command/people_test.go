@@ -250,8 +250,8 @@ func TestHandler_SignUp(t *testing.T) {
 			_, err := s.RequestEmailVerification(ctx, command.RequestEmailVerification{Email: "park@example.com", RemoteIP: "192.0.2.1"})
 			return err
 		})
-		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") }) //nolint:contextcheck // The shopfloor has its own.
-		s.refuses("a sign-up", shop.Unavailable, "", func(context.Context) error { return s.second(s.signUp(id, passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
+		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") })                      //nolint:contextcheck // The shopfloor has its own.
+		s.refuses("a sign-up", shop.Unavailable, "", func(context.Context) error { return s.second(s.signUp(id, passphrase)) })                //nolint:contextcheck // The shopfloor has its own.
 		s.refuses("a sign-in", shop.Unavailable, "", func(context.Context) error { return s.second(s.signIn("kim@example.com", passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
 	})
 
