@@ -106,6 +106,7 @@ func TestServer_limits(t *testing.T) {
 		"more depth than 12":              deep,
 		"more aliases than 30":            "{ " + aliases(31) + "}",
 		"pages of pages":                  `{ reconciliations(first: 100) { nodes { discrepancies(first: 100) { nodes { id payment { id } } } } } }`,
+		"pages that ask the gateway":      `{ viewer { orders(first: 20) { nodes { payment { gatewayRecord(refresh: true) { __typename } } } } } }`,
 		"a hundred nodes that have pages": `query { nodes(ids: [` + strings.Repeat(`"usr_x" `, 100) + `]) { ... on User { orders(first: 100) { nodes { id status total } } } } }`,
 		"fragments of fragments of pages": `{ viewer { orders(first: 100) { ...a } } } fragment a on OrderConnection { nodes { ...b } edges { node { ...b } } } fragment b on Order { ` +
 			strings.Repeat("lines { product { ...p } } ", 40) + `} fragment p on Product { id name price stock description }`,
@@ -132,6 +133,11 @@ func TestServer_limits(t *testing.T) {
 	t.Run("as much as a page of everything passes", func(t *testing.T) {
 		t.Parallel()
 		b.must("{ "+aliases(30)+" products(first: 100) { edges { cursor node { id name description price taxFree stock createdAt updatedAt } } pageInfo { hasNextPage } } }", nil)
+	})
+	t.Run("some payments may be asked about at the gateway, and a page of them read", func(t *testing.T) {
+		t.Parallel()
+		b.must(`{ viewer { orders(first: 10) { nodes { payment { gatewayRecord(refresh: true) { __typename } } } } } }`, nil)
+		b.must(`{ viewer { orders(first: 100) { nodes { payment { gatewayRecord(refresh: false) { __typename } } } } } }`, nil)
 	})
 	t.Run("@defer is refused", func(t *testing.T) {
 		t.Parallel()

@@ -19,6 +19,7 @@ const (
 	maxDepth    = 12
 	maxAliases  = 30
 	maxCost     = 20_000 // fields, with every page full
+	lookUpCost  = 1_000  // what asking a gateway counts for
 	maxPage     = 100
 	defaultPage = 20
 )
@@ -157,8 +158,17 @@ func (m *measurer) field(field *ast.Field) (size, *gqlerror.Error) {
 	if field.Alias != field.Name {
 		inner.aliases++
 	}
+	if m.looksUp(field) {
+		inner.cost += lookUpCost
+	}
 	inner.cost = min((inner.cost+1)*m.times(field), maxCost+1)
 	return inner, nil
+}
+
+// looksUp reports whether a field is answered by a gateway.
+func (m *measurer) looksUp(field *ast.Field) bool {
+	refresh, _ := m.argument(field, "refresh").(bool)
+	return field.Name == "gatewayRecord" && refresh
 }
 
 func (m *measurer) introspect() (size, *gqlerror.Error) {

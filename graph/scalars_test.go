@@ -152,6 +152,7 @@ func TestServer_arguments(t *testing.T) {
 			`{"idempotencyKey": "k", "orderId": "o", "pg": "PAYPAL"}`:                          "pg",
 			`{"idempotencyKey": "k", "orderId": "o", "pg": "TOSS", "installmentMonths": "3"}`:  "installmentMonths",
 			`{"idempotencyKey": "k", "orderId": "o", "pg": "TOSS", "installmentMonths": null}`: "installmentMonths",
+			`{"idempotencyKey": "k", "orderId": 1.5, "pg": "TOSS"}`:                            "orderId",
 			`{"idempotencyKey": "k", "pg": "TOSS"}`:                                            "orderId",
 			`{"idempotencyKey": "k", "orderId": "o", "pg": "TOSS", "by": "somebody"}`:          "by",
 			`{"idempotencyKey": "k", "orderId": "o", "pg": "TOSS", "method": "CASH"}`:          "method",

@@ -115,6 +115,9 @@ func fits(definition *ast.Definition, value any) bool {
 	case "Boolean":
 		_, ok := value.(bool)
 		return ok
+	case "ID":
+		number, ok := value.(json.Number)
+		return !ok || isDigits(string(number))
 	}
 	if definition.Kind != ast.Enum {
 		return true
