@@ -43,13 +43,20 @@ func (h *house) badDays() {
 	for i, f := range []fault{
 		{Call: "approve", Fault: "drop_after", Probability: .08},
 		{Call: "approve", Fault: "drop_before", Probability: .04},
-		{Call: "approve", Fault: "truncate", Probability: .04}, {Call: "approve", Fault: "wrong_amount", Probability: .04},
-		{Call: "approve", Fault: "http_error_after", Probability: .04}, {Call: "approve", Fault: "hang_after", DelayMS: 1500, Probability: .03},
-		{Call: "cancel", Fault: "drop_after", Probability: .08}, {Call: "cancel", Fault: "truncate", Probability: .04},
-		{Call: "cancel", Fault: "wrong_amount", Probability: .04}, {Call: "cancel", Fault: "http_error", Probability: .04},
-		{Call: "ready", Fault: "drop_after", Probability: .04}, {Call: "ready", Fault: "truncate", Probability: .04},
-		{Call: "lookup", Fault: "slow", DelayMS: 200, Probability: .1}, {Call: "lookup", Fault: "truncate", Probability: .05},
-		{Call: "webhook", Fault: "duplicate", Probability: .2}, {Call: "webhook", Fault: "reorder", DelayMS: 200, Probability: .2},
+		{Call: "approve", Fault: "truncate", Probability: .04},
+		{Call: "approve", Fault: "wrong_amount", Probability: .04},
+		{Call: "approve", Fault: "http_error_after", Probability: .04},
+		{Call: "approve", Fault: "hang_after", DelayMS: 1500, Probability: .03},
+		{Call: "cancel", Fault: "drop_after", Probability: .08},
+		{Call: "cancel", Fault: "truncate", Probability: .04},
+		{Call: "cancel", Fault: "wrong_amount", Probability: .04},
+		{Call: "cancel", Fault: "http_error", Probability: .04},
+		{Call: "ready", Fault: "drop_after", Probability: .04},
+		{Call: "ready", Fault: "truncate", Probability: .04},
+		{Call: "lookup", Fault: "slow", DelayMS: 200, Probability: .1},
+		{Call: "lookup", Fault: "truncate", Probability: .05},
+		{Call: "webhook", Fault: "duplicate", Probability: .2},
+		{Call: "webhook", Fault: "reorder", DelayMS: 200, Probability: .2},
 	} {
 		f.Seed = h.seed + uint64(i)
 		faults = append(faults, f)
@@ -77,7 +84,7 @@ func TestService(t *testing.T) {
 func (h *house) killAtRandom(i int, r *replica, times int) {
 	dice := h.dice(fmt.Sprintf("killer-%d", i))
 	for range times {
-		time.Sleep(time.Duration(50+dice.IntN(1000)) * time.Millisecond)
+		time.Sleep(time.Duration(50+dice.IntN(1500)) * time.Millisecond)
 		r.running().kill()
 		h.startReplica(r)
 	}

@@ -128,11 +128,15 @@ func (v *visitor) must(document string, input object, out any) {
 	}
 }
 
+// patience is how long a shopper asks again: longer than the resolver waits after three look-ups
+// that failed, for faults go on meanwhile.
+const patience = 3 * time.Minute
+
 // insist asks one replica after the other until one gives a final answer: success, or a refusal
 // that asking again would not change. Answers that blame the program itself are kept.
 func (v *visitor) insist(document string, input object, out any) error {
 	v.house.t.Helper()
-	for deadline := time.Now().Add(quietWithin); ; {
+	for deadline := time.Now().Add(patience); ; {
 		err := v.ask(v.house.replicas[v.dice.IntN(len(v.house.replicas))], document, input, out)
 		if codeOf(err) == "INTERNAL" {
 			v.house.blame(fmt.Sprintf("%s: %.60s answered %v", v.name, document, err))
@@ -141,7 +145,7 @@ func (v *visitor) insist(document string, input object, out any) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("no final answer in %s: %w", quietWithin, err)
+			return fmt.Errorf("no final answer in %s: %w", patience, err)
 		}
 		time.Sleep(20*time.Millisecond + time.Duration(v.dice.IntN(60))*time.Millisecond)
 	}
