@@ -78,11 +78,21 @@ func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
 
 // openApp connects to the databases and wires everything together. It starts nothing.
 func openApp(ctx context.Context, s *settings, w *world, logger *slog.Logger) (*app, error) {
+	redis.SetLogger(redisLog{logger})
 	a := &app{settings: s, world: w, logger: logger, replica: replicaName(w), registry: prometheus.NewRegistry()}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
+}
+
+// redisLog takes what the Redis client would print to standard error. What it
+// means for a caller is in the caller's error.
+type redisLog struct{ logger *slog.Logger }
+
+// Printf implements the client's logging.
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.logger.WarnContext(ctx, "redis client", "detail", fmt.Sprintf(format, args...))
 }
 
 // replicaName names this process in leases: 40 characters at most.
@@ -149,7 +159,7 @@ func (a *app) openDatabases(ctx context.Context) (err error) {
 // redisOptions make a client that answers soon or gives up: nothing may wait for Redis.
 func redisOptions(addrs []string) *redis.UniversalOptions {
 	return &redis.UniversalOptions{
-		Addrs: addrs, MaxRetries: -1, DialerRetries: 1,
+		Addrs: addrs, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
 		DialTimeout: 500 * time.Millisecond, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
 	}
 }

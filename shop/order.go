@@ -71,8 +71,8 @@ const (
 )
 
 // Sum fills each line's Amount and the order's totals from prices and
-// quantities. It returns Invalid when a sum is over MaxWon, or over what the
-// gateways could be asked for.
+// quantities. It returns Invalid when a sum is over MaxWon, and when the order costs
+// nothing: no gateway takes 0 won.
 func (o *Order) Sum() error {
 	var total, taxFree Won
 	for i := range o.Lines {
@@ -88,6 +88,9 @@ func (o *Order) Sum() error {
 		if line.TaxFree {
 			taxFree += amount
 		}
+	}
+	if total == 0 {
+		return InvalidField("lines", "The order comes to 0 won; there is nothing to pay.")
 	}
 	o.Total, o.TaxFreeTotal = total, taxFree
 	return nil

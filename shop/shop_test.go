@@ -94,6 +94,10 @@ func TestOrder_Sum(t *testing.T) {
 	if err := order.Sum(); err != nil || order.Total != 5700 || order.TaxFreeTotal != 2700 {
 		t.Errorf("got %d of which %d tax-free, %v", order.Total, order.TaxFreeTotal, err)
 	}
+	free := shop.Order{Lines: []shop.OrderLine{{UnitPrice: 0, Quantity: 3}}}
+	if err := free.Sum(); shop.CodeOf(err) != shop.Invalid {
+		t.Errorf("an order of 0 won: %v", err)
+	}
 	over := shop.Order{Lines: []shop.OrderLine{{UnitPrice: shop.MaxWon, Quantity: 1}, {UnitPrice: 1, Quantity: 1}}}
 	if err := over.Sum(); shop.CodeOf(err) != shop.Invalid {
 		t.Errorf("a total past the limit: %v", err)
