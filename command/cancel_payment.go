@@ -97,7 +97,7 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 		case repeated:
 			return h.refundOf(ctx, cmd.PaymentID, id, req)
 		default:
-			if _, err := h.carryOutRefund(ctx, cmd.PaymentID, id); err != nil && shop.CodeOf(err) != shop.Declined && shop.CodeOf(err) != shop.InProgress {
+			if _, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0); err != nil && shop.CodeOf(err) != shop.Declined && shop.CodeOf(err) != shop.InProgress {
 				return shop.PaymentCanceled{}, err
 			}
 			return h.refundOf(ctx, cmd.PaymentID, id, req)

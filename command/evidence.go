@@ -24,13 +24,19 @@ type ApplyEvidence struct {
 // that is not what was asked, is marked and given back once. The same evidence
 // again changes nothing. It returns NotFound for an attempt that is not ours.
 func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Payment, error) {
+	payment, _, err := h.applyEvidence(ctx, cmd)
+	return payment, err
+}
+
+// applyEvidence is ApplyEvidence, and tells which version of the payment it met.
+func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment shop.Payment, met int, err error) {
 	id, err := h.paymentOf(ctx, cmd.AttemptID)
 	if err != nil {
-		return shop.Payment{}, err
+		return shop.Payment{}, 0, err
 	}
 	var wrong string
-	payment, err := h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		wrong = ""
+	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
+		wrong, met = "", c.payment.Version
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
 		if err := e.apply(ctx); err != nil {
 			return err
@@ -39,12 +45,12 @@ func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Pa
 		return nil
 	})
 	if err != nil {
-		return shop.Payment{}, err
+		return shop.Payment{}, 0, err
 	}
 	if wrong != "" {
 		h.openEvidenceCase(ctx, payment, cmd, wrong)
 	}
-	return payment, nil
+	return payment, met, nil
 }
 
 // paymentOf names the payment of an attempt.

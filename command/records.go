@@ -14,6 +14,7 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/pg"
 	"payment-system/shop"
 	"payment-system/sql/write/model"
 	"payment-system/sql/write/table"
@@ -26,6 +27,9 @@ func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // carries no record, as a settlement row does. A record that the books have no
 // room for must not keep the money out of them: it is left out.
 func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
+	if e.isOvertaken() {
+		return false, nil
+	}
 	switch record := e.Record.(type) {
 	case *shop.KakaoRecord:
 		changed, err = e.saveKakaoRecord(ctx, *record)
@@ -37,6 +41,16 @@ func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
 		return false, nil
 	}
 	return changed, err
+}
+
+// isOvertaken tells whether the books know of money that moved since the gateway
+// gave this evidence: whoever held it was stopped, and others went on. A payment
+// that the gateway ended without money is news all the same.
+func (e *evidence) isOvertaken() bool {
+	if e.Status == pg.StatusFailed || e.Status == pg.StatusExpired {
+		return false
+	}
+	return e.Captured < e.attempt.CapturedAmount || e.Refunded < e.attempt.RefundedAmount
 }
 
 // hasNoRoom reports whether a value is too long for its column. The transaction

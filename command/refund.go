@@ -40,7 +40,7 @@ func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Paymen
 	if refund == "" {
 		return h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: cmd.AttemptID, Actor: cmd.Actor})
 	}
-	return h.carryOutRefund(ctx, id, refund)
+	return h.carryOutRefund(ctx, id, refund, 0)
 }
 
 // intendReturn commits the refund that the gateway is about to be asked for. It
@@ -84,15 +84,17 @@ func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, re
 
 // carryOutRefund asks the gateway for a refund whose intent is committed, and
 // records what came of it. Before a repeat the caller has looked that the
-// gateway has not made it already: Kakao Pay would make it twice.
-func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID) (shop.Payment, error) {
+// gateway has not made it already: Kakao Pay would make it twice. Looked is the
+// payment's version after that look-up, 0 when this is no repeat; when the
+// payment is another by now, the gateway is not asked.
+func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, looked int) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
 	payment, err := loadPayment(ctx, h.DB, id)
 	if err != nil {
 		return payment, err
 	}
 	refund := payment.Refund(refundID)
-	if refund == nil || refund.Status == shop.RefundStatusDone || refund.Status == shop.RefundStatusFailed {
+	if (looked != 0 && looked != payment.Version) || refund == nil || refund.Status == shop.RefundStatusDone || refund.Status == shop.RefundStatusFailed {
 		return payment, nil
 	}
 	attempt := payment.Attempt(refund.AttemptID)

@@ -228,8 +228,10 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	if err != nil {
 		return h.lookUpFailed(ctx, was, *attempt, err)
 	}
-	payment, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
-	if err != nil || h.inFlight(was, payment, cmd.AttemptID) {
+	payment, met, err := h.applyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
+	if err != nil || met != was.Version || h.inFlight(was, payment, cmd.AttemptID) {
+		// What changed since the gateway was asked makes the answer too old to
+		// repeat anything on: the next look-up tells.
 		return payment, err
 	}
 	return h.carryOn(ctx, gateway, payment, cmd.AttemptID, answer.Status)
@@ -287,7 +289,7 @@ func (h *Handler) inFlight(was, payment shop.Payment, id shop.AttemptID) bool {
 // carryOn does what the look-up left to do.
 func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID, status pg.Status) (shop.Payment, error) {
 	if refund := payment.OpenRefund(id); refund != nil {
-		return h.carryOutRefund(ctx, payment.ID, refund.ID)
+		return h.carryOutRefund(ctx, payment.ID, refund.ID, payment.Version)
 	}
 	latest := payment.AttemptID == id
 	asked := payment.Status == shop.PaymentStatusApproving || payment.Status == shop.PaymentStatusUnknown
@@ -310,6 +312,9 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 	order, err := loadOrder(ctx, h.DB, payment.OrderID)
 	if err != nil {
 		return payment, err
+	}
+	if now, err := loadPayment(ctx, h.DB, payment.ID); err != nil || now.Version != payment.Version {
+		return now, err // somebody went on since the look-up
 	}
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
 		// The call that was lost may reach the gateway yet: it is looked at again.
