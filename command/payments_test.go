@@ -794,8 +794,7 @@ func TestHandler_ReadyPayment(t *testing.T) {
 
 func wantField(t *testing.T, err error, field string) {
 	t.Helper()
-	refusal := &shop.Error{}
-	ok := errors.As(err, &refusal)
+	refusal, ok := errors.AsType[*shop.Error](err)
 	if !ok || refusal.Code != shop.Invalid || refusal.Details["field"] != field {
 		t.Errorf("got %v, want INVALID for %s", err, field)
 	}

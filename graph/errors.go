@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -133,9 +134,7 @@ func fieldOf(argument ast.Path) string {
 // with returns details and one more, leaving the original alone.
 func with(details map[string]any, key string, value any) map[string]any {
 	more := map[string]any{key: value}
-	for k, v := range details {
-		more[k] = v
-	}
+	maps.Copy(more, details)
 	return more
 }
 

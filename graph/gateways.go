@@ -76,6 +76,7 @@ func (s *Server) sorry(w http.ResponseWriter, r *http.Request, err error) {
 		title, text = "결제 정보가 올바르지 않습니다", "결제창에서 돌아온 정보가 주문과 다릅니다. 이 요청으로는 결제가 승인되지 않았습니다. 주문 내역에서 다시 시도해 주세요."
 	case shop.InProgress:
 		title, text = "결제 결과를 확인하고 있습니다", "결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고, 잠시 후 주문 내역에서 확인해 주세요."
+	default: // as it stands above
 	}
 	id, _ := presented.Extensions["requestId"].(string)
 	w.Header().Set("Content-Security-Policy", pagePolicy)
@@ -102,8 +103,9 @@ func statusOf(code shop.Code) int {
 		return http.StatusServiceUnavailable
 	case shop.Internal:
 		return http.StatusInternalServerError
+	default:
+		return http.StatusConflict
 	}
-	return http.StatusConflict
 }
 
 const maxWebhook = 64 << 10

@@ -212,7 +212,7 @@ func (s *Server) harden(header http.Header, requestID string) {
 
 // panicked answers for a handler that died.
 func (s *Server) panicked(ctx context.Context, w *recorder, value any) {
-	if value == http.ErrAbortHandler {
+	if value == http.ErrAbortHandler { //nolint:errorlint // Go panics with this very value.
 		panic(value)
 	}
 	presented := s.present(ctx, s.recovered(ctx, value))

@@ -126,7 +126,7 @@ func negotiate(accept string) (mediaType string, ok bool) {
 		return typeJSON, true
 	}
 	best := 0
-	for _, part := range strings.Split(accept, ",") {
+	for part := range strings.SplitSeq(accept, ",") {
 		name, parameters, err := mime.ParseMediaType(part)
 		if err != nil {
 			continue
@@ -162,7 +162,7 @@ func hasType(r *http.Request, mediaType string) bool {
 
 // wants reports whether a media type is named among those a client accepts.
 func wants(r *http.Request, mediaType string) bool {
-	for _, part := range strings.Split(r.Header.Get("Accept"), ",") {
+	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		if name, _, err := mime.ParseMediaType(part); err == nil && name == mediaType {
 			return true
 		}

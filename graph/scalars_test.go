@@ -29,7 +29,8 @@ func TestWon(t *testing.T) {
 		for _, v := range []any{
 			json.Number("-1"), json.Number("1e3"), json.Number("1E3"), json.Number("1.0"), json.Number("-0"), json.Number("9007199254740992"),
 			json.Number("99999999999999999999"), json.Number("0.1"), int64(-1), int64(9007199254740992), "1000", 1000.0, true, nil,
-			[]any{json.Number("1")}, map[string]any{},
+			[]any{json.Number("1")},
+			map[string]any{},
 		} {
 			if got, err := graph.UnmarshalWon(v); shop.CodeOf(err) != shop.Invalid {
 				t.Errorf("%T %v was read as %d, %v", v, v, got, err)

@@ -128,7 +128,7 @@ func (j *journal) lines(words ...string) []string {
 	defer j.mu.Unlock()
 	var found []string
 next:
-	for _, line := range strings.Split(strings.TrimSpace(j.out.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(j.out.String()), "\n") {
 		for _, word := range words {
 			if !strings.Contains(line, word) {
 				continue next

@@ -93,7 +93,7 @@ func (t socketTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 		ctx: ctx, cancel: cancel, outbox: make(chan []byte, maxQueued), acknowledged: make(chan struct{}),
 		subscriptions: map[string]*subscription{},
 	}
-	s.serve()
+	s.serve() //nolint:contextcheck // It has the connection's own.
 }
 
 // A socket is one connection.

@@ -161,6 +161,7 @@ func checkLiteral(value *ast.Value, path ast.Path) *gqlerror.Error {
 				return err
 			}
 		}
+	default: // no number is in it
 	}
 	return nil
 }

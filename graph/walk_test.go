@@ -162,7 +162,7 @@ func quoted(s string) string {
 // pay is the shopper at the gateway's page, whose browser then comes back.
 func (w *walk) pay(b *browser, body string) {
 	w.t.Helper()
-	response, err := http.Post(w.site.simulator+"/sim/shopper", jsonType, strings.NewReader(body)) //nolint:noctx // the test's end ends it
+	response, err := http.Post(w.site.simulator+"/sim/shopper", jsonType, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -112,9 +113,7 @@ func (r *Reader) completeTokens(ctx context.Context, slots []slot, tokens map[st
 		}
 	}
 	made, err := views.MakeTokens(ctx, r.Redis, missing)
-	for id, token := range made {
-		tokens[id] = token
-	}
+	maps.Copy(tokens, made)
 	return err
 }
 

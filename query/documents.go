@@ -12,7 +12,7 @@ import (
 
 	"payment-system/internal/views"
 	"payment-system/shop"
-	. "payment-system/sql/read/table" //nolint:revive // It makes the statements readable.
+	. "payment-system/sql/read/table" //nolint:revive,staticcheck // It makes the statements readable.
 )
 
 // loadTime bounds a load that several readers wait for.
@@ -215,7 +215,7 @@ func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, er
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells.
+	defer rows.Close()
 	var all []T
 	for rows.Next() {
 		value, err := scan(rows)

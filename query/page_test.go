@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (l paged) walk(t *rapid.T, size int, backward bool) {
 
 // peek reads any page between any two places, or none.
 func (l paged) peek(t *rapid.T) {
-	all, err := l.read(query.Page{First: ptr(100)})
+	all, err := l.read(query.Page{First: new(100)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +342,7 @@ func TestReader_pagesWhileWritten(t *testing.T) {
 	next := 1
 	for _, by := range []query.ProductOrder{query.ProductOrderNewest, query.ProductOrderPriceAsc, query.ProductOrderPriceDesc, query.ProductOrderName} {
 		seen := map[shop.ProductID]int{}
-		page := query.Page{First: ptr(7)}
+		page := query.Page{First: new(7)}
 		for {
 			c, err := r.Products(t.Context(), page, nil, by)
 			if err != nil {
@@ -396,20 +397,20 @@ func TestReader_badPages(t *testing.T) {
 		page  query.Page
 		field string
 	}{
-		"both numbers":             {newest, query.Page{First: ptr(1), Last: ptr(1)}, "last"},
-		"a negative first":         {newest, query.Page{First: ptr(-1)}, "first"},
-		"a first of 101":           {orders, query.Page{First: ptr(101)}, "first"},
-		"a negative last":          {orders, query.Page{Last: ptr(-1)}, "last"},
-		"a last of 101":            {newest, query.Page{Last: ptr(101)}, "last"},
+		"both numbers":             {newest, query.Page{First: new(1), Last: new(1)}, "last"},
+		"a negative first":         {newest, query.Page{First: new(-1)}, "first"},
+		"a first of 101":           {orders, query.Page{First: new(101)}, "first"},
+		"a negative last":          {orders, query.Page{Last: new(-1)}, "last"},
+		"a last of 101":            {newest, query.Page{Last: new(101)}, "last"},
 		"a cursor of another sort": {newest, query.Page{After: &price}, "after"},
 		"a cursor of another list": {orders, query.Page{Before: &price}, "before"},
 		"one of the list by time":  {orders, query.Page{After: &placed}, "after"},
-		"an empty cursor":          {orders, query.Page{After: ptr("")}, "after"},
-		"garbage":                  {newest, query.Page{Before: ptr("garbage!")}, "before"},
+		"an empty cursor":          {orders, query.Page{After: new("")}, "after"},
+		"garbage":                  {newest, query.Page{Before: new("garbage!")}, "before"},
 		"a cursor cut off": {func(p query.Page) error {
 			_, err := r.Products(t.Context(), p, nil, query.ProductOrderPriceAsc)
 			return err
-		}, query.Page{After: ptr(price[:len(price)-4])}, "after"},
+		}, query.Page{After: new(price[:len(price)-4])}, "after"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()
@@ -428,7 +429,7 @@ func TestReader_badPages(t *testing.T) {
 		t.Parallel()
 		_, err := r.Orders(t.Context(), query.Page{}, query.OrderFilter{UserID: ptr(shop.UserID("홍길동"))})
 		wantInvalid(t, err, "userId")
-		_, err = r.Payments(t.Context(), query.Page{}, query.PaymentFilter{PaymentKey: ptr("결제")})
+		_, err = r.Payments(t.Context(), query.Page{}, query.PaymentFilter{PaymentKey: new("결제")})
 		wantInvalid(t, err, "paymentKey")
 	})
 	t.Run("anything else is refused without harm", func(t *testing.T) {
@@ -442,14 +443,14 @@ func TestReader_badPages(t *testing.T) {
 	})
 	t.Run("a search that is too long, or an unknown order, is refused", func(t *testing.T) {
 		t.Parallel()
-		_, err := r.Products(t.Context(), query.Page{}, ptr(strings.Repeat("차", 201)), query.ProductOrderName)
+		_, err := r.Products(t.Context(), query.Page{}, new(strings.Repeat("차", 201)), query.ProductOrderName)
 		wantInvalid(t, err, "search")
 		_, err = r.Products(t.Context(), query.Page{}, nil, "CHEAPEST")
 		wantInvalid(t, err, "orderBy")
 	})
 	t.Run("a page of none is empty", func(t *testing.T) {
 		t.Parallel()
-		c, err := r.Products(t.Context(), query.Page{First: ptr(0)}, nil, query.ProductOrderName)
+		c, err := r.Products(t.Context(), query.Page{First: new(0)}, nil, query.ProductOrderName)
 		if err != nil || len(c.Edges) != 0 || c.Edges == nil || !c.PageInfo.HasNextPage || c.PageInfo.EndCursor != nil {
 			t.Errorf("got %+v, %v", c, err)
 		}
@@ -458,7 +459,7 @@ func TestReader_badPages(t *testing.T) {
 
 func wantInvalid(t *testing.T, err error, field string) {
 	t.Helper()
-	if e, ok := err.(*shop.Error); !ok || e.Code != shop.Invalid || e.Details["field"] != field {
+	if e, ok := errors.AsType[*shop.Error](err); !ok || e.Code != shop.Invalid || e.Details["field"] != field {
 		t.Errorf("got %v, want INVALID naming %s", err, field)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-jet/jet/v2/mysql"
 
 	"payment-system/shop"
-	. "payment-system/sql/read/table" //nolint:revive // It makes the statements readable.
+	. "payment-system/sql/read/table" //nolint:revive,staticcheck // It makes the statements readable.
 )
 
 // Payment returns the payment named, or NotFound when it is missing or not the

@@ -9,7 +9,7 @@ import (
 	"github.com/go-jet/jet/v2/mysql"
 
 	"payment-system/sql/read/model"
-	. "payment-system/sql/read/table" //nolint:revive // It makes the statements readable.
+	. "payment-system/sql/read/table" //nolint:revive,staticcheck // It makes the statements readable.
 )
 
 // Projections tells, for each view that clients can name, how far it is behind

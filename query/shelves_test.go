@@ -132,17 +132,5 @@ func (s shelves) reconciliation(t tester, n int) shop.Reconciliation {
 	return r
 }
 
-// eventually waits for a condition that work in the background brings about.
-func eventually(t tester, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not come about that %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
 // ptr returns a pointer to a copy of v.
-func ptr[T any](v T) *T { return &v }
+func ptr[T any](v T) *T { return new(v) }

@@ -54,7 +54,7 @@ func watch[T any](ctx context.Context, r *Reader, from shelf, id string, may fun
 		},
 		end: func() { close(out) },
 	}
-	leave, err := r.join(from, id, w, func(body []byte) (any, error) { return decode[T](body) })
+	leave, err := r.join(from, id, w, func(body []byte) (any, error) { return decode[T](body) }) //nolint:contextcheck // Watches of an id share one look.
 	if err != nil {
 		return nil, err
 	}

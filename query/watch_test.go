@@ -58,7 +58,7 @@ func TestReader_Watch_leaks(t *testing.T) { //nolint:paralleltest // It counts g
 	receive(t, watches[0])
 	cancel()
 	for _, watch := range watches {
-		for range watch { //nolint:revive // It waits for the end.
+		for range watch {
 		}
 	}
 	// The connections that the pool keeps are not the watches'.

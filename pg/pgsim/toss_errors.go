@@ -2,6 +2,7 @@ package pgsim
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -29,10 +30,8 @@ func (e *tossError) answer(c *call) answer {
 // tossStatus is the HTTP status Toss gives a code.
 func tossStatus(code string) int {
 	for status, codes := range tossCodes {
-		for _, known := range strings.Fields(codes) {
-			if known == code {
-				return status
-			}
+		if slices.Contains(strings.Fields(codes), code) {
+			return status
 		}
 	}
 	return 0
