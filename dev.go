@@ -162,7 +162,7 @@ func (p *playpen) announce(took time.Duration) {
 	c := p.command
 	table := tabwriter.NewWriter(p.world.out, 0, 0, 2, ' ', 0)
 	lines := [][2]string{
-		{"shop", c.PublicURL + "/"},
+		{"front page", c.PublicURL + "/"},
 		{"GraphQL", c.PublicURL + "/graphql"},
 		{"playground", c.PublicURL + "/playground"},
 		{"mailbox", c.PublicURL + "/dev/mailbox/"},

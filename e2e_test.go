@@ -55,7 +55,7 @@ func TestShop(t *testing.T) {
 	}
 	t.Run("a planted difference is found, by mutation and by command line", func(t *testing.T) { operator.settleDefects(t, d, businessDay()) })
 	t.Run("read models can be rebuilt", func(t *testing.T) {
-		if out, code := runProgram(t, d.environment(), "republish"); code != 0 || !strings.Contains(out, "payments: 100 of 100") {
+		if out, code := runProgram(t, d.environment(), "republish"); code != 0 || !strings.Contains(out, "payments: 100%") {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
 		d.verify(t)

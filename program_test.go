@@ -122,7 +122,7 @@ func startDev(environment ...string) (*dev, error) {
 		return nil, errors.Join(errors.New("dev did not start: "+s.log.String()), s.command.Wait())
 	}
 	go io.Copy(io.Discard, out)
-	d.url = strings.TrimSuffix(d.said["shop"], "/")
+	d.url = strings.TrimSuffix(d.said["GraphQL"], "/graphql")
 	return d, nil
 }
 

@@ -25,6 +25,13 @@ func (p *progress) to(done, total int) {
 	if total > 0 {
 		percent = min(100, 100*done/total)
 	}
+	p.tell(percent, fmt.Sprintf("%d of %d (%d%%)", done, total, percent))
+}
+
+// percent tells how far work is that cannot say of how much.
+func (p *progress) percent(percent int) { p.tell(percent, fmt.Sprintf("%d%%", percent)) }
+
+func (p *progress) tell(percent int, detail string) {
 	step := 10
 	if p.terminal {
 		step = 1
@@ -34,12 +41,12 @@ func (p *progress) to(done, total int) {
 	}
 	p.shown = percent
 	if !p.terminal {
-		fmt.Fprintf(p.out, "%s: %d of %d (%d%%)\n", p.label, done, total, percent)
+		fmt.Fprintf(p.out, "%s: %s\n", p.label, detail)
 		return
 	}
 	const width = 30
 	bar := strings.Repeat("█", percent*width/100) + strings.Repeat("░", width-percent*width/100)
-	fmt.Fprintf(p.out, "\r\x1b[K%s %s %3d%%  %d of %d", p.label, bar, percent, done, total)
+	fmt.Fprintf(p.out, "\r\x1b[K%s %s %s", p.label, bar, detail)
 	p.drawn = true
 }
 

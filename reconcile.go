@@ -48,7 +48,7 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
 	bar := newProgress(w.err, "reconciling")
-	a.reconciler.Progress = func(r shop.Reconciliation) { bar.to(r.Percent, 100) }
+	a.reconciler.Progress = func(r shop.Reconciliation) { bar.percent(r.Percent) }
 	done, err := c.reconcile(ctx, a, format)
 	bar.end()
 	if err != nil {
@@ -138,7 +138,7 @@ func (a *app) report(ctx context.Context, rec shop.Reconciliation) error {
 		return err
 	}
 	if left > 0 {
-		fmt.Fprintf(a.world.err, "%d discrepancies are left\n", left)
+		fmt.Fprintf(a.world.err, "discrepancies left open: %d\n", left)
 		return leftOpen
 	}
 	return nil

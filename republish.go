@@ -39,7 +39,7 @@ func (c *republishCommand) Run(ctx context.Context, w *world) error {
 			}
 			bars[view] = newProgress(w.err, strings.ToLower(string(view)))
 		}
-		bars[view].to(percent, 100)
+		bars[view].percent(percent)
 	})
 	for _, bar := range bars {
 		bar.end()

@@ -13,12 +13,12 @@ import (
 // takes bad values, or keeps another time than UTC. Its error says, a sentence for each fault,
 // what to set.
 func Check(ctx context.Context, db *sql.DB) error {
-	var flush, mode, zone, system string
-	row := db.QueryRowContext(ctx, `SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.sql_mode, @@GLOBAL.time_zone, @@GLOBAL.system_time_zone`)
-	if err := row.Scan(&flush, &mode, &zone, &system); err != nil {
+	var flush, binlog, sync, mode, zone, system string
+	row := db.QueryRowContext(ctx, `SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog, @@GLOBAL.sql_mode, @@GLOBAL.time_zone, @@GLOBAL.system_time_zone`)
+	if err := row.Scan(&flush, &binlog, &sync, &mode, &zone, &system); err != nil {
 		return fmt.Errorf("read the settings of the database server: %w", err)
 	}
-	return errors.Join(checkFlush(flush), checkMode(mode), checkZone(zone, system))
+	return errors.Join(checkFlush(flush), checkBinlog(binlog, sync), checkMode(mode), checkZone(zone, system))
 }
 
 func checkFlush(flush string) error {
@@ -26,6 +26,15 @@ func checkFlush(flush string) error {
 		return nil
 	}
 	return fmt.Errorf("the database server may lose committed payments: set innodb_flush_log_at_trx_commit = 1 (it is %s)", flush)
+}
+
+// checkBinlog wants a server that writes a binary log to flush that too: after a
+// crash InnoDB rolls back what the binary log does not have.
+func checkBinlog(binlog, sync string) error {
+	if binlog == "0" || sync == "1" {
+		return nil
+	}
+	return fmt.Errorf("the database server may lose committed payments: set sync_binlog = 1 (it is %s), or turn log_bin off", sync)
 }
 
 func checkMode(mode string) error {

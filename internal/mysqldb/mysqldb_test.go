@@ -254,6 +254,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheck_binlog(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		binlog, sync string
+		refused      bool
+	}{{"0", "0", false}, {"1", "1", false}, {"1", "0", true}, {"1", "1000", true}} {
+		err := mysqldb.CheckBinlog(test.binlog, test.sync)
+		if refused := err != nil && strings.Contains(err.Error(), "sync_binlog"); refused != test.refused {
+			t.Errorf("log_bin = %s, sync_binlog = %s: %v", test.binlog, test.sync, err)
+		}
+	}
+}
+
 func set(t *testing.T, db *sql.DB, name, value string) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SET GLOBAL %s = %s", name, value)); err != nil {
