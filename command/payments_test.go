@@ -827,10 +827,11 @@ func (s *till) race(gateway shop.PG, random *rand.Rand) {
 	if random.IntN(2) == 0 {
 		s.fakes[gateway].Lose("cancel", 1)
 	}
+	amount := shop.Won(1+random.Int64N(2)) * 5_500
 	steps := []func(){
 		func() { _, _ = s.ApprovePayment(s.ctx, approve) },
 		func() { _, _ = s.ApprovePayment(s.ctx, approve) },
-		func() { _, _ = s.cancel(payment, shop.Won(1+random.Int64N(2))*5_500) },
+		func() { _, _ = s.cancel(payment, amount) },
 		func() {
 			_, _ = s.CancelOrder(s.ctx, command.CancelOrder{By: s.shopper, IdempotencyKey: newID("key"), OrderID: payment.OrderID})
 		},
