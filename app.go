@@ -212,7 +212,7 @@ func gateways(s gatewaySettings, w *world, logger *slog.Logger, registry *promet
 	}
 	if s.TossSecretKey != "" {
 		opened[shop.PGToss] = &toss.Client{
-			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, Timeout: s.PGTimeout,
+			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, ClientKey: s.TossClientKey, DefaultMethod: s.TossMethod, Timeout: s.PGTimeout,
 			Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
 		}
 	}

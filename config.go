@@ -36,6 +36,7 @@ type gatewaySettings struct {
 	TossBaseURL    string        `name:"toss-base-url" env:"TOSS_BASE_URL" placeholder:"URL" help:"Where Toss Payments answers (https://api.tosspayments.com; the simulator in dev)."`
 	TossSecretKey  string        `name:"toss-secret-key" env:"TOSS_SECRET_KEY" placeholder:"KEY" help:"Toss Payments' secret key."`
 	TossClientKey  string        `name:"toss-client-key" env:"TOSS_CLIENT_KEY" placeholder:"KEY" help:"Toss Payments' client key, for pages that open its window themselves."`
+	TossMethod     string        `name:"toss-method" env:"TOSS_METHOD" enum:",CARD,VIRTUAL_ACCOUNT,TRANSFER,MOBILE_PHONE" default:"" placeholder:"METHOD" help:"What Toss's window opens for when readyPayment names no method (CARD; the shopper's choice at the simulator)."`
 	PGTimeout      time.Duration `name:"pg-timeout" env:"PG_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long one call to a gateway may take (${default})."`
 }
 
@@ -194,6 +195,9 @@ func isWebAddress(u *url.URL) bool {
 func (s *gatewaySettings) check(needed bool) (f faults) {
 	s.KakaoBaseURL = cmp.Or(s.KakaoBaseURL, defaultKakaoBaseURL)
 	s.TossBaseURL = cmp.Or(s.TossBaseURL, defaultTossBaseURL)
+	if strings.TrimSuffix(s.TossBaseURL, "/") == defaultTossBaseURL {
+		s.TossMethod = cmp.Or(s.TossMethod, "CARD") // Toss itself wants one; the simulator does not
+	}
 	for name, text := range map[string]*string{"KAKAO_BASE_URL": &s.KakaoBaseURL, "TOSS_BASE_URL": &s.TossBaseURL} {
 		if u, err := url.Parse(*text); err != nil || !isWebAddress(u) || u.RawQuery != "" || u.Fragment != "" {
 			f.add("set %s to an address such as https://api.example.com: %q is not", name, *text)

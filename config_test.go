@@ -64,6 +64,7 @@ func TestServe_configuration(t *testing.T) {
 		{"SMTP_FROM=shop", "set SMTP_FROM to the address"},
 		{"SMTP_USER=shop", "set both SMTP_USER and SMTP_PASSWORD, or neither"},
 		{"LOG_LEVEL=loud", "set LOG_LEVEL to debug, info, warn or error"},
+		{"TOSS_METHOD=BITCOIN", "--toss-method must be one of"},
 		{"LOG_FORMAT=xml", "set LOG_FORMAT to json or text"},
 	} {
 		t.Run(wrong.setting+" is refused", func(t *testing.T) {
