@@ -21,7 +21,7 @@ func TestShop(t *testing.T) {
 	operator.signIn(t, "operator@example.com", "correct horse battery staple")
 
 	if !t.Run("a mailed code opens an account", func(t *testing.T) {
-		shopper.signUp(t, "walk@example.com", "붉은 말 정확한 배터리 스테이플")
+		shopper.signUp(t, fmt.Sprintf("walk-%d@example.com", time.Now().UnixNano()), "붉은 말 정확한 배터리 스테이플")
 	}) {
 		return
 	}
