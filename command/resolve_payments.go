@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -82,21 +83,15 @@ type dueAttempt struct {
 
 func (h *Handler) dueAttempts(ctx context.Context, gateway shop.PG) ([]dueAttempt, error) {
 	now := h.now()
-	rows, err := h.DB.QueryContext(ctx, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts
+	due, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (a dueAttempt, err error) {
+		err = rows.Scan(&a.id, &a.checkAt, &a.checks, &a.since, &a.fence)
+		return a, err
+	}, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts
 		WHERE check_at <= ? AND pg = ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, string(gateway), now)
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts to resolve: %w", err)
 	}
-	defer rows.Close()
-	var due []dueAttempt
-	for rows.Next() {
-		var a dueAttempt
-		if err := rows.Scan(&a.id, &a.checkAt, &a.checks, &a.since, &a.fence); err != nil {
-			return nil, fmt.Errorf("read an attempt to resolve: %w", err)
-		}
-		due = append(due, a)
-	}
-	return due, rows.Err()
+	return due, nil
 }
 
 // claim leases an attempt to this replica for as long as its look-up may take.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
 )
@@ -165,7 +166,7 @@ func (p *Projector) Backlog(ctx context.Context) ([]views.Backlog, error) {
 		pending int
 		oldest  time.Time
 	}
-	counts, err := collect(ctx, p.DB, func(rows *sql.Rows) (c count, err error) {
+	counts, err := mysqldb.Collect(ctx, p.DB, func(rows *sql.Rows) (c count, err error) {
 		return c, rows.Scan(&c.prefix, &c.pending, &c.oldest)
 	}, query)
 	if err != nil {

@@ -85,7 +85,7 @@ func (p *Projector) applyChunk(ctx context.Context, ids []string, known map[stri
 func (p *Projector) heads(ctx context.Context, ids []string) (map[string][]head, error) {
 	const one = `(SELECT id, aggregate_id, version, kind, published_at IS NULL FROM events WHERE aggregate_id = ? ORDER BY version DESC LIMIT 16)`
 	query := strings.Repeat(one+" UNION ALL ", len(ids)-1) + one
-	found, err := collect(ctx, p.DB, func(rows *sql.Rows) (h head, err error) {
+	found, err := mysqldb.Collect(ctx, p.DB, func(rows *sql.Rows) (h head, err error) {
 		return h, rows.Scan(&h.id, &h.aggregateID, &h.version, &h.kind, &h.pending)
 	}, query, anys(ids)...)
 	if err != nil {
@@ -137,7 +137,7 @@ func (p *Projector) events(ctx context.Context, heads map[string][]head, aggrega
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	events, err := collect(ctx, p.DB, scanEvent, "SELECT id, aggregate_id, version, payload FROM events WHERE id IN ("+list(len(ids))+")", ids...)
+	events, err := mysqldb.Collect(ctx, p.DB, scanEvent, "SELECT id, aggregate_id, version, payload FROM events WHERE id IN ("+list(len(ids))+")", ids...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
@@ -304,24 +304,6 @@ func pendingUpTo(version int, latest []head, known []int64) []int64 {
 		}
 	}
 	return ids
-}
-
-// collect reads all rows that a query answers.
-func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
 }
 
 func anys[T any](values []T) []any {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -62,7 +63,7 @@ func readHistories(ctx context.Context, db *sql.DB, ids []any) (map[string][]sho
 	query := `SELECT aggregate_id, version, kind, status, actor, note, at FROM events
 WHERE aggregate_id IN (` + list(len(ids)) + `) ORDER BY aggregate_id, version`
 	histories := make(map[string][]shop.PaymentEvent, len(ids))
-	_, err := collect(ctx, db, func(rows *sql.Rows) (_ struct{}, err error) {
+	_, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (_ struct{}, err error) {
 		var id string
 		var e shop.PaymentEvent
 		err = rows.Scan(&id, &e.Version, &e.Kind, &e.Status, &e.Actor, &e.Note, &e.At)
@@ -78,7 +79,7 @@ func readRecords(ctx context.Context, db *sql.DB, attempts []any) (map[string]st
 	query := "SELECT attempt_id, record FROM kakao_payments WHERE attempt_id IN (" + in + ")" +
 		" UNION ALL SELECT attempt_id, record FROM toss_payments WHERE attempt_id IN (" + in + ")"
 	records := make(map[string]string, len(attempts))
-	_, err := collect(ctx, db, func(rows *sql.Rows) (_ struct{}, err error) {
+	_, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (_ struct{}, err error) {
 		var id, record string
 		err = rows.Scan(&id, &record)
 		records[id] = record

@@ -204,7 +204,7 @@ func (r *rebuild) count(ctx context.Context, v *view) (total int, err error) {
 // following returns the aggregates after the one named, in order.
 func (r *rebuild) following(ctx context.Context, v *view, after string) ([]string, error) {
 	const query = "SELECT DISTINCT aggregate_id FROM events WHERE aggregate_id > ? AND aggregate_id < ? ORDER BY aggregate_id LIMIT ?"
-	ids, err := collect(ctx, r.projector.DB, func(rows *sql.Rows) (id string, err error) {
+	ids, err := mysqldb.Collect(ctx, r.projector.DB, func(rows *sql.Rows) (id string, err error) {
 		return id, rows.Scan(&id)
 	}, query, after, v.bound(), chunkSize)
 	if err != nil {
@@ -254,7 +254,7 @@ func (r *rebuild) removeStrays(ctx context.Context, v *view) error {
 	query := "SELECT id, (SELECT e.id FROM events e WHERE e.aggregate_id = v.id ORDER BY e.version LIMIT 1) IS NULL FROM (SELECT id FROM " + v.table + " WHERE id > ? ORDER BY id LIMIT ?) v ORDER BY id"
 	for after := ""; ; {
 		var strays []any
-		ids, err := collect(ctx, r.projector.DB, func(rows *sql.Rows) (id string, err error) {
+		ids, err := mysqldb.Collect(ctx, r.projector.DB, func(rows *sql.Rows) (id string, err error) {
 			var stray bool
 			if err = rows.Scan(&id, &stray); stray {
 				strays = append(strays, id)

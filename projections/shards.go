@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/internal/mysqldb"
 )
 
 const (
@@ -114,7 +115,7 @@ ON DUPLICATE KEY UPDATE owner = VALUES(owner), lease_until = VALUES(lease_until)
 
 // shares returns the shares that this replica holds, and those that nobody does.
 func (p *Projector) shares(ctx context.Context) (mine, free []string, err error) {
-	_, err = collect(ctx, p.DB, func(rows *sql.Rows) (_ struct{}, err error) {
+	_, err = mysqldb.Collect(ctx, p.DB, func(rows *sql.Rows) (_ struct{}, err error) {
 		var name, owner string
 		var held bool
 		if err = rows.Scan(&name, &owner, &held); err != nil {
@@ -224,7 +225,7 @@ func (s *sweep) page(ctx context.Context) ([]pendingEvent, error) {
 		args = append(args, shard, s.after[shard])
 	}
 	query := strings.Repeat(one+" UNION ALL ", len(s.shards)-1) + one
-	found, err := collect(ctx, s.projector.DB, func(rows *sql.Rows) (e pendingEvent, err error) {
+	found, err := mysqldb.Collect(ctx, s.projector.DB, func(rows *sql.Rows) (e pendingEvent, err error) {
 		return e, rows.Scan(&e.id, &e.shard, &e.aggregateID)
 	}, query, args...)
 	if err != nil {

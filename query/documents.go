@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jet/jet/v2/mysql"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
 	. "payment-system/sql/read/table" //nolint:revive,staticcheck // It makes the statements readable.
@@ -200,29 +201,11 @@ func (r *Reader) selectDocuments(ctx context.Context, db *sql.DB, from shelf, id
 		in[i] = mysql.String(id)
 	}
 	query, args := mysql.SELECT(from.id, from.version, from.document).FROM(from.table).WHERE(from.id.IN(in...)).Sql()
-	found, err := collect(ctx, db, func(rows *sql.Rows) (d document, err error) {
+	found, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (d document, err error) {
 		return d, rows.Scan(&d.id, &d.version, &d.body)
 	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s views: %w", from.thing, err)
 	}
 	return found, nil
-}
-
-// collect reads all rows that a query answers.
-func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		value, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, value)
-	}
-	return all, rows.Err()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -133,7 +134,7 @@ func (l *list) read(ctx context.Context, db *sql.DB, parts []filter, bounds []bo
 	if !l.bare {
 		query = "SELECT " + l.names("v.") + ", v.document FROM (" + query + ") page JOIN " + l.table + " v ON v.id = page.id" + l.orderBy("v.", backward)
 	}
-	items, err := collect(ctx, db, l.scan, query, args...)
+	items, err := mysqldb.Collect(ctx, db, l.scan, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of %s: %w", l.table, err)
 	}

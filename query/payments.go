@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-jet/jet/v2/mysql"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 	. "payment-system/sql/read/table" //nolint:revive,staticcheck // It makes the statements readable.
 )
@@ -46,7 +47,7 @@ func (r *Reader) paymentsOf(ctx context.Context, ids []shop.OrderID) (map[shop.O
 		in[i] = mysql.String(string(id))
 	}
 	query, args := mysql.SELECT(PaymentViews.ID).FROM(PaymentViews).WHERE(PaymentViews.OrderID.IN(in...)).Sql()
-	names, err := collect(ctx, r.DB, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) }, query, args...)
+	names, err := mysqldb.Collect(ctx, r.DB, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) }, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read payments of orders: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-jet/jet/v2/mysql"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/sql/read/model"
 	. "payment-system/sql/read/table" //nolint:revive,staticcheck // It makes the statements readable.
 )
@@ -52,7 +53,7 @@ func percentOf(state model.ProjectionStates) *int {
 func (r *Reader) projectionStates(ctx context.Context) (map[string]model.ProjectionStates, error) {
 	query, args := mysql.SELECT(ProjectionStates.View, ProjectionStates.LastAppliedAt, ProjectionStates.Republishing, ProjectionStates.Percent).
 		FROM(ProjectionStates).Sql()
-	found, err := collect(ctx, r.current(), func(rows *sql.Rows) (s model.ProjectionStates, err error) {
+	found, err := mysqldb.Collect(ctx, r.current(), func(rows *sql.Rows) (s model.ProjectionStates, err error) {
 		return s, rows.Scan(&s.View, &s.LastAppliedAt, &s.Republishing, &s.Percent)
 	}, query, args...)
 	if err != nil {
