@@ -16,7 +16,7 @@ import (
 // reconciled settlement file.
 func TestShop(t *testing.T) {
 	t.Parallel()
-	d := sharedDev(t)
+	d := ownDev(t)
 	shopper, operator := newClient(t, d.url), newClient(t, d.url)
 	operator.signIn(t, "operator@example.com", "correct horse battery staple")
 

@@ -23,15 +23,8 @@ type counter struct {
 
 func newCounter(t *testing.T) *counter {
 	t.Helper()
-	d, err := startDev()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.stop(); err != nil {
-			t.Errorf("dev ended with %v:\n%s", err, d.log)
-		}
-	})
+	d := ownDev(t)
+	var err error
 	c := &counter{dev: d, shopper: newClient(t, d.url), operator: newClient(t, d.url), stranger: newClient(t, d.url)}
 	c.shopper.signIn(t, "shopper@example.com", "correct horse battery staple")
 	c.operator.signIn(t, "operator@example.com", "correct horse battery staple")

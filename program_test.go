@@ -204,6 +204,21 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // shared is the dev that tests share; it ends with the process that started it.
 var shared = sync.OnceValues(func() (*dev, error) { return startDev() })
 
+// ownDev returns a dev that no other test orders from, or counts the stock of.
+func ownDev(t *testing.T) *dev {
+	t.Helper()
+	d, err := startDev()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.stop(); err != nil {
+			t.Errorf("dev ended with %v:\n%s", err, d.log)
+		}
+	})
+	return d
+}
+
 // sharedDev returns the dev that tests share.
 func sharedDev(t *testing.T) *dev {
 	t.Helper()

@@ -11,7 +11,7 @@ import (
 // TestServe_replicas spreads one purchase over two replicas on one MySQL and one Redis.
 func TestServe_replicas(t *testing.T) {
 	t.Parallel()
-	d := sharedDev(t)
+	d := ownDev(t)
 	one, two := d.startReplica(t), d.startReplica(t, "JOBS=false")
 
 	shopper := newClient(t, one.url)
