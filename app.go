@@ -20,6 +20,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/graph"
+	"payment-system/internal/failpoint"
 	"payment-system/internal/jobs"
 	"payment-system/internal/locks"
 	"payment-system/internal/mail"
@@ -167,7 +168,7 @@ func redisOptions(addrs []string) *redis.UniversalOptions {
 func (a *app) newCommands() *command.Handler {
 	s := a.settings
 	return &command.Handler{
-		DB: a.db, Locks: a.locker, Gateways: a.gateways,
+		DB: a.db, Locks: failpoint.Locks[command.Locker](a.locker, command.NoLocks{}), Gateways: a.gateways,
 		Projector: a.projector, Mailer: a.newMailer(), Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
@@ -177,7 +178,7 @@ func (a *app) newCommands() *command.Handler {
 
 // newLocker locks on every address of LOCK_REDIS_ADDRS, or on REDIS_ADDRS.
 func (a *app) newLocker() *locks.Locker {
-	locker := &locks.Locker{Now: a.world.now, Logger: a.logger}
+	locker := &locks.Locker{Expiry: failpoint.LockTTL(), Now: a.world.now, Logger: a.logger}
 	if len(a.settings.LockRedisAddrs) == 0 && len(a.settings.RedisAddrs) > 1 {
 		locker.Nodes = []redis.UniversalClient{a.redis} // the cluster is one node: its members are not independent
 		return locker

@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"shop":               {}, // the standard library only; see TestImports_shop
 	"sql":                {},
 	"internal":           {"internal/...", "sql", "shop"},
-	"internal/mysqldb":   {},
+	"internal/mysqldb":   {"internal/failpoint"},
 	"internal/redistest": {"internal/devservers"},
 	"faulttest":          {}, // tests only
 }

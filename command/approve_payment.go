@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -28,6 +29,7 @@ type ApprovePayment struct {
 // when it surely did nothing, Conflict when the order or payment does not allow
 // it and Invalid when the browser carried something else than the books hold.
 func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.PaymentApproved, error) {
+	ctx = failpoint.In(ctx, "approve")
 	payment, err := loadPayment(ctx, h.DB, cmd.PaymentID)
 	if err != nil {
 		return shop.PaymentApproved{}, err
@@ -43,7 +45,7 @@ func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.
 
 // approve carries the intent, the call and the outcome out, one after the other.
 func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.Payment) (shop.PaymentApproved, error) {
-	gateway := h.Gateways[payment.PG]
+	gateway := h.gateway(payment.PG)
 	if gateway == nil {
 		return shop.PaymentApproved{}, gatewayAway(errors.New("no such gateway is configured"))
 	}
@@ -57,6 +59,7 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 	// From here on the money may move: a shopper who hangs up must not stop us
 	// recording it.
 	ctx = context.WithoutCancel(ctx)
+	failpoint.At(ctx, failpoint.AfterIntent)
 	answer, err := gateway.Approve(ctx, approveRequest(intent, payment.AttemptID))
 	if err := h.approvalAnswered(ctx, intent, payment.AttemptID, answer, err); err != nil {
 		return shop.PaymentApproved{}, err

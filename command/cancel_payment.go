@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
@@ -26,6 +27,7 @@ type CancelPayment struct {
 // payment holds no money, Declined when the gateway refuses, and InProgress while
 // its answer is not known.
 func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.PaymentCanceled, error) {
+	ctx = failpoint.In(ctx, "cancel")
 	if err := checkCancel(cmd); err != nil {
 		return shop.PaymentCanceled{}, err
 	}

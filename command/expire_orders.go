@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
@@ -12,6 +13,7 @@ import (
 // for a deposit are the resolver's, who asks for it first. It returns how many it
 // ended. Any number of replicas may run it at once.
 func (h *Handler) ExpireOrders(ctx context.Context) (int, error) {
+	ctx = failpoint.In(ctx, "expire")
 	due, err := h.dueOrders(ctx)
 	if err != nil {
 		return 0, err

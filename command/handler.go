@@ -48,6 +48,7 @@ type Handler struct {
 	letters    letterBox  // mails waiting to be sent
 	hashing    hashGate   // bounds how many passwords are hashed at once
 	background background // what outlives the calls that started it
+	hearing    hearing    // which gateways were silent
 }
 
 // A Locker takes turns among replicas. Locks are a courtesy that spares the

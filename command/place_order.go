@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
@@ -36,7 +37,7 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 		return shop.OrderPlaced{}, err
 	}
 	wish := &orderWish{
-		ctx:   ctx,
+		ctx:   failpoint.In(ctx, "order"),
 		cmd:   cmd,
 		req:   req,
 		id:    shop.OrderID(h.NewID(shop.PrefixOrder)),

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -34,6 +35,7 @@ const minInstallment shop.Won = 50_000
 // while a gateway is being asked about an earlier attempt, Declined when the
 // gateway will not have it and Unavailable when it does not answer.
 func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.PaymentReadied, error) {
+	ctx = failpoint.In(ctx, "ready")
 	gateway, err := h.checkReady(cmd)
 	if err != nil {
 		return shop.PaymentReadied{}, err
@@ -46,6 +48,7 @@ func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.Paym
 	if err != nil || done != nil {
 		return orZero(done), err
 	}
+	failpoint.At(ctx, failpoint.AfterIntent)
 	answer, err := gateway.Ready(context.WithoutCancel(ctx), h.readyRequest(opened.order, opened.payment, attempt))
 	if err != nil {
 		return shop.PaymentReadied{}, h.readyFailed(ctx, opened.payment.ID, attempt.ID, err)
@@ -61,7 +64,7 @@ func orZero(done *shop.PaymentReadied) shop.PaymentReadied {
 }
 
 func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
-	gateway := h.Gateways[cmd.PG]
+	gateway := h.gateway(cmd.PG)
 	if gateway == nil {
 		return nil, shop.InvalidField("pg", "This shop does not take payments through this gateway.")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -98,10 +99,11 @@ func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundI
 		return payment, nil
 	}
 	attempt := payment.Attempt(refund.AttemptID)
-	gateway := h.Gateways[attempt.PG]
+	gateway := h.gateway(attempt.PG)
 	if gateway == nil {
 		return payment, gatewayAway(errors.New("no such gateway is configured"))
 	}
+	failpoint.At(ctx, failpoint.AfterIntent)
 	answer, err := gateway.Cancel(ctx, cancelRequest(*attempt, *refund))
 	return h.refundAnswered(ctx, payment, *refund, answer, err)
 }

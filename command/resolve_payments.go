@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"payment-system/internal/failpoint"
 	"payment-system/internal/mysqldb"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -31,6 +32,7 @@ const resolveWorkers = 8
 // with a fence, and what is written is gated by the payment's version, so a
 // holder that slept past its lease can write nothing.
 func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
+	ctx = failpoint.In(ctx, "resolve")
 	gateways := []shop.PG{shop.PGKakao, shop.PGToss}
 	claimed, errs := make([]int, len(gateways)), make([]error, len(gateways))
 	var group sync.WaitGroup
@@ -43,6 +45,9 @@ func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
 
 func (h *Handler) resolveAt(ctx context.Context, gateway shop.PG) (claimed int, err error) {
 	due, err := h.dueAttempts(ctx, gateway)
+	if err == nil && len(due) == 0 && h.hearing.mayScout(gateway, h.now()) {
+		due, err = h.nextAttempt(ctx, gateway)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -83,11 +88,22 @@ type dueAttempt struct {
 
 func (h *Handler) dueAttempts(ctx context.Context, gateway shop.PG) ([]dueAttempt, error) {
 	now := h.now()
+	return h.readAttempts(ctx, `check_at <= ? AND pg = ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, string(gateway), now)
+}
+
+// nextAttempt is the attempt whose outcome will be asked for next, after it was
+// asked for in vain.
+func (h *Handler) nextAttempt(ctx context.Context, gateway shop.PG) ([]dueAttempt, error) {
+	now := h.now()
+	return h.readAttempts(ctx, `check_at > ? AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 1`,
+		now, string(gateway), now)
+}
+
+func (h *Handler) readAttempts(ctx context.Context, where string, args ...any) ([]dueAttempt, error) {
 	due, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (a dueAttempt, err error) {
 		err = rows.Scan(&a.id, &a.checkAt, &a.checks, &a.since, &a.fence)
 		return a, err
-	}, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts
-		WHERE check_at <= ? AND pg = ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, string(gateway), now)
+	}, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts to resolve: %w", err)
 	}
@@ -215,7 +231,7 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 		return was, err
 	}
 	attempt := was.Attempt(cmd.AttemptID)
-	gateway := h.Gateways[attempt.PG]
+	gateway := h.gateway(attempt.PG)
 	if gateway == nil {
 		return was, gatewayAway(errors.New("no such gateway is configured"))
 	}

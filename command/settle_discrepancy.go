@@ -25,7 +25,7 @@ func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment
 		return pg.Payment{}, err
 	}
 	attempt := payment.Attempt(id)
-	gateway := h.Gateways[attempt.PG]
+	gateway := h.gateway(attempt.PG)
 	if gateway == nil {
 		return pg.Payment{}, gatewayAway(fmt.Errorf("%s is not configured", attempt.PG))
 	}
@@ -447,7 +447,7 @@ func hasLeg(answer pg.Payment, refund shop.Refund) bool {
 // that is left is not what was looked up just now.
 func (c *correcting) repeatRefund(refund shop.Refund, answer pg.Payment) (pg.Payment, error) {
 	available := answer.Captured - answer.Refunded
-	after, err := c.h.Gateways[c.attempt.PG].Cancel(c.ctx, pg.CancelRequest{
+	after, err := c.h.gateway(c.attempt.PG).Cancel(c.ctx, pg.CancelRequest{
 		IdempotencyKey: string(c.d.ID) + ":" + string(refund.ID), Key: keyOf(c.attempt), RefundID: refund.ID, Amount: refund.Amount,
 		TaxFree: refund.TaxFreeAmount, Available: available, Whole: refund.Amount == available, Reason: c.returnReason(),
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/failpoint"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
@@ -122,7 +123,7 @@ func (p *Projector) work() {
 		if next == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), batchTime)
+		ctx, cancel := context.WithTimeout(failpoint.In(context.Background(), "project"), batchTime)
 		if err := p.apply(ctx, next.ids); err != nil {
 			p.Logger.ErrorContext(ctx, "project events", "error", err)
 		}

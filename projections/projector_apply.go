@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"payment-system/internal/failpoint"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
@@ -69,14 +70,17 @@ func (p *Projector) applyChunk(ctx context.Context, ids []string, known map[stri
 	if err != nil {
 		return Batch{}, err
 	}
+	failpoint.At(ctx, failpoint.BeforePublish)
 	refused, err := p.write(ctx, rows, newerOnly)
 	if err != nil {
 		return Batch{}, err
 	}
 	maps.Copy(unread, refused)
 	rows = slices.DeleteFunc(rows, func(r row) bool { return refused[r.id] != nil })
+	failpoint.At(ctx, failpoint.BeforeEvict)
 	p.announce(ctx, rows, listChanged(heads, known))
 	flagged, err := p.flag(ctx, rows, heads, known)
+	failpoint.At(ctx, failpoint.AfterPublish)
 	p.park(ctx, rows, unread)
 	return Batch{Aggregates: len(rows), Events: flagged, Parked: len(unread)}, err
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
@@ -49,6 +50,7 @@ const announceEvery = 400 * time.Millisecond
 // the handler's AutoApplyCap. It returns Invalid, with details.field, for a
 // format that the gateway does not write and a file that is too large.
 func (r *Reconciler) ImportSettlement(ctx context.Context, cmd command.ImportSettlement) (shop.SettlementImported, error) {
+	ctx = failpoint.In(ctx, "reconcile")
 	if err := checkImport(cmd); err != nil {
 		return shop.SettlementImported{}, err
 	}
@@ -104,6 +106,7 @@ func sourceName(name string) string {
 // is none. A plan that was carried out answers as it is, and one that broke off
 // goes on: nothing is done twice.
 func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd command.ApplyReconciliation) (shop.ReconciliationApplied, error) {
+	ctx = failpoint.In(ctx, "reconcile")
 	done, err := r.work(ctx, shop.Reconciliation{ID: cmd.ID}, func(j *job) error { return j.apply(ctx, cmd.PlanHash) })
 	return shop.ReconciliationApplied{Reconciliation: done}, err
 }

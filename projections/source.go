@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
@@ -58,6 +59,7 @@ const maxSourceFiles = 10_000
 // carried out. A file that cannot be believed is recorded as REJECTED, once. It
 // returns what went wrong, after the other files.
 func (r *Reconciler) Poll(ctx context.Context) error {
+	ctx = failpoint.In(ctx, "reconcile")
 	err := r.Resume(ctx)
 	if r.Source == nil {
 		return err

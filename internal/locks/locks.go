@@ -20,11 +20,10 @@ import (
 )
 
 const (
-	// expiry is when Redis forgets a lock whose holder died.
-	expiry = 8 * time.Second
-	// callTimeout bounds one question to a node, callShare of expiry one to all.
+	// defaultExpiry is when Redis forgets a lock whose holder died.
+	defaultExpiry = 8 * time.Second
+	// callTimeout bounds one question to a node, and one to all.
 	callTimeout = 200 * time.Millisecond
-	callShare   = 0.025
 	// rest is how long Redis is left alone after it failed.
 	rest = time.Second
 )
@@ -35,6 +34,7 @@ const (
 type Locker struct {
 	Nodes  []redis.UniversalClient // independent of each other; Dial makes good ones
 	Wait   time.Duration           // for all the locks of a call; 1 s when zero
+	Expiry time.Duration           // when Redis forgets a lock whose holder died; 8 s when zero
 	Now    func() time.Time
 	Logger *slog.Logger
 
@@ -90,7 +90,8 @@ func (l *Locker) open() {
 
 // lock tries until it has the lock or ctx ends, and returns nil without it.
 func (l *Locker) lock(ctx context.Context, key string) *redsync.Mutex {
-	mutex := l.sync.NewMutex(key, redsync.WithExpiry(expiry), redsync.WithTimeoutFactor(callShare), redsync.WithFailFast(true))
+	expiry := cmp.Or(l.Expiry, defaultExpiry)
+	mutex := l.sync.NewMutex(key, redsync.WithExpiry(expiry), redsync.WithTimeoutFactor(callTimeout.Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
 	for {
 		// A try that ctx cut short could leave the key behind, for its whole
 		// expiry: each is let finish, and bounded by callTimeout.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"payment-system/internal/failpoint"
 )
 
 // maxRuns is how often InTx runs its closure at most.
@@ -55,7 +57,9 @@ func runOnce(ctx context.Context, db *sql.DB, run func(context.Context, *sql.Tx)
 }
 
 func commit(ctx context.Context, tx *sql.Tx) error {
+	failpoint.At(ctx, failpoint.BeforeCommit)
 	err := tx.Commit()
+	failpoint.At(ctx, failpoint.AfterCommit)
 	var refused *mysql.MySQLError
 	switch {
 	case err == nil:

@@ -1,0 +1,120 @@
+package command
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"payment-system/internal/failpoint"
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// gateway returns the client of a gateway whose calls are watched, or nil when
+// none is configured.
+func (h *Handler) gateway(id shop.PG) pg.Gateway {
+	client := h.Gateways[id]
+	if client == nil {
+		return nil
+	}
+	return watchedGateway{client: client, id: id, h: h}
+}
+
+// A watchedGateway notices when a gateway that was silent answers again: then
+// all that waits for its word is asked at once.
+type watchedGateway struct {
+	client pg.Gateway
+	id     shop.PG
+	h      *Handler
+}
+
+// Ready opens a payment.
+func (g watchedGateway) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, error) {
+	return watch(ctx, g, func() (pg.Ready, error) { return g.client.Ready(ctx, req) })
+}
+
+// Approve takes the money.
+func (g watchedGateway) Approve(ctx context.Context, req pg.ApproveRequest) (pg.Payment, error) {
+	return watch(ctx, g, func() (pg.Payment, error) { return g.client.Approve(ctx, req) })
+}
+
+// Cancel gives money back.
+func (g watchedGateway) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+	return watch(ctx, g, func() (pg.Payment, error) { return g.client.Cancel(ctx, req) })
+}
+
+// LookUp returns the payment as the gateway has it.
+func (g watchedGateway) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
+	return watch(ctx, g, func() (pg.Payment, error) { return g.client.LookUp(ctx, key) })
+}
+
+func watch[T any](ctx context.Context, g watchedGateway, call func() (T, error)) (T, error) {
+	failpoint.At(ctx, failpoint.BeforePG)
+	answer, err := call()
+	failpoint.At(ctx, failpoint.AfterPG)
+	g.h.heard(ctx, g.id, isSilence(err))
+	return answer, err
+}
+
+// isSilence tells whether a gateway said nothing that could be understood.
+func isSilence(err error) bool {
+	e := gatewayError(err)
+	if err == nil || e == nil {
+		return err != nil
+	}
+	return e.Outcome == pg.OutcomeNotSent || (e.Outcome == pg.OutcomeUnknown && (e.Status == 0 || e.Status >= 500))
+}
+
+// scoutEvery is how often a silent gateway is asked about something that is not
+// due yet, only to find out whether it answers again.
+const scoutEvery = 20 * time.Second
+
+// A hearing remembers which gateways were silent when they were last asked. What
+// was before this process began is taken for silence. The zero value has heard
+// of none.
+type hearing struct {
+	mu      sync.Mutex
+	answers map[shop.PG]bool
+	scouted map[shop.PG]time.Time
+}
+
+// note remembers how a call ended, and tells whether it broke a silence.
+func (s *hearing) note(id shop.PG, silent bool) (broken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	broken = !silent && !s.answers[id]
+	if s.answers == nil {
+		s.answers = map[shop.PG]bool{}
+	}
+	s.answers[id] = !silent
+	return broken
+}
+
+// mayScout tells whether it is time to ask a silent gateway out of turn.
+func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers[id] || now.Before(s.scouted[id].Add(scoutEvery)) {
+		return false
+	}
+	if s.scouted == nil {
+		s.scouted = map[shop.PG]time.Time{}
+	}
+	s.scouted[id] = now
+	return true
+}
+
+// heard has the resolver ask a gateway, that answers again, about all that it
+// owes an answer for: who waited out an outage, or a restart of ours, need not
+// wait for the next step of the schedule too.
+func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
+	if !h.hearing.note(id, silent) {
+		return
+	}
+	now := h.now()
+	_, err := h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL`,
+		now, string(id), now)
+	if err != nil {
+		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)
+	}
+}

@@ -1,0 +1,86 @@
+//go:build failpoint
+
+package failpoint
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// On tells whether this program can be told to fail.
+const On = true
+
+// orders are what the environment tells the program to do.
+type orders struct {
+	at      Point
+	in      string
+	noLocks bool
+	lockTTL time.Duration
+}
+
+// left is how often the point may still be passed.
+var left atomic.Int64
+
+var told = sync.OnceValue(func() orders {
+	o := orders{at: Point(os.Getenv("PAYMENT_CRASH_AT")), in: os.Getenv("PAYMENT_CRASH_IN"), noLocks: os.Getenv("PAYMENT_LOCKS") == "none"}
+	if text := os.Getenv("PAYMENT_CRASH_AFTER"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		must("PAYMENT_CRASH_AFTER", err)
+		left.Store(n)
+	}
+	if text := os.Getenv("PAYMENT_LOCK_TTL"); text != "" {
+		ttl, err := time.ParseDuration(text)
+		must("PAYMENT_LOCK_TTL", err)
+		o.lockTTL = ttl
+	}
+	return o
+})
+
+func must(setting string, err error) {
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", setting, err))
+	}
+}
+
+type flowKey struct{}
+
+// In says which flow a context belongs to. The outermost counts.
+func In(ctx context.Context, flow string) context.Context {
+	if ctx.Value(flowKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, flowKey{}, flow)
+}
+
+// At is where the process dies when it was told to.
+func At(ctx context.Context, point Point) {
+	o := told()
+	if o.at != point {
+		return
+	}
+	if flow, _ := ctx.Value(flowKey{}).(string); o.in != "" && o.in != flow {
+		return
+	}
+	if left.Add(-1) >= 0 {
+		return
+	}
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // nothing more is done while the signal is on its way
+}
+
+// Locks returns real, or none when locks are to do nothing.
+func Locks[L any](real, none L) L {
+	if told().noLocks {
+		return none
+	}
+	return real
+}
+
+// LockTTL returns when a lock expires, 0 for the usual.
+func LockTTL() time.Duration { return told().lockTTL }
