@@ -73,34 +73,55 @@ const scoutEvery = 20 * time.Second
 // was before this process began is taken for silence. The zero value has heard
 // of none.
 type hearing struct {
-	mu      sync.Mutex
-	answers map[shop.PG]bool
-	scouted map[shop.PG]time.Time
+	mu  sync.Mutex
+	pgs map[shop.PG]*heard
 }
 
-// note remembers how a call ended, and tells whether it broke a silence.
-func (s *hearing) note(id shop.PG, silent bool) (broken bool) {
+// heard is what was last heard of one gateway.
+type heard struct {
+	answers bool
+	scouted time.Time // when it was last asked out of turn
+	broken  time.Time // when a silence last ended
+}
+
+// of returns what was heard of a gateway. The caller holds s.mu.
+func (s *hearing) of(id shop.PG) *heard {
+	if s.pgs == nil {
+		s.pgs = map[shop.PG]*heard{}
+	}
+	if s.pgs[id] == nil {
+		s.pgs[id] = &heard{}
+	}
+	return s.pgs[id]
+}
+
+// note remembers how a call ended, and tells whether it broke a silence. One
+// that was broken a moment ago lasts a little longer: a gateway that answers
+// every other call is not asked about everything again and again.
+func (s *hearing) note(id shop.PG, silent bool, now time.Time) (broken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	broken = !silent && !s.answers[id]
-	if s.answers == nil {
-		s.answers = map[shop.PG]bool{}
+	of := s.of(id)
+	if silent {
+		of.answers = false
+		return false
 	}
-	s.answers[id] = !silent
-	return broken
+	if of.answers || now.Before(of.broken.Add(scoutEvery)) {
+		return false
+	}
+	of.answers, of.broken = true, now
+	return true
 }
 
 // mayScout tells whether it is time to ask a silent gateway out of turn.
 func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.answers[id] || now.Before(s.scouted[id].Add(scoutEvery)) {
+	of := s.of(id)
+	if of.answers || now.Before(of.scouted.Add(scoutEvery)) {
 		return false
 	}
-	if s.scouted == nil {
-		s.scouted = map[shop.PG]time.Time{}
-	}
-	s.scouted[id] = now
+	of.scouted = now
 	return true
 }
 
@@ -108,10 +129,10 @@ func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
 // owes an answer for: who waited out an outage, or a restart of ours, need not
 // wait for the next step of the schedule too.
 func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
-	if !h.hearing.note(id, silent) {
+	now := h.now()
+	if !h.hearing.note(id, silent, now) {
 		return
 	}
-	now := h.now()
 	_, err := h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL`,
 		now, string(id), now)
 	if err != nil {

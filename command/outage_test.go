@@ -1,0 +1,116 @@
+package command_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// A switched gateway says nothing while it is off.
+type switched struct {
+	pg.Gateway
+	off   atomic.Bool
+	asked atomic.Int64 // look-ups while it was off
+}
+
+func (g *switched) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, error) {
+	if g.off.Load() {
+		return pg.Ready{}, &pg.Error{PG: shop.PGKakao, Call: "ready"}
+	}
+	return g.Gateway.Ready(ctx, req)
+}
+
+func (g *switched) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
+	if g.off.Load() {
+		g.asked.Add(1)
+		return pg.Payment{}, &pg.Error{PG: shop.PGKakao, Call: "lookup"}
+	}
+	return g.Gateway.LookUp(ctx, key)
+}
+
+// TestHandler_outage leaves payments unknown while a gateway is silent for so long that the
+// resolver asks only every five minutes.
+func TestHandler_outage(t *testing.T) {
+	t.Parallel()
+	outage := func(t *testing.T, minutes int) (*counter, *switched, []shop.Payment) {
+		c := openCounter(t, 100)
+		var payments []shop.Payment
+		for range 5 {
+			payments = append(payments, c.unknown(shop.PGKakao))
+		}
+		g := &switched{Gateway: c.Gateways[shop.PGKakao]}
+		g.off.Store(true)
+		c.Gateways[shop.PGKakao] = g
+		for range minutes * 60 {
+			c.clock.Advance(time.Second)
+			_, err := c.ResolvePayments(c.ctx)
+			c.must(err)
+		}
+		g.off.Store(false)
+		return c, g, payments
+	}
+	approved := func(c *counter, payments []shop.Payment) func() bool {
+		return func() bool {
+			for _, payment := range payments {
+				if c.state(payment).Payment != shop.PaymentStatusApproved {
+					return false
+				}
+			}
+			return true
+		}
+	}
+
+	t.Run("a silent gateway is asked by the schedule, and out of turn about one payment at a time", func(t *testing.T) {
+		t.Parallel()
+		_, g, _ := outage(t, 12)
+		// By the schedule each is asked at 2, 7, 22, 82 s and then every 5 to 6 minutes: 6 times at
+		// most; out of turn one is asked every 20 s.
+		if asked, most := g.asked.Load(), int64(5*6+12*3); asked > most || asked < 5*5 {
+			t.Errorf("a gateway that was silent for 12 minutes was asked %d times about 5 payments, at most %d is right", asked, most)
+		}
+	})
+
+	t.Run("what waited out an outage is resolved within a minute of its end", func(t *testing.T) {
+		t.Parallel()
+		c, _, payments := outage(t, 10)
+		c.resolvedWithin(c.till, time.Minute, approved(c, payments))
+	})
+
+	t.Run("any answer ends the outage for all that wait", func(t *testing.T) {
+		t.Parallel()
+		c, _, payments := outage(t, 10)
+		c.ready(c.order(1), shop.PGKakao)
+		c.resolvedWithin(c.till, time.Second, approved(c, payments))
+	})
+
+	t.Run("a replica that starts after an outage asks at once", func(t *testing.T) {
+		t.Parallel()
+		c, _, payments := outage(t, 10)
+		other := c.replica(nil)
+		c.resolvedWithin(other, 2*time.Second, approved(c, payments))
+	})
+
+	t.Run("a gateway that answers every other call is not asked again and again", func(t *testing.T) {
+		t.Parallel()
+		c, g, payments := outage(t, 10)
+		g.off.Store(true)
+		before := g.asked.Load()
+		for range 60 {
+			c.clock.Advance(time.Second)
+			g.off.Store(false)
+			c.ready(c.order(1), shop.PGKakao)
+			g.off.Store(true)
+			_, err := c.ResolvePayments(c.ctx)
+			c.must(err)
+		}
+		if asked, most := g.asked.Load()-before, int64(5*4+3); asked > most {
+			t.Errorf("a gateway that came and went for a minute was asked %d times about 5 payments, at most %d is right", asked, most)
+		}
+		g.off.Store(false)
+		c.resolvedWithin(c.till, time.Minute, approved(c, payments))
+	})
+}
