@@ -2,6 +2,6 @@
 // processes of the built binary, a MariaDB, a Redis and gateway simulators of their own, shoppers
 // that speak HTTP. Everything in it is tests.
 //
-// FAULT_SCALE multiplies how much is broken (1, for every run of the tests), and FAULT_SEED
-// repeats the dice of a run, which every test logs.
+// The binary is built with the tag failpoint, so that it can be told where to die and to lock
+// nothing. How often each thing is broken, and the seed of the dice, is package proof's.
 package faulttest

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"payment-system/internal/proof"
 )
 
 // crowd has shoppers wander through the shop until done is closed, and returns what they bought.
@@ -67,12 +69,12 @@ func (h *house) badDays() {
 func TestService(t *testing.T) {
 	t.Parallel()
 	t.Run("replicas killed at random, and gateways that fail, lose nothing and double nothing", func(t *testing.T) {
-		h := open(t, 2, 1_000_000)
+		h := open(t, plan{replicas: 2, stock: 1_000_000})
 		h.badDays()
 		done := make(chan struct{})
 		var killing sync.WaitGroup
 		for i, r := range h.replicas {
-			killing.Go(func() { h.killAtRandom(i, r, 10*scale(t)) })
+			killing.Go(func() { h.killAtRandom(i, r, 10) })
 		}
 		go func() { killing.Wait(); close(done) }()
 		h.calm(h.crowd(16, done))
@@ -93,12 +95,12 @@ func (h *house) killAtRandom(i int, r *replica, times int) {
 func TestDatabase(t *testing.T) {
 	t.Parallel()
 	t.Run("a database killed under load has what was acknowledged", func(t *testing.T) {
-		h := open(t, 2, 1_000_000)
+		h := open(t, plan{replicas: 2, stock: 1_000_000})
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			dice := h.dice("killer")
-			for range 3 * scale(t) {
+			for range 3 {
 				time.Sleep(time.Duration(500+dice.IntN(1500)) * time.Millisecond)
 				if err := h.servers.KillMySQL(); err != nil {
 					t.Error(err)
@@ -118,8 +120,8 @@ func TestRedis(t *testing.T) {
 	t.Parallel()
 	t.Run("a sale sells exactly what there is while redis is wiped or killed again and again", func(t *testing.T) {
 		const units, buyers, atOnce = 100, 300, 32
-		for range scale(t) {
-			h := open(t, 2, units)
+		for range proof.Count(t, "sale") {
+			h := open(t, plan{replicas: 2, stock: units})
 			done := make(chan struct{})
 			var wiping sync.WaitGroup
 			wiping.Go(func() { h.wipeRedis(done) })
@@ -192,9 +194,9 @@ func (h *house) sale(buyers, atOnce int) []*purchase {
 func TestGateways(t *testing.T) {
 	t.Parallel()
 	t.Run("approvals whose answers are all lost end approved, and charge once", func(t *testing.T) {
-		h := open(t, 2, 1_000_000)
+		h := open(t, plan{replicas: 2, stock: 1_000_000})
 		h.setFaults(fault{PG: "KAKAO", Call: "approve", Fault: "drop_after"}, fault{PG: "TOSS", Call: "approve", Fault: "hang_after", DelayMS: 1500})
-		purchases := h.sale(40*scale(t), 16)
+		purchases := h.sale(proof.Count(t, "lost"), 16)
 		h.calm(purchases)
 		h.checkBlames()
 		for _, p := range purchases {
@@ -214,11 +216,11 @@ func TestGateways(t *testing.T) {
 	})
 
 	t.Run("many approvals of one payment at once, over three replicas, take the money once and get one answer", func(t *testing.T) {
-		h := open(t, 3, 1_000_000)
+		h := open(t, plan{replicas: 3, stock: 1_000_000})
 		h.setFaults(fault{Call: "approve", Fault: "slow", DelayMS: 300})
 		v := h.visitor(h.shopper, "one")
 		var purchases []*purchase
-		for n := range 5 * scale(t) {
+		for n := range proof.Count(t, "parallel") {
 			p := v.newPurchase(n, 1)
 			if p.place() && p.ready(gateways[n%2]) {
 				h.approveTogether(p, 50)

@@ -2,7 +2,6 @@ package faulttest_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	cryptorand "crypto/rand"
 	"database/sql"
@@ -13,10 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +24,7 @@ import (
 	"payment-system/internal/devservers"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/proof"
 	"payment-system/shop"
 )
 
@@ -38,33 +36,28 @@ const (
 	password    = "correct horse battery staple"
 )
 
-// scale is FAULT_SCALE.
-func scale(t *testing.T) int {
-	t.Helper()
-	n, err := strconv.Atoi(cmp.Or(os.Getenv("FAULT_SCALE"), "1"))
-	if err != nil || n < 1 {
-		t.Fatalf("set FAULT_SCALE to a number from 1: it is %q", os.Getenv("FAULT_SCALE"))
-	}
-	return n
+// A plan says what house a test wants.
+type plan struct {
+	replicas int // how many serve the shop
+	stock    int // units of the one product
+
+	noLocks     bool          // the replicas' locks do nothing
+	lockTTL     time.Duration // their locks expire that soon; 0 for the usual
+	environment []string      // what else every replica is told, as NAME=value
+
+	// between, when set, is asked by which way a replica, counted from 0, reaches the servers: it
+	// may put a proxy in between, which it closes with h.t.Cleanup. The servers run by then, and
+	// the schema is there; the house itself goes straight.
+	between func(h *house, replica int, to ways) ways
 }
 
-// seed is FAULT_SEED, or another one each time.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	text := os.Getenv("FAULT_SEED")
-	if text == "" {
-		return uint64(time.Now().UnixNano())
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("set FAULT_SEED to a number: it is %q", text)
-	}
-	return n
-}
+// ways are where a replica finds its servers.
+type ways struct{ mysqlDSN, redisAddr string }
 
 // A house is everything that one test breaks: servers, simulators and replicas of its own.
 type house struct {
 	t        *testing.T
+	plan     plan
 	seed     uint64
 	servers  *devservers.Servers
 	sim      string // where the simulators are
@@ -73,6 +66,7 @@ type house struct {
 	redis    *redis.Client
 	sessions *graph.Sessions
 	shopper  account
+	operator account
 	product  product
 
 	mu     sync.Mutex
@@ -107,11 +101,10 @@ type replica struct {
 	process *process
 }
 
-// open opens a house with a number of replicas and one product.
-func open(t *testing.T, replicas, stock int) *house {
+// open opens the house that a test wants.
+func open(t *testing.T, wanted plan) *house {
 	t.Helper()
-	h := &house{t: t, seed: seed(t)}
-	t.Logf("FAULT_SEED=%d FAULT_SCALE=%d", h.seed, scale(t))
+	h := &house{t: t, plan: wanted, seed: proof.Seed(t)}
 	var err error
 	if h.servers, err = devservers.Start(t.Context(), devservers.Config{}); err != nil {
 		t.Fatal(err)
@@ -120,12 +113,15 @@ func open(t *testing.T, replicas, stock int) *house {
 	h.migrate()
 	h.openClients()
 	mailbox := h.openMailbox()
-	h.addReplicas(replicas, mailbox.Addr())
+	for range wanted.replicas {
+		h.replicas = append(h.replicas, &replica{url: "http://" + freeAddr(t)})
+	}
 	h.startSimulators()
-	for _, r := range h.replicas {
+	for i, r := range h.replicas {
+		r.environment = h.replicaEnvironment(i, mailbox.Addr())
 		h.startReplica(r)
 	}
-	h.furnish(mailbox, stock)
+	h.furnish(mailbox)
 	return h
 }
 
@@ -172,19 +168,26 @@ const (
 	tossKey  = "test_sk_00000000000000000000000000000000"
 )
 
-// addReplicas gives replicas their addresses. The first gets the webhooks.
-func (h *house) addReplicas(n int, smtp string) {
-	for range n {
-		h.replicas = append(h.replicas, &replica{url: "http://" + freeAddr(h.t)})
+// replicaEnvironment is what a replica is told. The first gets the webhooks.
+func (h *house) replicaEnvironment(i int, smtp string) []string {
+	to := ways{h.servers.MySQLDSN, h.servers.RedisAddr}
+	if h.plan.between != nil {
+		to = h.plan.between(h, i, to)
 	}
-	for _, r := range h.replicas {
-		r.environment = append(h.environment(),
-			"HTTP_ADDR="+r.url[len("http://"):], "PUBLIC_URL="+h.replicas[0].url, "LOG_LEVEL=info", "LOG_FORMAT=json",
-			"SMTP_ADDR="+smtp, "SMTP_FROM=shop@example.com", "ORDER_HOLD=30m")
+	told := append(h.environment(),
+		"MYSQL_DSN="+to.mysqlDSN, "REDIS_ADDRS="+to.redisAddr,
+		"HTTP_ADDR="+h.replicas[i].url[len("http://"):], "PUBLIC_URL="+h.replicas[0].url, "LOG_LEVEL=info", "LOG_FORMAT=json",
+		"SMTP_ADDR="+smtp, "SMTP_FROM=shop@example.com", "ORDER_HOLD=30m")
+	if h.plan.noLocks {
+		told = append(told, "PAYMENT_LOCKS=none")
 	}
+	if h.plan.lockTTL > 0 {
+		told = append(told, "PAYMENT_LOCK_TTL="+h.plan.lockTTL.String())
+	}
+	return append(told, h.plan.environment...)
 }
 
-// environment names the servers to any command. The simulators are known once they run.
+// environment names the servers to any command, straight. The simulators are known once they run.
 func (h *house) environment() []string {
 	return []string{
 		"MYSQL_DSN=" + h.servers.MySQLDSN, "REDIS_ADDRS=" + h.servers.RedisAddr, "PG_TIMEOUT=" + pgTimeout.String(),
@@ -208,7 +211,7 @@ func freeAddr(t *testing.T) string {
 	return ""
 }
 
-// startSimulators starts the gateways and tells the replicas where they are.
+// startSimulators starts the gateways.
 func (h *house) startSimulators() {
 	addr := freeAddr(h.t)
 	start(h.t, []string{
@@ -216,16 +219,13 @@ func (h *house) startSimulators() {
 		"KAKAO_SECRET_KEY=" + kakaoKey, "TOSS_SECRET_KEY=" + tossKey, "LOG_LEVEL=error",
 	}, "pgsim")
 	h.sim = "http://" + addr
-	for _, r := range h.replicas {
-		r.environment = append(r.environment, h.environment()...)
-	}
 	h.eventually("the simulators to answer", func() bool { return answers(h.sim + "/sim/clock") })
 }
 
-// startReplica starts a replica and returns when it is ready.
-func (h *house) startReplica(r *replica) {
+// startReplica starts a replica, told something besides, and returns when it is ready.
+func (h *house) startReplica(r *replica, told ...string) {
 	h.t.Helper()
-	started := start(h.t, slices.Clone(r.environment), "serve")
+	started := start(h.t, slices.Concat(r.environment, told), "serve")
 	r.mu.Lock()
 	r.process = started
 	r.mu.Unlock()
@@ -281,20 +281,20 @@ func (h *house) eventually(what string, holds func() bool) {
 }
 
 // furnish opens two accounts as people would, and puts one product on the shelf.
-func (h *house) furnish(mailbox http.Handler, stock int) {
+func (h *house) furnish(mailbox http.Handler) {
 	h.t.Helper()
-	operator := h.signUp(mailbox, "operator@example.com")
+	h.operator = h.signUp(mailbox, "operator@example.com")
 	h.shopper = h.signUp(mailbox, "shopper@example.com")
-	if said, code := run(h.t.Context(), h.t, h.environment(), "operator", operator.email); code != 0 {
+	if said, code := run(h.t.Context(), h.t, h.environment(), "operator", h.operator.email); code != 0 {
 		h.t.Fatalf("operator: exit %d\n%s", code, said)
 	}
 	var created struct {
 		CreateProduct struct{ Product struct{ ID string } }
 	}
-	v := h.visitor(operator, "operator")
+	v := h.visitor(h.operator, "operator")
 	v.must(`mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id } } }`,
-		object{"idempotencyKey": "product", "name": "보성 세작 녹차 80g", "price": 27_000, "stock": stock}, &created)
-	h.product = product{created.CreateProduct.Product.ID, stock}
+		object{"idempotencyKey": "product", "name": "보성 세작 녹차 80g", "price": 27_000, "stock": h.plan.stock}, &created)
+	h.product = product{created.CreateProduct.Product.ID, h.plan.stock}
 }
 
 var sixDigits = regexp.MustCompile(`\b\d{6}\b`)

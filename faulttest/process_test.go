@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,8 +36,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// binary is the program, built once.
-var binary = sync.OnceValues(func() (string, error) {
+// binary is the program that can be told to fail, built once.
+var binary = sync.OnceValues(func() (string, error) { return build("payment-system", "-tags", "failpoint") })
+
+// build builds the program under a name, with flags of go build.
+func build(name string, flags ...string) (string, error) {
 	dir, err := builds()
 	if err != nil {
 		return "", err
@@ -44,14 +48,14 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err := lookAtSource(".."); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "payment-system")
-	command := exec.Command("go", "build", "-o", path, ".")
+	path := filepath.Join(dir, name)
+	command := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"."})...)
 	command.Dir = ".."
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, output)
 	}
 	return path, nil
-})
+}
 
 // lookAtSource visits every folder the program is built from: go test repeats an old result only
 // as long as what a test looked at is as it was.

@@ -9,10 +9,10 @@ import (
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	t.Run("a replica stopped while it approves writes nothing late over what another did meanwhile", func(t *testing.T) {
-		h := open(t, 2, 1_000_000)
+		h := open(t, plan{replicas: 2, stock: 1_000_000})
 		v := h.visitor(h.shopper, "stopped")
 		var purchases []*purchase
-		for n := range 2 * scale(t) {
+		for n := range 2 {
 			p := v.newPurchase(n, 1)
 			purchases = append(purchases, p)
 			if p.place() && p.ready(gateways[n%2]) {
@@ -24,18 +24,18 @@ func TestStopped(t *testing.T) {
 	})
 
 	t.Run("a resolver stopped past its lease writes nothing late over what another did meanwhile", func(t *testing.T) {
-		h := open(t, 2, 1_000_000)
+		h := open(t, plan{replicas: 2, stock: 1_000_000})
 		v := h.visitor(h.shopper, "stopped")
 		var purchases []*purchase
 		stops := 0
-		for n := 0; stops < 2*scale(t) && n < 10*scale(t); n++ {
+		for n := 0; stops < 2 && n < 10; n++ {
 			p := v.newPurchase(n, 1)
 			purchases = append(purchases, p)
 			if p.place() && p.ready("KAKAO") && h.stopWhileResolving(p) {
 				stops++
 			}
 		}
-		if stops < 2*scale(t) {
+		if stops < 2 {
 			t.Errorf("only %d resolvers could be stopped while they resolved", stops)
 		}
 		h.calm(purchases)
