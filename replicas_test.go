@@ -117,3 +117,38 @@ func (d *dev) slowApproval(t *testing.T) {
 		t.Fatalf("the simulator answered %s: %s", response.Status, body)
 	}
 }
+
+// A liar tells servers that it reached them under another name.
+type liar struct{}
+
+// RoundTrip sends the request with names that are not the server's.
+func (liar) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Host = "evil.example"
+	for name, value := range map[string]string{"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example", "X-Original-URL": "https://evil.example/"} {
+		r.Header.Set(name, value)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestServe_hostHeader orders under another host's name: the gateway sends the shopper to PUBLIC_URL.
+func TestServe_hostHeader(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	honest := newClient(t, d.url)
+	honest.signIn(t, "shopper@example.com", "correct horse battery staple")
+	shopper := &client{url: d.url, http: &http.Client{Jar: honest.http.Jar, Transport: liar{}, CheckRedirect: honest.http.CheckRedirect}}
+	order := shopper.placeOrder(t, shopper.stock(t))
+	payment := shopper.ready(t, order, "TOSS")
+	if address := payment.text("checkoutUrl"); strings.Contains(address, "evil") {
+		t.Errorf("the checkout is at %s", address)
+	}
+	back := honest.checkOut(t, payment.text("checkoutUrl"), "pay_card")
+	if !strings.HasPrefix(back, d.url+"/payments/") {
+		t.Errorf("the gateway sends the browser to %s", back)
+	}
+	response, _ := shopper.get(t, back)
+	if home := response.Header.Get("Location"); !strings.HasPrefix(home, d.url+"/orders") && !strings.HasPrefix(home, "/orders") {
+		t.Errorf("the browser came home to %s", home)
+	}
+}
