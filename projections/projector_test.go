@@ -99,7 +99,7 @@ func (b outbox) happen(t tester, aggregateID string, version int, kind, status s
 
 func (b outbox) happenRaw(t tester, aggregateID string, version int, kind, status string, payload []byte) {
 	t.Helper()
-	b.exec(t, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, at, shard) VALUES (?,?,?,?,?,?,?,?)",
+	b.exec(t, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, at, hash, parts, shard) VALUES (?,?,?,?,?,?,?,'','',?)",
 		aggregateID, version, kind, status, payload, "SHOPPER", outboxMoment.Add(time.Duration(version)*time.Second), command.ShardOf(aggregateID))
 }
 

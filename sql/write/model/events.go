@@ -21,6 +21,8 @@ type Events struct {
 	Actor       string
 	Note        *string
 	At          time.Time
+	Hash        []byte
+	Parts       []byte
 	Shard       int16
 	PublishedAt *time.Time
 }

@@ -26,6 +26,8 @@ type eventsTable struct {
 	Actor       mysql.ColumnString
 	Note        mysql.ColumnString
 	At          mysql.ColumnTimestamp
+	Hash        mysql.ColumnBlob
+	Parts       mysql.ColumnBlob
 	Shard       mysql.ColumnInteger
 	PublishedAt mysql.ColumnTimestamp
 
@@ -78,10 +80,12 @@ func newEventsTableImpl(schemaName, tableName, alias string) eventsTable {
 		ActorColumn       = mysql.StringColumn("actor")
 		NoteColumn        = mysql.StringColumn("note")
 		AtColumn          = mysql.TimestampColumn("at")
+		HashColumn        = mysql.BlobColumn("hash")
+		PartsColumn       = mysql.BlobColumn("parts")
 		ShardColumn       = mysql.IntegerColumn("shard")
 		PublishedAtColumn = mysql.TimestampColumn("published_at")
-		allColumns        = mysql.ColumnList{IDColumn, AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, ShardColumn, PublishedAtColumn}
-		mutableColumns    = mysql.ColumnList{AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, ShardColumn, PublishedAtColumn}
+		allColumns        = mysql.ColumnList{IDColumn, AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, HashColumn, PartsColumn, ShardColumn, PublishedAtColumn}
+		mutableColumns    = mysql.ColumnList{AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, HashColumn, PartsColumn, ShardColumn, PublishedAtColumn}
 		defaultColumns    = mysql.ColumnList{}
 	)
 
@@ -98,6 +102,8 @@ func newEventsTableImpl(schemaName, tableName, alias string) eventsTable {
 		Actor:       ActorColumn,
 		Note:        NoteColumn,
 		At:          AtColumn,
+		Hash:        HashColumn,
+		Parts:       PartsColumn,
 		Shard:       ShardColumn,
 		PublishedAt: PublishedAtColumn,
 

@@ -1,0 +1,94 @@
+package sql_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/internal/mysqltest"
+	"payment-system/shop"
+	migrations "payment-system/sql"
+)
+
+// unsealed is the version of the schema whose events had no seals yet.
+const unsealed = 2
+
+// Proves: events from before the chain are sealed by the migration as commands seal them.
+func TestMigrations_seals(t *testing.T) {
+	t.Parallel()
+	db, err := mysqldb.Open(t.Context(), mysqltest.Empty(t), mysqldb.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	provider, err := goose.NewProvider(goose.DialectMySQL, db, migrations.Migrations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), unsealed); err != nil {
+		t.Fatal(err)
+	}
+	events := oldEvents()
+	// The order of the ids is not that of the chain.
+	for i := range events {
+		insert(t, db, events[len(events)-1-i])
+	}
+	if err := mysqldb.Migrate(t.Context(), db, migrations.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	var previous []byte
+	for _, e := range events {
+		if e.Version == 1 {
+			previous = nil
+		}
+		want, got := e.Seal(previous), sealOf(t.Context(), t, db, e)
+		if !got.Equal(want) {
+			t.Errorf("%s version %d is sealed by %x %x, not by %x %x", e.AggregateID, e.Version, got.Hash, got.Parts, want.Hash, want.Parts)
+		}
+		previous = want.Hash
+	}
+	_, err = db.ExecContext(t.Context(), `INSERT INTO events (aggregate_id, version, kind, status, payload, actor, at, shard) VALUES ('a', 1, 'k', '', '{}', 'SHOPPER', NOW(6), 0)`)
+	if err == nil || !strings.Contains(err.Error(), "hash") {
+		t.Errorf("an event without a seal was taken, error %v", err)
+	}
+}
+
+// oldEvents are of three aggregates, in order of their chains.
+func oldEvents() []shop.Event {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	hostile := []byte(`{"name":"차 \\ ' \" 🍵\u0000","note":"` + strings.Repeat("한", 20_000) + `"}`)
+	return []shop.Event{
+		{AggregateID: "ord_a", Version: 1, Kind: "order.placed", Status: "PLACED", Payload: []byte(`{}`), Actor: shop.ActorShopper, At: at},
+		{AggregateID: "pay_b", Version: 1, Kind: "payment.opened", Status: "READY", Payload: hostile, Actor: shop.ActorShopper, Note: "끝에 빈칸 ", At: at.Add(time.Microsecond)},
+		{AggregateID: "pay_b", Version: 2, Kind: "payment.failed", Status: "FAILED", Payload: hostile, Actor: shop.ActorGateway, Note: "'; DROP \x00 \x1a", At: at.Add(999_999 * time.Microsecond)},
+		{AggregateID: "pay_b", Version: 3, Kind: "payment.readied", Status: "READY", Payload: hostile[:0], Actor: shop.ActorResolver, At: at.AddDate(60, 0, 0)},
+		{AggregateID: "prd_c", Version: 1, Kind: "product.created", Payload: []byte(`{"a":1}`), Actor: shop.ActorOperator, At: at},
+		{AggregateID: "prd_c", Version: 2, Kind: "stock.reserved", Payload: []byte(`{"a":2}`), Actor: shop.ActorOperator, At: at},
+	}
+}
+
+func insert(t *testing.T, db *sql.DB, e shop.Event) {
+	t.Helper()
+	note := sql.NullString{String: e.Note, Valid: e.Note != ""}
+	_, err := db.ExecContext(t.Context(), `INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, shard) VALUES (?,?,?,?,?,?,?,?,0)`,
+		e.AggregateID, e.Version, e.Kind, e.Status, bytes.Clone(e.Payload), string(e.Actor), note, e.At)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sealOf(ctx context.Context, t *testing.T, db *sql.DB, e shop.Event) shop.Seal {
+	t.Helper()
+	var seal shop.Seal
+	row := db.QueryRowContext(ctx, `SELECT hash, parts FROM events WHERE aggregate_id = ? AND version = ?`, e.AggregateID, e.Version)
+	if err := row.Scan(&seal.Hash, &seal.Parts); err != nil {
+		t.Fatal(err)
+	}
+	return seal
+}
