@@ -49,6 +49,7 @@ type Handler struct {
 	hashing    hashGate   // bounds how many passwords are hashed at once
 	background background // what outlives the calls that started it
 	hearing    hearing    // which gateways were silent
+	inbox      attendant  // acts on webhooks when they come
 }
 
 // A Locker takes turns among replicas. Locks are a courtesy that spares the

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -75,7 +74,6 @@ func openTillAt(t *testing.T, dsn string, clock *clock, gateways map[shop.PG]pg.
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
 	logger := slog.New(slog.DiscardHandler)
 	redis := redistest.New(t)
 	handler := &command.Handler{
@@ -84,6 +82,7 @@ func openTillAt(t *testing.T, dsn string, clock *clock, gateways map[shop.PG]pg.
 		Redis:     redis, Now: clock.Now, NewID: newID, Random: func(p []byte) { _, _ = crand.Read(p) }, Logger: logger,
 		PublicURL: "http://shop.example", OrderHold: 15 * time.Minute, PGTimeout: time.Second, Replica: "one",
 	}
+	t.Cleanup(func() { _ = errors.Join(handler.Drain(context.Background()), db.Close()) })
 	return &till{Handler: handler, t: t, ctx: t.Context(), db: db, clock: clock, shopper: command.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper}}
 }
 
@@ -424,33 +423,6 @@ func TestHandler_CancelPayment(t *testing.T) {
 			s.wantLedger(payment, 1, 0)
 		})
 	})
-	t.Run("twenty tenths and one of all, at once, never give back more than was taken", func(t *testing.T) {
-		eachGateway(t, func(t *testing.T, gateway shop.PG) {
-			s := openTill(t, 1)
-			payment := s.pay(1, gateway)
-			var group sync.WaitGroup
-			for i := range 21 {
-				group.Go(func() {
-					amount := shop.Won(1_100)
-					if i == 20 {
-						amount = 0
-					}
-					_, err := s.cancel(payment, amount)
-					switch shop.CodeOf(err) {
-					case "", shop.Invalid, shop.Conflict, shop.InProgress:
-					default:
-						t.Errorf("refund %d: %v", i, err)
-					}
-				})
-			}
-			group.Wait()
-			s.settle()
-			ledger := s.fakes[gateway].Ledger(*payment.PaymentKey)
-			if ledger.Refunded > ledger.Captured {
-				t.Errorf("%d won were given back of %d", ledger.Refunded, ledger.Captured)
-			}
-		})
-	})
 	t.Run("the same key refunds once", func(t *testing.T) {
 		eachGateway(t, func(t *testing.T, gateway shop.PG) {
 			s := openTill(t, 1)
@@ -675,10 +647,7 @@ func TestHandler_virtualAccount(t *testing.T) {
 		for range 8 {
 			s.must(s.ReceiveWebhook(s.ctx, command.ReceiveWebhook{Body: []byte(body)}))
 		}
-		_, err := s.HandleWebhooks(s.ctx)
-		s.must(err)
-		_, err = s.ResolvePayments(s.ctx)
-		s.must(err)
+		s.must(s.Drain(s.ctx))
 	}
 	t.Run("a deposit pays, told by a webhook", func(t *testing.T) {
 		s := openTill(t, 1)
@@ -797,70 +766,5 @@ func wantField(t *testing.T, err error, field string) {
 	refusal, ok := errors.AsType[*shop.Error](err)
 	if !ok || refusal.Code != shop.Invalid || refusal.Details["field"] != field {
 		t.Errorf("got %v, want INVALID for %s", err, field)
-	}
-}
-
-// TestHandler_races lets an approval, a refund, the order's cancelation and its
-// expiry meet at random, with answers of the gateway lost at random: the order is
-// paid for, or ended with nothing kept. What openTill checks proves the rest.
-func TestHandler_races(t *testing.T) {
-	t.Parallel()
-	seeds := 24
-	if testing.Short() {
-		seeds = 4
-	}
-	eachGateway(t, func(t *testing.T, gateway shop.PG) {
-		s := openTill(t, 10*seeds)
-		for seed := range seeds {
-			s.race(gateway, rand.New(rand.NewPCG(uint64(seed), 7)))
-		}
-	})
-}
-
-func (s *till) race(gateway shop.PG, random *rand.Rand) {
-	s.t.Helper()
-	payment := s.ready(s.order(1), gateway)
-	approve := s.authenticate(payment)
-	if random.IntN(2) == 0 {
-		s.fakes[gateway].Lose("approve", 1)
-	}
-	if random.IntN(2) == 0 {
-		s.fakes[gateway].Lose("cancel", 1)
-	}
-	amount := shop.Won(1+random.Int64N(2)) * 5_500
-	steps := []func(){
-		func() { _, _ = s.ApprovePayment(s.ctx, approve) },
-		func() { _, _ = s.ApprovePayment(s.ctx, approve) },
-		func() { _, _ = s.cancel(payment, amount) },
-		func() {
-			_, _ = s.CancelOrder(s.ctx, command.CancelOrder{By: s.shopper, IdempotencyKey: newID("key"), OrderID: payment.OrderID})
-		},
-		func() {
-			s.clock.Advance(4 * time.Minute)
-			_, _ = s.ExpireOrders(s.ctx)
-		},
-		func() { _, _ = s.ResolvePayments(s.ctx) },
-	}
-	random.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
-	var group sync.WaitGroup
-	for _, step := range steps {
-		group.Go(step)
-		time.Sleep(time.Duration(random.IntN(2)) * time.Millisecond)
-	}
-	group.Wait()
-	s.fakes[gateway].Heal()
-	s.settle()
-	s.wantWhole(payment)
-}
-
-// wantWhole checks that the order is paid for what was not refunded, or ended
-// with nothing kept, or still waits with nothing taken.
-func (s *till) wantWhole(p shop.Payment) {
-	s.t.Helper()
-	got := s.state(p)
-	ledger := s.fakes[p.PG].Ledger(*p.PaymentKey)
-	kept := ledger.Captured - ledger.Refunded
-	if paid := got.Order == shop.OrderStatusPaid; paid != (kept > 0) || ledger.Captures > 1 {
-		s.t.Errorf("the order is %s, the payment %s, and the gateway keeps %d won of %d captures", got.Order, got.Payment, kept, ledger.Captures)
 	}
 }

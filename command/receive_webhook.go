@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
+	"payment-system/internal/failpoint"
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
@@ -39,9 +43,11 @@ type tossWebhook struct {
 	} `json:"data"`
 }
 
-// ReceiveWebhook puts a webhook into the inbox; HandleWebhooks acts on it. It is
-// a hint and nothing more: it is unsigned, so what it claims is never believed.
-// The same webhook again is stored once. It returns Invalid for what is no
+// ReceiveWebhook puts a webhook into the inbox. What it is about is looked up in
+// the background as soon as it is stored, and nobody waits for that; should it
+// fail, HandleWebhooks tries again. A webhook is a hint and nothing more: it is
+// unsigned, so what it claims is never believed. The same webhook again is
+// stored once, and wakes nobody. It returns Invalid for what is no
 // webhook of Toss Payments, and Unavailable when it could not be stored, so that
 // the gateway sends it again.
 func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error {
@@ -53,7 +59,10 @@ func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error 
 	dedup := hashOf(hook.EventType, hook.Data.PaymentKey, hook.OrderID, hook.Status, hook.TransactionKey, hook.Secret)
 	_, err = h.DB.ExecContext(ctx, `INSERT INTO webhook_inbox (pg, dedup_key, event_type, attempt_ref, payment_key, secret, body, received_at, next_try_at) VALUES (?,?,?,?,?,?,?,?,?)`,
 		string(shop.PGToss), dedup, hook.EventType, hook.OrderID, hook.Data.PaymentKey, hook.Secret, cmd.Body, now, now)
-	if err != nil && !mysqldb.IsDuplicate(err, "uq_webhook_inbox_dedup") {
+	switch {
+	case err == nil:
+		h.wakeInbox(ctx)
+	case !mysqldb.IsDuplicate(err, "uq_webhook_inbox_dedup"):
 		return &shop.Error{Code: shop.Unavailable, Message: "The webhook could not be stored. Please send it again.", Err: err}
 	}
 	return nil
@@ -98,30 +107,119 @@ type inboxEntry struct {
 // once. It returns how many it handled. What fails is tried again, later from
 // time to time.
 func (h *Handler) HandleWebhooks(ctx context.Context) (int, error) {
+	handled, _, err := h.emptyInbox(ctx)
+	return handled, err
+}
+
+// emptyInbox is HandleWebhooks, and tells which attempts are to be looked up.
+func (h *Handler) emptyInbox(ctx context.Context) (handled int, woken []shop.AttemptID, err error) {
 	entries, err := h.dueWebhooks(ctx)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	handled := 0
 	for _, entry := range entries {
 		mine, err := h.claimWebhook(ctx, entry)
 		if err != nil {
-			return handled, err
+			return handled, woken, err
 		}
 		if !mine {
 			continue
 		}
-		verdict, err := h.handleWebhook(ctx, entry)
+		attempt, verdict, err := h.handleWebhook(ctx, entry)
 		if err != nil {
-			h.Logger.WarnContext(ctx, "webhook not handled", "inbox_id", entry.id, "error", err)
+			h.Logger.WarnContext(ctx, "webhook not handled", "inbox_id", entry.id, "tries", entry.tries+1, "error", err)
 			continue
 		}
+		if attempt != "" && !slices.Contains(woken, attempt) {
+			woken = append(woken, attempt)
+		}
 		if err := h.webhookHandled(ctx, entry, verdict); err != nil {
-			return handled, err
+			return handled, woken, err
 		}
 		handled++
 	}
-	return handled, nil
+	return handled, woken, nil
+}
+
+// inboxPause is how long the inbox is left alone after each pass: however many
+// webhooks name an attempt, its gateway is asked about it no more often for them.
+const inboxPause = 250 * time.Millisecond
+
+// inboxRuns bounds a pass over the inbox.
+const inboxRuns = 16
+
+// An attendant is the one goroutine of a process that acts on webhooks when they
+// come. The zero value is away.
+type attendant struct {
+	mu            sync.Mutex
+	present, more bool
+}
+
+// call tells whether the attendant must come; one who is there takes note.
+func (a *attendant) call() (come bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	come = !a.present
+	a.present, a.more = true, !come
+	return come
+}
+
+// stay tells whether there was a call since the last one; else the attendant is
+// away from now on.
+func (a *attendant) stay() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.present, a.more = a.more, false
+	return a.present
+}
+
+// wakeInbox has the inbox attended to in the background, whether or not this
+// replica runs scheduled jobs.
+func (h *Handler) wakeInbox(ctx context.Context) {
+	if !h.inbox.call() {
+		return
+	}
+	ctx = failpoint.In(context.WithoutCancel(ctx), "resolve")
+	h.background.start(func() {
+		for again := true; again; again = h.inbox.stay() {
+			if err := h.attendInbox(ctx); err != nil {
+				h.Logger.WarnContext(ctx, "webhook inbox left to the schedule", "error", err)
+			}
+			time.Sleep(inboxPause)
+		}
+	})
+}
+
+// attendInbox acts on the webhooks that wait, and resolves what they name.
+func (h *Handler) attendInbox(ctx context.Context) error {
+	var woken []shop.AttemptID
+	var err error
+	for handled, run := 1, 0; handled > 0 && err == nil && run < inboxRuns; run++ {
+		var more []shop.AttemptID
+		handled, more, err = h.emptyInbox(ctx)
+		woken = append(woken, more...)
+	}
+	slices.Sort(woken)
+	for ids := range slices.Chunk(slices.Compact(woken), 64) {
+		due, err := h.dueOf(ctx, ids)
+		if err == nil {
+			_, err = h.resolveEach(ctx, due)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// dueOf reads those of the attempts given that nobody looks up already.
+func (h *Handler) dueOf(ctx context.Context, ids []shop.AttemptID) ([]dueAttempt, error) {
+	now := h.now()
+	args := []any{now, now}
+	for _, id := range ids {
+		args = append(args, string(id))
+	}
+	return h.readAttempts(ctx, `check_at <= ? AND (lease_until IS NULL OR lease_until < ?) AND id IN (`+strings.Repeat("?,", len(ids)-1)+`?)`, args...)
 }
 
 func (h *Handler) dueWebhooks(ctx context.Context) ([]inboxEntry, error) {
@@ -162,11 +260,10 @@ func (h *Handler) webhookHandled(ctx context.Context, e inboxEntry, verdict stri
 
 // handleWebhook wakes the resolver for the attempt that the webhook names. It
 // returns why nothing was done, "" when something was.
-func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (verdict string, err error) {
+func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (id shop.AttemptID, verdict string, err error) {
 	if !isASCII(e.paymentKey + e.attemptRef) {
-		return "no attempt of ours", nil
+		return "", "no attempt of ours", nil
 	}
-	var id shop.AttemptID
 	var secret string
 	row := h.DB.QueryRowContext(ctx, `SELECT id, secret FROM attempts WHERE pg = ? AND payment_key = ?`, string(shop.PGToss), e.paymentKey)
 	if e.paymentKey == "" {
@@ -174,15 +271,15 @@ func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (verdict stri
 	}
 	err = row.Scan(&id, &secret)
 	if isNoRows(err) {
-		return "no attempt of ours", nil
+		return "", "no attempt of ours", nil
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if e.paymentKey == "" && (secret == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(e.secret)) != 1) {
-		return "the secret is not the attempt's", nil
+		return "", "the secret is not the attempt's", nil
 	}
-	return "", h.WakeAttempt(ctx, id)
+	return id, "", h.WakeAttempt(ctx, id)
 }
 
 // WakeAttempt has the resolver look an attempt up at once.

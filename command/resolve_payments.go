@@ -51,6 +51,12 @@ func (h *Handler) resolveAt(ctx context.Context, gateway shop.PG) (claimed int, 
 	if err != nil {
 		return 0, err
 	}
+	return h.resolveEach(ctx, due)
+}
+
+// resolveEach claims and resolves the attempts given, some at once, until a call
+// to a gateway could have ended. It returns how many it claimed.
+func (h *Handler) resolveEach(ctx context.Context, due []dueAttempt) (claimed int, err error) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	places := make(chan struct{}, resolveWorkers)
