@@ -10,19 +10,18 @@ import (
 )
 
 // verifyHistories walks every aggregate's events in order: versions count from one without a
-// gap, and each event's state is where the state machine leads.
+// gap, each event's state is where the state machine leads, and each is as it was sealed.
 func verifyHistories(ctx context.Context, tx *sql.Tx, report func(Violation)) error {
-	// Only a refused refund leads somewhere that its payload must tell.
-	const query = `SELECT aggregate_id, version, kind, status, IF(kind = ?, payload, NULL) FROM events ORDER BY aggregate_id, version`
-	rows, err := tx.QueryContext(ctx, query, shop.KindPaymentCancelRefused)
+	const query = `SELECT aggregate_id, version, kind, status, payload, actor, note, at, hash, parts FROM events ORDER BY aggregate_id, version`
+	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return fmt.Errorf("read the events: %w", err)
 	}
 	defer rows.Close()
 	walk := eventWalk{report: report}
 	for rows.Next() {
-		var event historyEvent
-		if err := rows.Scan(&event.id, &event.version, &event.kind, &event.status, &event.payload); err != nil {
+		event, err := scanSealed(rows)
+		if err != nil {
 			return fmt.Errorf("read an event: %w", err)
 		}
 		walk.step(event)
@@ -30,34 +29,44 @@ func verifyHistories(ctx context.Context, tx *sql.Tx, report func(Violation)) er
 	return rows.Err()
 }
 
-type historyEvent struct {
-	id           string
-	version      int
-	kind, status string
-	payload      []byte
+func scanSealed(rows *sql.Rows) (sealedEvent, error) {
+	var e sealedEvent
+	var note sql.NullString
+	err := rows.Scan(&e.AggregateID, &e.Version, &e.Kind, &e.Status, &e.Payload, &e.Actor, &note, &e.At, &e.kept.Hash, &e.kept.Parts)
+	e.Note = note.String
+	return e, err
 }
 
 // An eventWalk is how far the walk over one aggregate's events has come.
 type eventWalk struct {
-	report  func(Violation)
-	id      string
-	version int
-	status  string
+	report func(Violation)
+	id     string
+	last   shop.Event
+	chain  chainWalk
 }
 
-func (h *eventWalk) step(event historyEvent) {
-	if event.id != h.id {
-		h.id, h.version, h.status = event.id, 0, ""
+func (h *eventWalk) step(event sealedEvent) {
+	if event.AggregateID != h.id {
+		h.id, h.last, h.chain = event.AggregateID, shop.Event{}, chainWalk{}
 	}
-	if event.version != h.version+1 {
-		h.complain("events", "version %d follows version %d", event.version, h.version)
+	if event.Version != h.last.Version+1 {
+		h.complain("events", "version %d follows version %d: %s", event.Version, h.last.Version, removed(h.last.Version, event.Version))
+	} else {
+		h.checkState(event.Event)
 	}
-	if want, ok := nextStatus(h.status, event); !ok {
-		h.complain("states", "version %d: %s is not allowed in state %q", event.version, event.kind, h.status)
-	} else if want != event.status {
-		h.complain("states", "version %d: %s leads from %q to %q, not to %q", event.version, event.kind, h.status, want, event.status)
+	if text := h.chain.step(event); text != "" {
+		h.complain("events", "%s", text)
 	}
-	h.version, h.status = event.version, event.status
+	h.last = event.Event
+}
+
+func (h *eventWalk) checkState(event shop.Event) {
+	from := h.last.Status
+	if want, ok := nextStatus(from, event); !ok {
+		h.complain("states", "version %d: %s is not allowed in state %q", event.Version, event.Kind, from)
+	} else if want != event.Status {
+		h.complain("states", "version %d: %s leads from %q to %q, not to %q", event.Version, event.Kind, from, want, event.Status)
+	}
 }
 
 func (h *eventWalk) complain(invariant, format string, args ...any) {
@@ -66,26 +75,27 @@ func (h *eventWalk) complain(invariant, format string, args ...any) {
 
 // nextStatus returns the state that an event leads to from the state given, "" before the first, and
 // whether it is allowed there. Aggregates without a state machine go where they say.
-func nextStatus(from string, event historyEvent) (to string, ok bool) {
-	switch prefix := shop.IDPrefix(event.id); {
+func nextStatus(from string, event shop.Event) (to string, ok bool) {
+	switch prefix := shop.IDPrefix(event.AggregateID); {
 	case prefix == shop.PrefixOrder && from == "":
-		return string(shop.OrderStatusPlaced), event.kind == shop.KindOrderPlaced
+		return string(shop.OrderStatusPlaced), event.Kind == shop.KindOrderPlaced
 	case prefix == shop.PrefixOrder:
-		status, ok := shop.OrderMove(shop.OrderStatus(from), event.kind)
+		status, ok := shop.OrderMove(shop.OrderStatus(from), event.Kind)
 		return string(status), ok
 	case prefix == shop.PrefixPayment && from == "":
-		return string(shop.PaymentStatusReady), event.kind == shop.KindPaymentOpened
+		return string(shop.PaymentStatusReady), event.Kind == shop.KindPaymentOpened
 	case prefix == shop.PrefixPayment:
-		status, ok := shop.PaymentMove(shop.PaymentStatus(from), event.kind, refundedIn(event.payload))
+		status, ok := shop.PaymentMove(shop.PaymentStatus(from), event.Kind, refundedIn(event))
 		return string(status), ok
 	}
-	return event.status, true
+	return event.Status, true
 }
 
-// refundedIn is what a payment had given back, 0 without a payload.
-func refundedIn(payload []byte) shop.Won {
+// refundedIn is what a payment had given back. Only a refused refund leads somewhere that its
+// payload must tell.
+func refundedIn(event shop.Event) shop.Won {
 	var payment shop.Payment
-	if len(payload) == 0 || json.Unmarshal(payload, &payment) != nil {
+	if event.Kind != shop.KindPaymentCancelRefused || json.Unmarshal(event.Payload, &payment) != nil {
 		return 0
 	}
 	return payment.RefundedAmount

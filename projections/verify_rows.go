@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"payment-system/shop"
@@ -112,7 +113,7 @@ func (b book) verifyPage(ctx context.Context, tx *sql.Tx, rows map[string]any, a
 // compare reports how an aggregate's row, latest event and view differ.
 func (b book) compare(id string, row any, event *latestEvent, view *viewRow, report func(Violation)) error {
 	if event == nil {
-		report(Violation{"events", id, "no event tells of it"})
+		report(Violation{"events", id, "no event tells of it: all were removed"})
 		return nil
 	}
 	theirs, err := fieldsOf(event.payload)
@@ -124,6 +125,9 @@ func (b book) compare(id string, row any, event *latestEvent, view *viewRow, rep
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", id, err)
 	}
+	if text := compareVersions(ours["version"], event.version); text != "" {
+		report(Violation{"events", id, text})
+	}
 	if text := listed(differences(b.pair(ours), b.pair(theirs), "books", "event")); text != "" {
 		report(Violation{"events", id, text})
 	}
@@ -131,6 +135,19 @@ func (b book) compare(id string, row any, event *latestEvent, view *viewRow, rep
 		report(Violation{"views", id, text})
 	}
 	return nil
+}
+
+// compareVersions tells whether events are missing at the end, or there are more than there were.
+func compareVersions(row any, last int) string {
+	version, err := strconv.Atoi(fmt.Sprint(row))
+	switch {
+	case err != nil || version == last:
+		return ""
+	case version > last:
+		return fmt.Sprintf("the books are at version %d: %s", version, removed(last, version+1))
+	default:
+		return fmt.Sprintf("version %d was put in later: the books are at version %d", last, version)
+	}
 }
 
 // compareView tells how a view differs from what the latest event says it shows.

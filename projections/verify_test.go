@@ -186,6 +186,21 @@ var tables = []string{"stock", "orders", "payments", "attempts", "refunds", "eve
 // sabotage damages the books, verifies them and repairs them.
 func (b *books) sabotage(t *testing.T, statement string, args []any, later time.Duration) []string {
 	t.Helper()
+	return b.sabotageBy(t, func(exec func(string, ...any)) { exec(statement, args...) }, later)
+}
+
+// sabotageAll runs several statements, each with the same arguments.
+func (b *books) sabotageAll(t *testing.T, statements []string, args []any) []string {
+	t.Helper()
+	return b.sabotageBy(t, func(exec func(string, ...any)) {
+		for _, statement := range statements {
+			exec(statement, args...)
+		}
+	}, 0)
+}
+
+func (b *books) sabotageBy(t *testing.T, damage func(exec func(string, ...any)), later time.Duration) []string {
+	t.Helper()
 	conn := must(b.db.Conn(t.Context()))(t)
 	defer conn.Close()
 	exec := func(statement string, args ...any) {
@@ -197,7 +212,7 @@ func (b *books) sabotage(t *testing.T, statement string, args []any, later time.
 	for _, table := range tables {
 		exec("CREATE TABLE copy_of_" + table + " AS SELECT * FROM " + table)
 	}
-	exec(statement, args...)
+	damage(exec)
 	found := b.verify(t, nil, later)
 	for _, table := range tables {
 		exec("DELETE FROM " + table)

@@ -25,8 +25,8 @@ var sealedParts = [...]string{"previous hash", "aggregate_id", "version", "kind"
 // versionPart is the part that is kept as it is, so that a moved event tells where it was.
 const versionPart = 2
 
-// SealedSize is how many bytes the parts of a seal take.
-const SealedSize = 4 * len(sealedParts)
+// sealedSize is how many bytes the parts of a seal take.
+const sealedSize = 4 * len(sealedParts)
 
 // Seal returns the seal of e, which follows an event with the hash given; the first follows nil.
 // Of the time, microseconds count.
@@ -36,7 +36,7 @@ func (e Event) Seal(previous []byte) Seal {
 		e.Payload, []byte(e.Actor), []byte(e.Note), strconv.AppendInt(nil, e.At.UnixMicro(), 10),
 	}
 	hash := sha256.New()
-	sums := make([]byte, 0, SealedSize)
+	sums := make([]byte, 0, sealedSize)
 	for i, part := range parts {
 		fmt.Fprintf(hash, "%d:", len(part))
 		hash.Write(part)
@@ -81,7 +81,7 @@ func (s Seal) Version() int {
 
 // part is nil when the parts are cut.
 func (s Seal) part(i int) []byte {
-	if len(s.Parts) != SealedSize {
+	if len(s.Parts) != sealedSize {
 		return nil
 	}
 	return s.Parts[4*i : 4*i+4]
