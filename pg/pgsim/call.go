@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -45,18 +46,19 @@ func (s *Server) api(pg, name string, work func(*call) answer) http.HandlerFunc 
 			return
 		}
 		c := &call{Request: r, server: s, name: name, body: body}
-		s.count(pg, c)
-		c.fault = s.faults.take(pg, name)
+		key := s.count(pg, c)
+		c.fault = s.faults.take(pg, name, key)
 		a, struck := c.fault.before(pg)
 		if !struck {
-			a = work(c)
+			a = s.said.swap(c.fault, pg+name, key, work(c))
 		}
 		s.deliver(w, c, a)
 	}
 }
 
-// count notes the call on the payment it names, if there is one.
-func (s *Server) count(pg string, c *call) {
+// count notes the call on the payment it names, if there is one, and returns that
+// payment's key.
+func (s *Server) count(pg string, c *call) (key string) {
 	var named struct {
 		TID        string `json:"tid"`
 		PaymentKey string `json:"paymentKey"`
@@ -66,16 +68,54 @@ func (s *Server) count(pg string, c *call) {
 	defer s.mu.Unlock()
 	if p := s.kakao[named.TID]; pg == "KAKAO" && p != nil {
 		p.called(c.name)
-		return
+		return p.key
 	}
 	p := s.tossOrders[c.PathValue("orderId")]
-	if key := c.PathValue("paymentKey") + named.PaymentKey; p == nil {
-		p = s.toss[key]
+	if p == nil {
+		p = s.toss[c.PathValue("paymentKey")+named.PaymentKey]
 	}
-	if pg == "TOSS" && p != nil {
-		p.called(c.name)
-		p.saw(c.Header.Get("Idempotency-Key"))
+	if pg != "TOSS" || p == nil {
+		return ""
 	}
+	p.called(c.name)
+	p.saw(c.Header.Get("Idempotency-Key"))
+	return p.key
+}
+
+// sayings are the last two answers of each call, for other_payment.
+type sayings struct {
+	mu   sync.Mutex
+	last map[string][]saying
+}
+
+// saying is what a call answered for a payment.
+type saying struct {
+	key    string
+	answer answer
+}
+
+// swap notes a good answer, and returns it; or, if the fault says so, one of
+// another payment.
+func (s *sayings) swap(f fault, call, key string, a answer) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	other := answer{cut: true}
+	mine := []saying{{key, a}}
+	for _, one := range s.last[call] {
+		if len(mine) == 1 && (one.key != key || key == "") {
+			other, mine = one.answer, append(mine, one)
+		}
+	}
+	if f.Fault == "other_payment" {
+		return other
+	}
+	if a.status == http.StatusOK {
+		if s.last == nil {
+			s.last = map[string][]saying{}
+		}
+		s.last[call] = mine
+	}
+	return a
 }
 
 // pause lets a slow or hanging fault pass before the call takes effect. It

@@ -17,6 +17,7 @@ import (
 // fault is a thing that goes wrong, as PUT /sim/faults names it.
 //
 //   - pg: KAKAO or TOSS; empty means both.
+//   - paymentKey: of the only payment it strikes; empty means all of them.
 //   - times: how many calls it strikes; 0 means all of them.
 //   - probability: from 0.000001 to 1 a fraction, above 1 and up to 100 per cent;
 //     0 or absent means always.
@@ -24,9 +25,16 @@ import (
 //     last, and what trickle waits between bytes.
 //   - status and body: of http_error, http_error_after, garbage and redirect (its
 //     Location); wrong_status answers the status named in body.
+//   - redirect sends the client away before the call takes effect, redirect_after
+//     after it.
+//   - empty answers no body, wrong_type says that the body is a page, huge pads it
+//     with ten million bytes, trickle sends a byte at a time.
+//   - other_payment answers what the same call answered for another payment
+//     before; if there was none, it hangs up.
 //   - seed: of the dice. The same seed strikes the same calls.
 type fault struct {
 	PG          string      `json:"pg"`
+	PaymentKey  string      `json:"paymentKey"`
 	Call        string      `json:"call"`
 	Fault       string      `json:"fault"`
 	Times       int         `json:"times"`
@@ -47,7 +55,7 @@ var (
 
 	apiFaults = []string{
 		"drop_before", "drop_after", "hang_before", "hang_after", "slow", "slow_after", "trickle", "http_error",
-		"http_error_after", "redirect", "truncate", "garbage", "huge", "wrong_amount", "wrong_order", "wrong_currency", "wrong_status",
+		"http_error_after", "redirect", "redirect_after", "truncate", "garbage", "empty", "huge", "wrong_type", "other_payment", "wrong_amount", "wrong_order", "wrong_currency", "wrong_status",
 	}
 	webhookFaults = []string{
 		"drop_before", "drop_after", "slow", "truncate", "garbage", "wrong_amount", "wrong_order", "wrong_currency", "wrong_status",
@@ -61,16 +69,17 @@ type faultSet struct {
 	list []*fault
 }
 
-// take returns the fault that strikes this call and uses it up once, or the zero
-// fault. If kinds are named, only those can strike.
-func (f *faultSet) take(pg, name string, kinds ...string) fault {
+// take returns the fault that strikes this call about the payment of the key
+// given and uses it up once, or the zero fault. If kinds are named, only those can
+// strike.
+func (f *faultSet) take(pg, name, key string, kinds ...string) fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, one := range f.list {
 		if len(kinds) > 0 && !slices.Contains(kinds, one.Fault) {
 			continue
 		}
-		if one.Call != name || (one.PG != "" && one.PG != pg) || one.dice.Int64N(certain) >= one.chance {
+		if one.Call != name || (one.PG != "" && one.PG != pg) || (one.PaymentKey != "" && one.PaymentKey != key) || one.dice.Int64N(certain) >= one.chance {
 			continue
 		}
 		struck := *one
@@ -183,17 +192,22 @@ func (f *fault) before(pg string) (a answer, struck bool) {
 	case "http_error":
 		return f.errorAnswer(pg), true
 	case "redirect":
-		location := f.Body
-		if location == "" {
-			location = "http://elsewhere.invalid/"
-		}
-		status := f.Status
-		if status == 0 {
-			status = http.StatusFound
-		}
-		return answer{status: status, header: http.Header{"Location": {location}}}, true
+		return f.away(), true
 	}
 	return answer{}, false
+}
+
+// away sends the client elsewhere.
+func (f *fault) away() answer {
+	location := f.Body
+	if location == "" {
+		location = "http://elsewhere.invalid/"
+	}
+	status := f.Status
+	if status == 0 {
+		status = http.StatusFound
+	}
+	return answer{status: status, header: http.Header{"Location": {location}}}
 }
 
 func (f *fault) errorAnswer(pg string) answer {
@@ -226,6 +240,13 @@ func (f *fault) corrupt(a answer) answer {
 			pg = "KAKAO"
 		}
 		return f.errorAnswer(pg)
+	case "redirect_after":
+		return f.away()
+	case "empty":
+		a.body = nil
+	case "wrong_type":
+		a.header = a.header.Clone()
+		a.header.Set("Content-Type", "text/html; charset=UTF-8")
 	case "huge":
 		if len(a.body) > 0 {
 			a.body = slices.Concat([]byte(`{"padding":"`), bytes.Repeat([]byte("x"), 10<<20), []byte(`",`), a.body[1:])

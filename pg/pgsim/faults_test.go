@@ -108,6 +108,10 @@ func TestFaults_Approve(t *testing.T) {
 		{"http_error", doc{"status": 503, "body": "down"}, false, answered(503, "down"), answered(503, "down")},
 		{"http_error_after", doc{}, true, answered(500, "error_code"), answered(500, "FAILED_INTERNAL_SYSTEM_PROCESSING")},
 		{"redirect", doc{"body": "http://127.0.0.1:1/"}, false, answered(302, ""), answered(302, "")},
+		{"redirect_after", doc{}, true, answered(302, ""), answered(302, "")},
+		{"empty", doc{}, true, answered(200, ""), answered(200, "")},
+		{"wrong_type", doc{}, true, answered(200, "T"), answered(200, "DONE")},
+		{"other_payment", doc{}, true, lost, lost},
 		{"garbage", doc{"body": "{{{"}, true, answered(200, "{{{"), answered(200, "{{{")},
 		{"wrong_amount", doc{}, true, field("amount.total", "110010"), field("totalAmount", "110010")},
 		{"wrong_order", doc{}, true, field("partner_order_id", `"another-order-0000000001"`), field("orderId", `"another-order-0000000001"`)},
@@ -190,6 +194,32 @@ func TestFaults_Bodies(t *testing.T) {
 		var all bytes.Buffer
 		if _, err := all.ReadFrom(response.Body); err == nil || all.Len() == 0 || all.Len() > 60 {
 			t.Errorf("%d bytes, %v", all.Len(), err)
+		}
+	})
+	t.Run("an empty answer has no byte, one of a wrong type says that it is a page", func(t *testing.T) {
+		t.Parallel()
+		s := start(t)
+		key, _ := s.tossReady()
+		s.faults(doc{"call": "lookup", "fault": "empty", "times": 1}, doc{"call": "lookup", "fault": "wrong_type"})
+		if r := s.toss("GET", "/payments/"+key, nil); r.status != 200 || len(r.body) > 0 {
+			t.Errorf("%d %s", r.status, r.body)
+		}
+		if r := s.toss("GET", "/payments/"+key, nil); r.status != 200 || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
+			t.Errorf("%d %v", r.status, r.header)
+		}
+	})
+	t.Run("a fault of one payment strikes that one, and may answer for another", func(t *testing.T) {
+		t.Parallel()
+		s := start(t)
+		one, _ := s.tossReady()
+		two, _ := s.tossReady()
+		s.faults(doc{"call": "lookup", "fault": "other_payment", "paymentKey": two})
+		says := func(key string) any { return s.toss("GET", "/payments/"+key, nil).doc(t)["paymentKey"] }
+		if got := says(one); got != one {
+			t.Errorf("%s was answered with %v", one, got)
+		}
+		if got := says(two); got != one {
+			t.Errorf("%s was answered with %v", two, got)
 		}
 	})
 	t.Run("a hanging call ends when the server closes", func(t *testing.T) {

@@ -70,6 +70,7 @@ type Server struct {
 	faults  faultSet
 	ids     sequence
 	replays replayStore
+	said    sayings
 
 	mu          sync.Mutex // guards all below; never held while waiting
 	advanced    time.Duration

@@ -63,7 +63,7 @@ func (p *tossPayment) notice(now time.Time) map[string]any {
 // tossSend delivers body in the background, after the payment's previous webhook
 // has been tried once.
 func (s *Server) tossSend(p *tossPayment, body []byte) {
-	h := &webhook{id: "whtrans_" + s.ids.letters(26, crockford), body: body, fault: s.faults.take("TOSS", "webhook"), before: p.hook}
+	h := &webhook{id: "whtrans_" + s.ids.letters(26, crockford), body: body, fault: s.faults.take("TOSS", "webhook", p.key), before: p.hook}
 	h.tried = make(chan struct{})
 	p.hook = h.tried
 	switch h.fault.Fault {
@@ -144,7 +144,7 @@ func (s *Server) overtake(h *webhook) {
 func (s *Server) tryHook(h *webhook, tries int) bool {
 	f := h.fault
 	if tries > 0 {
-		f = s.faults.take("TOSS", "webhook", "drop_before", "drop_after", "slow")
+		f = s.faults.take("TOSS", "webhook", "", "drop_before", "drop_after", "slow")
 	}
 	switch f.Fault {
 	case "drop_before":
