@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
@@ -22,6 +23,7 @@ type CancelOrder struct {
 // order ended already, InProgress while a gateway is being asked, and Declined
 // when the gateway will not refund: the order then stays paid.
 func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderCanceled, error) {
+	ctx = failpoint.In(ctx, "cancel")
 	if utf8.RuneCountInString(cmd.Reason) > 200 || strings.ContainsFunc(cmd.Reason, unprintable) {
 		return shop.OrderCanceled{}, shop.InvalidField("reason", "The reason must have at most 200 printable characters.")
 	}

@@ -11,15 +11,16 @@ import (
 	"payment-system/shop"
 )
 
-// reconciliationLease is how long a replica may be silent while it works on a
-// reconciliation before another takes over. Every step renews it.
-const reconciliationLease = 2 * time.Minute
+// ReconciliationLease is how long a replica may be silent while it works on a
+// reconciliation before another takes over. Every step renews it, and so does
+// KeepReconciliation during a long one.
+const ReconciliationLease = 20 * time.Second
 
 // errReconciliationHeld says that somebody else works on the reconciliation.
 var errReconciliationHeld = &shop.Error{Code: shop.InProgress, Message: "The settlement file is being worked on. Ask again in a moment."}
 
 // A ReconciliationHold is the right to work on a reconciliation. It ends when it
-// is let go, or when its owner is silent for two minutes and somebody else takes
+// is let go, or when its owner is silent for ReconciliationLease and somebody else takes
 // it: then every step by the old one is refused with IN_PROGRESS.
 type ReconciliationHold struct {
 	ID    shop.ReconciliationID
@@ -104,7 +105,7 @@ func reconciliationFact(r shop.Reconciliation, kind string, actor shop.Actor, no
 // when somebody else has taken over.
 func keepHold(ctx context.Context, tx mysqldb.Execer, hold ReconciliationHold, now time.Time) error {
 	result, err := tx.ExecContext(ctx, `UPDATE reconciliations SET lease_until = ? WHERE id = ? AND fence = ? AND lease_until IS NOT NULL`,
-		now.Add(reconciliationLease), string(hold.ID), hold.Fence)
+		now.Add(ReconciliationLease), string(hold.ID), hold.Fence)
 	if err != nil {
 		return fmt.Errorf("renew the hold on %s: %w", hold.ID, err)
 	}

@@ -74,7 +74,7 @@ func (h *Handler) HoldReconciliation(ctx context.Context, id shop.Reconciliation
 			return errReconciliationHeld
 		}
 		return mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET lease_owner = ?, lease_until = ?, fence = ? WHERE id = ?`,
-			clip(h.Replica, 40), now.Add(reconciliationLease), hold.Fence, string(id))
+			clip(h.Replica, 40), now.Add(ReconciliationLease), hold.Fence, string(id))
 	})
 	if err != nil {
 		return ReconciliationHold{}, shop.Reconciliation{}, unavailable(err)
@@ -87,6 +87,12 @@ func (h *Handler) HoldReconciliation(ctx context.Context, id shop.Reconciliation
 		return failed, nil
 	})
 	return hold, r, err
+}
+
+// KeepReconciliation renews the right between steps. It returns IN_PROGRESS when
+// somebody else has taken over.
+func (h *Handler) KeepReconciliation(ctx context.Context, hold ReconciliationHold) error {
+	return keepHold(ctx, h.DB, hold, h.now())
 }
 
 // LetGoReconciliation gives the right back. What is lost already stays lost.

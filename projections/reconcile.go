@@ -128,6 +128,7 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 		return shop.Reconciliation{}, err
 	}
 	defer r.Commands.LetGoReconciliation(ctx, hold)
+	defer r.keep(ctx, hold)()
 	j := &job{Reconciler: r, hold: hold, rec: rec}
 	err = do(j)
 	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal && j.rec.Status == shop.ReconciliationStatusReading {
@@ -135,6 +136,31 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 		err = errors.Join(err, failed)
 	}
 	return j.rec, err
+}
+
+// keep renews the hold until done is called: a step over a long file takes longer
+// than a replica may be silent. A hold that is lost is found out by the next step.
+func (r *Reconciler) keep(ctx context.Context, hold command.ReconciliationHold) (done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		ticker := time.NewTicker(command.ReconciliationLease / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := r.Commands.KeepReconciliation(ctx, hold); err != nil && ctx.Err() == nil {
+				r.Logger.WarnContext(ctx, "hold not renewed", "reconciliation_id", string(hold.ID), "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		keeping.Wait()
+	}
 }
 
 // mayAnnounce tells whether progress may be shown again, and notes that it is.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -155,6 +156,7 @@ func (j *job) endDoubts(ctx context.Context, doubts []command.ApplyEvidence) {
 // plans that a run may carry out by itself. It returns the first error and does
 // the rest all the same.
 func (r *Reconciler) Resume(ctx context.Context) error {
+	ctx = failpoint.In(ctx, "reconcile")
 	type waiting struct {
 		id   shop.ReconciliationID
 		hash string
@@ -162,8 +164,10 @@ func (r *Reconciler) Resume(ctx context.Context) error {
 	}
 	var found []waiting
 	err := r.each(ctx, `SELECT id, plan_hash, status = 'PLANNED' FROM reconciliations
-		WHERE plan_hash IS NOT NULL AND (status = 'APPLYING' OR (status = 'PLANNED' AND auto_apply = 1)) AND (lease_until IS NULL OR lease_until < ?) ORDER BY id LIMIT 100`,
-		[]any{r.Now()}, func(scan scanner) error {
+		WHERE plan_hash IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) AND (status = 'APPLYING' OR (status = 'PLANNED' AND auto_apply = 1
+			AND ? >= (SELECT COALESCE(SUM(d.amount), 0) FROM discrepancies d WHERE d.reconciliation_id = reconciliations.id AND d.status = 'PLANNED' AND d.action = 'REFUND_AT_GATEWAY')))
+		ORDER BY id LIMIT 100`,
+		[]any{r.Now(), int64(r.Commands.AutoApplyCap)}, func(scan scanner) error {
 			var w waiting
 			err := scan(&w.id, &w.hash, &w.auto)
 			found = append(found, w)

@@ -27,9 +27,9 @@ type Schedule struct {
 	Now            func() time.Time
 	Logger         *slog.Logger
 
-	// How often each replica looks for work; 1 s, 2 s and 1 s when zero. The
+	// How often each replica looks for work; 1 s, 2 s, 1 s and 5 s when zero. The
 	// commands share the work among replicas by leases.
-	ResolveEvery, ExpireEvery, WebhooksEvery time.Duration
+	ResolveEvery, ExpireEvery, WebhooksEvery, ResumeEvery time.Duration
 }
 
 // Commands are the commands that nobody sends but the clock. Each answers how much it did.
@@ -48,9 +48,11 @@ type Runner interface {
 	Run(ctx context.Context)
 }
 
-// A Poller looks for settlement files that arrived. *Reconciler is one.
+// A Poller looks for settlement files that arrived, and goes on with what broke
+// off. *Reconciler is one.
 type Poller interface {
 	Poll(ctx context.Context) error
+	Resume(ctx context.Context) error
 }
 
 // stopWithin is how long a job may take to end once it is asked to.
@@ -91,6 +93,7 @@ func (s *Schedule) jobs() []scheduledJob {
 		{"resolve_payments", cmp.Or(s.ResolveEvery, time.Second), repeat(s.Commands.ResolvePayments)},
 		{"expire_orders", cmp.Or(s.ExpireEvery, 2*time.Second), repeat(s.Commands.ExpireOrders)},
 		{"handle_webhooks", cmp.Or(s.WebhooksEvery, time.Second), repeat(s.Commands.HandleWebhooks)},
+		{"resume_reconciliations", cmp.Or(s.ResumeEvery, 5*time.Second), s.Reconciler.Resume},
 		// Tried more often than it is due, so that a window whose replica died is taken over.
 		{"reconcile", min(s.ReconcileEvery, 15*time.Second), s.reconcile},
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // scheduleCalls counts the calls of a schedule.
-type scheduleCalls struct{ resolved, expired, webhooks, polls, running atomic.Int32 }
+type scheduleCalls struct{ resolved, expired, webhooks, resumed, polls, running atomic.Int32 }
 
 func (c *scheduleCalls) ResolvePayments(context.Context) (int, error) {
 	c.resolved.Add(1)
@@ -32,7 +32,9 @@ func (c *scheduleCalls) HandleWebhooks(context.Context) (int, error) {
 	return int(c.webhooks.Add(1) % 2), nil
 }
 
-func (c *scheduleCalls) Poll(context.Context) error { c.polls.Add(1); return nil }
+func (c *scheduleCalls) Poll(context.Context) error   { c.polls.Add(1); return nil }
+func (c *scheduleCalls) Resume(context.Context) error { c.resumed.Add(1); return nil }
+
 func (c *scheduleCalls) Run(ctx context.Context) {
 	c.running.Add(1)
 	<-ctx.Done()
@@ -50,7 +52,7 @@ func TestSchedule_Run(t *testing.T) {
 		s := newSchedule(t, &c, "a")
 		go func() { ended <- s.Run(ctx) }()
 		waitForSchedule(t, "three runs of each job", func() bool {
-			return c.resolved.Load() > 2 && c.expired.Load() > 2 && c.webhooks.Load() > 2 && c.polls.Load() > 0 && c.running.Load() == 1
+			return c.resolved.Load() > 2 && c.expired.Load() > 2 && c.webhooks.Load() > 2 && c.resumed.Load() > 2 && c.polls.Load() > 0 && c.running.Load() == 1
 		})
 		stop()
 		if err := <-ended; err != nil {
@@ -97,7 +99,7 @@ func newSchedule(t *testing.T, c *scheduleCalls, owner string) *projections.Sche
 		Commands: c, Projector: c, Reconciler: c,
 		Runs:           &jobs.Runs{DB: mysqltest.New(t), Owner: owner},
 		ReconcileEvery: 10 * time.Millisecond, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		ResolveEvery: 5 * time.Millisecond, ExpireEvery: 5 * time.Millisecond, WebhooksEvery: 5 * time.Millisecond,
+		ResolveEvery: 5 * time.Millisecond, ExpireEvery: 5 * time.Millisecond, WebhooksEvery: 5 * time.Millisecond, ResumeEvery: 5 * time.Millisecond,
 	}
 }
 
