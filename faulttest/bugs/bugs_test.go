@@ -1,0 +1,314 @@
+package bugs_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"payment-system/internal/devservers"
+	"payment-system/internal/proof"
+)
+
+// root is the folder of the module.
+const root = "../.."
+
+// fewest is how many bugs there must be.
+const fewest = 15
+
+// atOnce is how many bugs are planted at a time: each compiles a package, which takes all a core has.
+const atOnce = 2
+
+// TestBugs plants every bug by itself and wants the tests that its head names to fail, and to pass
+// without it.
+func TestBugs(t *testing.T) {
+	t.Parallel()
+	bugs := readBugs(t)
+	lab := openLab(t)
+	done := proof.Begin(t, "bugs", 0)
+	bugs = bugs[:max(1, min(len(bugs), len(bugs)*proof.Count(t, "bugs")/proof.Find(t, "bugs").CI))]
+	t.Run("without a bug the same tests pass", func(t *testing.T) {
+		for pkg, run := range selections(bugs) {
+			t.Run(pkg, func(t *testing.T) {
+				t.Parallel()
+				if got := lab.try(t, pkg, run, nil); got.verdict != survived {
+					t.Errorf("%s -run '%s' %s:\n%s", pkg, run, got.verdict, got.output)
+				}
+			})
+		}
+	})
+	var mu sync.Mutex
+	var planted []result
+	t.Run("planted", func(t *testing.T) {
+		for _, b := range bugs {
+			t.Run(b.name, func(t *testing.T) {
+				t.Parallel()
+				got := lab.plant(t, b)
+				mu.Lock()
+				defer mu.Unlock()
+				planted = append(planted, got)
+			})
+		}
+	})
+	done(proof.Figure{Times: len(planted), Note: noteOf(planted)})
+}
+
+// noteOf says how many were caught, and how long the slowest took.
+func noteOf(planted []result) string {
+	noticed := 0
+	var slowest time.Duration
+	for _, r := range planted {
+		if r.verdict == caught {
+			noticed++
+		}
+		slowest = max(slowest, r.took)
+	}
+	return fmt.Sprintf("%d of %d caught, the slowest, compiling included, in %.1f s", noticed, len(planted), slowest.Seconds())
+}
+
+// readBugs reads every patch, in order of their names.
+func readBugs(t *testing.T) []bug {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/*.patch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bugs []bug
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := parseBug(strings.TrimSuffix(filepath.Base(path), ".patch"), string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bugs = append(bugs, b)
+	}
+	if len(bugs) < fewest {
+		t.Fatalf("there are %d bugs to plant, and must be %d", len(bugs), fewest)
+	}
+	return bugs
+}
+
+// selections are the tests that bugs name, all of a package together.
+func selections(bugs []bug) map[string]string {
+	runs := map[string][]string{}
+	for _, b := range bugs {
+		if !slices.Contains(runs[b.pkg], b.run) {
+			runs[b.pkg] = append(runs[b.pkg], b.run)
+		}
+	}
+	joined := map[string]string{}
+	for pkg, of := range runs {
+		joined[pkg] = strings.Join(of, "|")
+	}
+	return joined
+}
+
+// A verdict is what came of running tests.
+type verdict string
+
+const (
+	caught     verdict = "fails, as it must"
+	survived   verdict = "passes"
+	nothingRan verdict = "selects no test"
+	outOfTime  verdict = "runs out of time"
+	fellOver   verdict = "falls over instead of failing"
+	unclear    verdict = "ends in a way that tells nothing"
+)
+
+// judge reads what a test program said. Only a test that says so has failed: running out of time, or
+// falling over, proves nothing.
+func judge(output string, passed bool) verdict {
+	has := func(line string) bool { return strings.Contains("\n"+output, "\n"+line) }
+	switch {
+	case passed && has("testing: warning: no tests to run"):
+		return nothingRan
+	case passed:
+		return survived
+	case has("panic: test timed out"):
+		return outOfTime
+	case has("panic: "), has("fatal error: "):
+		return fellOver
+	case has("--- FAIL: "):
+		return caught
+	}
+	return unclear
+}
+
+// A result is a verdict and what it was read from.
+type result struct {
+	verdict
+	output string
+	took   time.Duration
+}
+
+// failures matches the names of the tests that failed.
+var failures = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+
+// noticedBy names the tests that failed, without those whose subtests did.
+func (r result) noticedBy() []string {
+	var names []string
+	for _, match := range failures.FindAllStringSubmatch(r.output, -1) {
+		if n := len(names); n > 0 && strings.HasPrefix(match[1], names[n-1]+"/") {
+			names = names[:n-1]
+		}
+		names = append(names, match[1])
+	}
+	return names
+}
+
+// A lab builds test programs and runs them.
+type lab struct {
+	dir         string
+	environment []string
+	places      chan struct{}
+}
+
+// openLab opens a lab whose test programs share a database server and a Redis: those of this run,
+// if it has some.
+func openLab(t *testing.T) *lab {
+	t.Helper()
+	if err := lookAtSource(root); err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{dir: t.TempDir(), places: make(chan struct{}, atOnce)}
+	dsn, redis := os.Getenv("MYSQL_DSN"), os.Getenv("REDIS_ADDRS")
+	servers, err := devservers.Start(t.Context(), devservers.Config{Progress: os.Stderr, SkipMySQL: dsn != "", SkipRedis: redis != ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := servers.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	// What the bugs break is no figure of this run, and needs no torture.
+	l.environment = append(os.Environ(), "PROOF_FILE=", "TORTURE=", "FAULT_PERCENT=5")
+	if dsn == "" {
+		l.environment = append(l.environment, "MYSQL_DSN="+servers.MySQLDSN)
+	}
+	if redis == "" {
+		l.environment = append(l.environment, "REDIS_ADDRS="+servers.RedisAddr)
+	}
+	return l
+}
+
+// lookAtSource visits every folder of the program: go test repeats an old result only as long as
+// what a test looked at is as it was.
+func lookAtSource(root string) error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		hidden := strings.HasPrefix(entry.Name(), ".") && path != root
+		if err == nil && entry.IsDir() && (hidden || entry.Name() == "bin") {
+			return fs.SkipDir
+		}
+		return err
+	})
+}
+
+// plant tries a bug, and says so when nothing notices it.
+func (l *lab) plant(t *testing.T, b bug) result {
+	t.Helper()
+	replaced, err := l.patched(t.TempDir(), b)
+	if errors.Is(err, errStale) {
+		t.Fatalf("the patch %s.patch %v. Plant the bug anew in today's program, and write its diff again.", b.name, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := l.try(t, b.pkg, b.run, replaced)
+	if got.verdict != caught {
+		t.Errorf("planted: %s. It breaks rule %s\n%s -run '%s' %s:\n%s", b.what, b.rule, b.pkg, b.run, got.verdict, got.output)
+		return got
+	}
+	t.Logf("%s: caught in %.1f s by %s", b.what, got.took.Seconds(), strings.Join(got.noticedBy(), ", "))
+	return got
+}
+
+// patched writes copies of the files that a bug changes, and returns which are to be read instead of
+// which.
+func (l *lab) patched(dir string, b bug) (map[string]string, error) {
+	replaced := map[string]string{}
+	for i, file := range b.files {
+		path, err := filepath.Abs(filepath.Join(root, filepath.FromSlash(file.path)))
+		if err != nil {
+			return nil, err
+		}
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: there is no %s", errStale, file.path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		changed, err := file.apply(string(text))
+		if err != nil {
+			return nil, err
+		}
+		replaced[path] = filepath.Join(dir, fmt.Sprintf("%d.go", i))
+		if err := os.WriteFile(replaced[path], []byte(changed), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return replaced, nil
+}
+
+// try builds the test program of a package, with some files replaced, and runs some of its tests.
+// What does not compile proves nothing, and ends t.
+func (l *lab) try(t *testing.T, pkg, run string, replaced map[string]string) result {
+	t.Helper()
+	l.places <- struct{}{}
+	defer func() { <-l.places }()
+	began := time.Now()
+	overlay, err := json.Marshal(map[string]any{"Replace": maps.Clone(replaced)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "program.test")
+	build := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay=" + filepath.Join(dir, "overlay.json"), "-o", program, pkg}
+	if output, err := l.command(t.Context(), root, "go", build...).CombinedOutput(); err != nil {
+		t.Fatalf("%s does not compile: %v\n%s", pkg, err, output)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	tests := l.command(ctx, filepath.Join(root, pkg), program, "-test.run="+run, "-test.timeout=2m")
+	var output bytes.Buffer
+	tests.Stdout, tests.Stderr = &output, &output
+	err = tests.Run()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatalf("run the tests of %s: %v", pkg, err)
+	}
+	return result{verdict: judge(output.String(), err == nil), output: clip(output.String()), took: time.Since(began)}
+}
+
+// clip keeps the beginning of what a program said.
+func clip(said string) string {
+	const most = 16 << 10
+	if len(said) <= most {
+		return said
+	}
+	return said[:most] + "\n…"
+}
+
+func (l *lab) command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, name, args...)
+	command.Dir, command.Env = dir, l.environment
+	return command
+}
