@@ -12,7 +12,9 @@ import (
 // verifyHistories walks every aggregate's events in order: versions count from one without a
 // gap, each event's state is where the state machine leads, and each is as it was sealed.
 func verifyHistories(ctx context.Context, tx *sql.Tx, report func(Violation)) error {
-	const query = `SELECT aggregate_id, version, kind, status, payload, actor, note, at, hash, parts FROM events ORDER BY aggregate_id, version`
+	// Left to itself the server sorts all payloads, on disk; along the index rows come at once.
+	const query = `SELECT aggregate_id, version, kind, status, payload, actor, note, at, hash, parts
+FROM events FORCE INDEX (uq_events_version) ORDER BY aggregate_id, version`
 	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return fmt.Errorf("read the events: %w", err)
