@@ -66,56 +66,6 @@ func (h *house) badDays() {
 	h.setFaults(faults...)
 }
 
-func TestService(t *testing.T) {
-	t.Parallel()
-	t.Run("replicas killed at random, and gateways that fail, lose nothing and double nothing", func(t *testing.T) {
-		h := open(t, plan{replicas: 2, stock: 1_000_000})
-		h.badDays()
-		done := make(chan struct{})
-		var killing sync.WaitGroup
-		for i, r := range h.replicas {
-			killing.Go(func() { h.killAtRandom(i, r, 10) })
-		}
-		go func() { killing.Wait(); close(done) }()
-		h.calm(h.crowd(16, done))
-		h.checkBlames()
-	})
-}
-
-// killAtRandom kills a replica and starts it again, a number of times.
-func (h *house) killAtRandom(i int, r *replica, times int) {
-	dice := h.dice(fmt.Sprintf("killer-%d", i))
-	for range times {
-		time.Sleep(time.Duration(50+dice.IntN(1500)) * time.Millisecond)
-		r.running().kill()
-		h.startReplica(r)
-	}
-}
-
-func TestDatabase(t *testing.T) {
-	t.Parallel()
-	t.Run("a database killed under load has what was acknowledged", func(t *testing.T) {
-		h := open(t, plan{replicas: 2, stock: 1_000_000})
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			dice := h.dice("killer")
-			for range 3 {
-				time.Sleep(time.Duration(500+dice.IntN(1500)) * time.Millisecond)
-				if err := h.servers.KillMySQL(); err != nil {
-					t.Error(err)
-				}
-				time.Sleep(time.Duration(dice.IntN(500)) * time.Millisecond)
-				if err := h.servers.StartMySQL(t.Context()); err != nil {
-					t.Error(err)
-				}
-			}
-		}()
-		h.calm(h.crowd(8, done))
-		h.checkBlames()
-	})
-}
-
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	t.Run("a sale sells exactly what there is while redis is wiped or killed again and again", func(t *testing.T) {

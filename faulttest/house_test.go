@@ -225,10 +225,7 @@ func (h *house) startSimulators() {
 // startReplica starts a replica, told something besides, and returns when it is ready.
 func (h *house) startReplica(r *replica, told ...string) {
 	h.t.Helper()
-	started := start(h.t, slices.Concat(r.environment, told), "serve")
-	r.mu.Lock()
-	r.process = started
-	r.mu.Unlock()
+	started := h.launchReplica(r, told...)
 	h.eventually("a replica to be ready", func() bool {
 		select {
 		case <-started.ended:
@@ -238,6 +235,16 @@ func (h *house) startReplica(r *replica, told ...string) {
 			return answers(r.url + "/readyz")
 		}
 	})
+}
+
+// launchReplica starts a replica, told something besides, and does not wait for it.
+func (h *house) launchReplica(r *replica, told ...string) *process {
+	h.t.Helper()
+	started := start(h.t, slices.Concat(r.environment, told), "serve")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.process = started
+	return started
 }
 
 // running is the replica's process.

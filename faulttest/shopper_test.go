@@ -67,18 +67,24 @@ var browser = &http.Client{
 
 // ask sends an operation to a replica once. The error is a *refusal, or silence.
 func (v *visitor) ask(r *replica, document string, input object, out any) error {
-	if err := v.enter(); err != nil {
-		return err
-	}
 	body, err := json.Marshal(object{"query": document, "variables": object{"input": input}})
 	if err != nil {
+		return err
+	}
+	return v.send(r, "application/json", body, out)
+}
+
+// send posts a body to a replica once, as one who has a session.
+func (v *visitor) send(r *replica, contentType string, body []byte, out any) error {
+	if err := v.enter(); err != nil {
 		return err
 	}
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.url+"/graphql", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", contentType)
+	request.Header.Set("GraphQL-Preflight", "1") // no page of another site sends it
 	if v.token != "" {
 		request.AddCookie(&http.Cookie{Name: "session", Value: v.token})
 	}

@@ -1,0 +1,222 @@
+package faulttest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// An operatorAtWork holds settlement files of today against the books while the shop is open, now
+// and then, and carries out what is planned. Some money in them is such as only a file tells of.
+type operatorAtWork struct {
+	*visitor
+	files  []*settlementFile
+	strays []*purchase
+}
+
+// A settlementFile is one that was handed in, and what is known of it.
+type settlementFile struct {
+	pg, name string
+	content  []byte
+	booked   reconciliation
+}
+
+type reconciliation struct {
+	ID, Status, PlanHash string
+	Rows                 int
+	Counts               []struct {
+		Kind  string
+		Count int
+	}
+}
+
+// isOver tells whether nothing more comes of it by itself.
+func (r reconciliation) isOver() bool { return r.Status == "APPLIED" || r.Status == "REJECTED" }
+
+const (
+	importDocument = `mutation($input: ImportSettlementInput!) { importSettlement(input: $input) { reconciliation { id status planHash rows counts { kind count } } } }`
+	applyDocument  = `mutation($input: ApplyReconciliationInput!) { applyReconciliation(input: $input) { reconciliation { id status planHash rows counts { kind count } } } }`
+)
+
+// operate has an operator work until done is closed; what she returns is for finish.
+func (h *house) operate(done <-chan struct{}) *operatorAtWork {
+	o := &operatorAtWork{visitor: h.visitor(h.operator, "operator")}
+	shopper := h.visitor(h.shopper, "stray")
+	for n := 0; ; n++ {
+		select {
+		case <-done:
+			return o
+		case <-time.After(time.Duration(100+o.dice.IntN(400)) * time.Millisecond):
+		}
+		pg := "TOSS"
+		if n%3 > 0 {
+			pg = "KAKAO"
+			o.strays = append(o.strays, shopper.stray(n))
+		}
+		if file := o.fetch(pg); file != nil {
+			o.files = append(o.files, file)
+			o.handIn(file)
+		}
+	}
+}
+
+// stray pays at Kakao Pay in a way that the shop hears nothing of: only a settlement file tells.
+// Half of these orders are given up before it does.
+func (v *visitor) stray(n int) *purchase {
+	p := v.newPurchase(n, 1)
+	if !p.place() || !p.ready("KAKAO") {
+		return p
+	}
+	token := p.shop().Query().Get("pg_token")
+	v.house.eventually("the gateway to take a payment that the shop hears nothing of", func() bool {
+		e := v.house.entryOf(p)
+		if e.Applied.Approve == 0 {
+			v.house.approveAside(e, token)
+		}
+		return e.Applied.Approve > 0
+	})
+	if v.dice.IntN(2) == 0 {
+		p.cancel()
+	}
+	return p
+}
+
+// approveAside has Kakao Pay take the money of a payment, without the shop.
+func (h *house) approveAside(e entry, token string) {
+	body, err := json.Marshal(object{
+		"cid": "TC0ONETIME", "tid": e.PaymentKey, "partner_order_id": e.OrderID, "partner_user_id": h.shopper.id, "pg_token": token,
+	})
+	if err != nil {
+		h.t.Error(err)
+		return
+	}
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, h.sim+"/kakao/online/v1/payment/approve", bytes.NewReader(body))
+	if err != nil {
+		h.t.Error(err)
+		return
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "SECRET_KEY "+kakaoKey)
+	if response, err := browser.Do(request); err == nil { // the ledger tells what came of it
+		response.Body.Close()
+	}
+}
+
+// fetch gets today's file of a gateway as it is now, or nil when the gateway does not give it.
+func (o *operatorAtWork) fetch(pg string) *settlementFile {
+	day := time.Now().In(time.FixedZone("KST", 9*60*60)).Format(time.DateOnly)
+	response, err := browser.Get(o.house.sim + "/sim/settlements?" + url.Values{"pg": {pg}, "date": {day}}.Encode())
+	if err != nil {
+		return nil
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return nil
+	}
+	return &settlementFile{pg: pg, name: strings.ToLower(pg) + "-" + day + ".csv", content: content}
+}
+
+// handIn uploads a file to some replica, and has the plan carried out. What the replica does not
+// live to answer is left for later.
+func (o *operatorAtWork) handIn(file *settlementFile) {
+	o.house.t.Helper()
+	r := o.house.replicas[o.dice.IntN(len(o.house.replicas))]
+	var imported struct {
+		ImportSettlement struct{ Reconciliation reconciliation }
+	}
+	if o.told(o.upload(r, file, &imported), file) {
+		file.booked = imported.ImportSettlement.Reconciliation
+	}
+	if file.booked.PlanHash == "" || file.booked.isOver() {
+		return
+	}
+	var applied struct {
+		ApplyReconciliation struct{ Reconciliation reconciliation }
+	}
+	input := object{"id": file.booked.ID, "planHash": file.booked.PlanHash}
+	if o.told(o.ask(r, applyDocument, input, &applied), file) {
+		file.booked = applied.ApplyReconciliation.Reconciliation
+	}
+}
+
+// told tells whether an answer came. That the plan has moved since is one to try again on.
+func (o *operatorAtWork) told(err error, file *settlementFile) bool {
+	o.house.t.Helper()
+	switch code := codeOf(err); {
+	case err == nil:
+		return true
+	case code == "INTERNAL":
+		o.house.blame(fmt.Sprintf("%s: %v", file.name, err))
+	case code != "CONFLICT" && !isPassing(err):
+		o.house.t.Errorf("the settlement file %s: %v", file.name, err)
+	}
+	return false
+}
+
+// upload hands a file in, to be carried out at once every other time.
+func (o *operatorAtWork) upload(r *replica, file *settlementFile, out any) error {
+	operations, err := json.Marshal(object{"query": importDocument, "variables": object{"input": object{
+		"pg": file.pg, "file": nil, "autoApply": o.dice.IntN(2) == 0,
+	}}})
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for _, field := range [][2]string{{"operations", string(operations)}, {"map", `{"0": ["variables.input.file"]}`}} {
+		if err := form.WriteField(field[0], field[1]); err != nil {
+			return err
+		}
+	}
+	part, err := form.CreateFormFile("0", file.name)
+	if err != nil {
+		return err
+	}
+	if _, err := part.Write(file.content); err != nil {
+		return err
+	}
+	if err := form.Close(); err != nil {
+		return err
+	}
+	return o.send(r, form.FormDataContentType(), body.Bytes(), out)
+}
+
+// finish hands in again what was left, and a last file of each gateway: with it the books must
+// agree at last.
+func (o *operatorAtWork) finish() {
+	h := o.house
+	h.t.Helper()
+	for _, pg := range gateways {
+		if file := o.fetch(pg); file != nil {
+			o.files = append(o.files, file)
+		}
+	}
+	for _, file := range o.files {
+		h.eventually(fmt.Sprintf("the settlement file %s to be carried out", file.name), func() bool {
+			if !file.booked.isOver() {
+				o.handIn(file)
+			}
+			return file.booked.isOver()
+		})
+	}
+	for _, pg := range gateways {
+		last := o.fetch(pg)
+		if last == nil {
+			h.t.Errorf("%s has no settlement file", pg)
+			continue
+		}
+		o.handIn(last)
+		if last.booked.Rows == 0 || len(last.booked.Counts) > 0 || last.booked.Status != "APPLIED" {
+			h.t.Errorf("the last file of %s came to %+v", pg, last.booked)
+		}
+	}
+	h.t.Logf("%d settlement files were handed in, %d payments were known from them alone", len(o.files), len(o.strays))
+}
