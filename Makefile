@@ -1,6 +1,10 @@
 # The packages whose tests share memory among goroutines most.
 RACY := ./command/... ./graph/... ./projections/... ./internal/...
 WITH_SERVERS := go run ./internal/devservers/with --
+# The packages whose tests keep figures, where they keep them for make torture, and how these tests are run.
+PROVING = $(shell grep -rl --include='*_test.go' --exclude-dir=proof 'proof\.Begin' . | xargs -n 1 dirname | sort -u)
+FIGURES := $(CURDIR)/bin/figures.jsonl
+PROVE = PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
 .PHONY: help dev test race torture generate check lint build clean
 
@@ -11,13 +15,17 @@ dev: build ## Run everything, servers and gateway simulators included (ARGS="--d
 	@exec bin/payment-system dev $(ARGS)
 
 test: ## Run the tests on a MariaDB and a Redis of their own (or MYSQL_DSN and REDIS_ADDRS).
-	$(WITH_SERVERS) go test -timeout 12m ./...
+	$(if $(PROOF_FILE),PROOF_FILE=$(abspath $(PROOF_FILE)) )$(WITH_SERVERS) go test $(if $(PROOF_FILE),-count=1 )-timeout 12m ./...
 
 race: ## Run the tests of what is concurrent under the race detector (needs a C compiler).
 	$(WITH_SERVERS) go test -race -timeout 12m $(RACY)
 
-torture: ## Break the program on purpose, for a quarter of an hour (FAULT_SCALE=N for longer, FAULT_SEED=N repeats).
-	FAULT_SCALE=$${FAULT_SCALE:-10} go test -count=1 -v -timeout 6h ./faulttest
+torture: ## Break the program on purpose, for hours, and write docs/reliability.md (RUN=TestX for a part, FAULT_SEED=N repeats).
+	@mkdir -p bin && $(if $(RUN),:,rm -f $(FIGURES))
+	@failed=0; \
+	$(PROVE) || failed=1; \
+	TORTURE=1 $(PROVE) || failed=1; \
+	go run ./internal/proof/table -o docs/reliability.md $(FIGURES) && exit $$failed
 
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.
 	go tool gqlgen generate

@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -107,6 +108,9 @@ type Figure struct {
 	Seed    uint64        `json:"seed,omitempty"`
 	Failed  bool          `json:"failed"`
 	Took    time.Duration `json:"took"`
+	At      time.Time     `json:"at"`    // when it ended
+	Go      string        `json:"go"`    // the version, the system and the processor
+	Cores   int           `json:"cores"` // that the test had
 }
 
 // Begin starts the clock of a figure, and returns what says at the end of the test's work what was
@@ -118,6 +122,7 @@ func Begin(t testing.TB, id string, seed uint64) (done func(Figure)) {
 	figure := Figure{Row: id, Seed: seed}
 	t.Cleanup(func() {
 		figure.Test, figure.Torture, figure.Failed = t.Name(), Torture(), t.Failed()
+		figure.At, figure.Go, figure.Cores = time.Now().UTC().Truncate(time.Second), runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH, runtime.GOMAXPROCS(0)
 		if figure.Took == 0 {
 			figure.Took = time.Since(began)
 		}
