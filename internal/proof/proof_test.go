@@ -108,8 +108,8 @@ func TestSeed(t *testing.T) { //nolint:paralleltest // It sets variables.
 		t.Errorf("FAULT_SEED=42 is %d", got)
 	}
 	t.Setenv("FAULT_SEED", "")
-	if proof.Seed(t) == proof.Seed(t) {
-		t.Error("two seeds are one")
+	if one, other := proof.Seed(t), proof.Seed(t); one == other {
+		t.Errorf("two seeds are %d", one)
 	}
 }
 
