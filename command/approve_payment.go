@@ -40,7 +40,7 @@ func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.
 	if payment.Status == shop.PaymentStatusReady {
 		return h.approve(ctx, cmd, payment)
 	}
-	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
+	return h.approvalElsewhere(ctx, cmd.PaymentID, payment.AttemptID)
 }
 
 // approve carries the intent, the call and the outcome out, one after the other.
@@ -54,7 +54,7 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 		return shop.PaymentApproved{}, err
 	}
 	if !mine {
-		return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
+		return h.approvalElsewhere(ctx, cmd.PaymentID, payment.AttemptID)
 	}
 	// From here on the money may move: a shopper who hangs up must not stop us
 	// recording it.
@@ -286,6 +286,16 @@ func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt sho
 	default: // it ended, or is being refunded
 	}
 	return shop.PaymentApproved{}, conflictOf(payment.Status, "The payment is "+string(payment.Status)+"; it cannot be approved.")
+}
+
+// approvalElsewhere is approvalOf for an approval that another call asked for. Who is
+// answered finds it in the read models, though the other call may not be that far yet.
+func (h *Handler) approvalElsewhere(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved, error) {
+	approved, err := h.approvalOf(ctx, id, attempt)
+	if err == nil {
+		h.Projector.Project(ctx, string(approved.Payment.OrderID), string(id))
+	}
+	return approved, err
 }
 
 // await reads the payment until done says so, or for as long as a gateway may

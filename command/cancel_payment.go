@@ -97,7 +97,11 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 		case err != nil:
 			return shop.PaymentCanceled{}, err
 		case repeated:
-			return h.refundOf(ctx, cmd.PaymentID, id, req)
+			canceled, err := h.refundOf(ctx, cmd.PaymentID, id, req)
+			if err == nil { // whoever made it may not have shown it yet
+				h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(cmd.PaymentID))
+			}
+			return canceled, err
 		default:
 			if _, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0); err != nil && shop.CodeOf(err) != shop.Declined && shop.CodeOf(err) != shop.InProgress {
 				return shop.PaymentCanceled{}, err

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -343,21 +342,23 @@ func (m *market) close() {
 	m.t.Helper()
 	ctx := context.Background()
 	logger := slog.New(slog.DiscardHandler)
-	shown := &projections.Projector{DB: m.db, Redis: m.redis, Logger: logger, Now: m.clock.Now, Replica: "closing", Wait: time.Minute}
-	ids, err := mysqldb.Collect(ctx, m.db, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
-		`SELECT DISTINCT aggregate_id FROM events WHERE published_at IS NULL`)
-	if err != nil {
-		m.t.Error(err)
-	}
-	for part := range slices.Chunk(ids, 200) {
-		shown.Project(ctx, part...)
-	}
+	shown := &projections.Projector{DB: m.db, Redis: m.redis, Logger: logger, Now: m.clock.Now, Replica: "closing", Poll: 10 * time.Millisecond}
+	running, stop := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { shown.Run(running) })
+	eventually(m.t, "every event is published", func() bool {
+		var pending int
+		err := m.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE published_at IS NULL`).Scan(&pending)
+		return err == nil && pending == 0
+	})
+	stop()
+	work.Wait()
 	shown.Close()
 	for _, fake := range m.fakes {
 		fake.Heal()
 	}
 	verifier := &projections.Verifier{DB: m.db, Now: m.clock.Now, Gateways: map[shop.PG]pg.Gateway{shop.PGKakao: m.fakes[shop.PGKakao], shop.PGToss: m.fakes[shop.PGToss]}}
-	err = verifier.Verify(ctx, func(v projections.Violation) { m.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) })
+	err := verifier.Verify(ctx, func(v projections.Violation) { m.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) })
 	if err != nil {
 		m.t.Error(err)
 	}

@@ -238,6 +238,9 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 	if err != nil && (!errors.Is(err, mysqldb.ErrCommitUnknown) || !h.committed(ctx, c)) {
 		return nil, unavailable(err)
 	}
+	if len(c.touched) == 0 { // who did it before may not have shown it yet
+		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)}, func(id string) bool { return id == "" })...)
+	}
 	h.Projector.Project(ctx, c.touched...)
 	return c, nil
 }

@@ -405,6 +405,58 @@ func TestHandler_ApprovePayment(t *testing.T) {
 	})
 }
 
+// TestHandler_repeated asks again what another replica has just done, which does not show it yet:
+// who is answered finds it in the read model.
+func TestHandler_repeated(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T) (s *till, slow *command.Handler) {
+		s = openTill(t, 1)
+		slow = &command.Handler{
+			DB: s.db, Locks: s.Locks, Gateways: s.Gateways, Projector: projector{}, Redis: s.Redis, Now: s.Now, NewID: s.NewID,
+			Random: s.Random, Logger: s.Logger, PublicURL: s.PublicURL, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout, Replica: "slow",
+		}
+		return s, slow
+	}
+	shown := func(s *till, p shop.Payment) (got [2]string) {
+		s.must(s.db.QueryRowContext(s.ctx, `SELECT o.status, p.status FROM order_views o JOIN payment_views p ON p.order_id = o.id WHERE p.id = ?`, p.ID).Scan(&got[0], &got[1]))
+		return got
+	}
+	t.Run("an approval", func(t *testing.T) {
+		s, slow := open(t)
+		payment := s.ready(s.order(1), shop.PGToss)
+		approve := s.authenticate(payment)
+		for _, replica := range []*command.Handler{slow, s.Handler} {
+			_, err := replica.ApprovePayment(s.ctx, approve)
+			s.must(err)
+		}
+		if got, want := shown(s, payment), [2]string{"PAID", "APPROVED"}; got != want {
+			t.Errorf("the read model shows %v, want %v", got, want)
+		}
+	})
+	t.Run("a refund", func(t *testing.T) {
+		s, slow := open(t)
+		payment := s.pay(1, shop.PGToss)
+		for _, replica := range []*command.Handler{slow, s.Handler} {
+			_, err := replica.CancelPayment(s.ctx, command.CancelPayment{By: s.shopper, IdempotencyKey: "once", PaymentID: payment.ID, Reason: "변심"})
+			s.must(err)
+		}
+		if got, want := shown(s, payment), [2]string{"CANCELED", "CANCELED"}; got != want {
+			t.Errorf("the read model shows %v, want %v", got, want)
+		}
+	})
+	t.Run("a cancelation", func(t *testing.T) {
+		s, slow := open(t)
+		payment := s.ready(s.order(1), shop.PGToss)
+		for _, replica := range []*command.Handler{slow, s.Handler} {
+			_, err := replica.CancelOrder(s.ctx, command.CancelOrder{By: s.shopper, IdempotencyKey: "once", OrderID: payment.OrderID})
+			s.must(err)
+		}
+		if got, want := shown(s, payment), [2]string{"CANCELED", "CANCELED"}; got != want {
+			t.Errorf("the read model shows %v, want %v", got, want)
+		}
+	})
+}
+
 func TestHandler_CancelPayment(t *testing.T) {
 	t.Parallel()
 	t.Run("a third, then the rest", func(t *testing.T) {
