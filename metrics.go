@@ -2,36 +2,113 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
 )
 
-// A gauge is a number that is asked for when somebody looks.
+// A gauge is asked for when somebody looks.
 type gauge struct {
 	name, help string
-	value      func(ctx context.Context) (float64, error)
+	label      string // "" for a gauge of one number, whose key is ""
+	values     func(ctx context.Context) (map[string]float64, error)
 }
 
 // gauges tell what an operator is to be woken for.
 func (a *app) gauges() []gauge {
-	count := func(query string) func(context.Context) (float64, error) {
-		return func(ctx context.Context) (n float64, err error) {
-			return n, a.db.QueryRowContext(ctx, query).Scan(&n)
-		}
-	}
+	return append(a.counts(), a.ages()...)
+}
+
+// unresolved are the states of a payment whose outcome a gateway owes.
+const unresolved = `('APPROVING', 'CANCELING', 'UNKNOWN')`
+
+// overdue finds the payments whose outcome, or one of whose refunds, is open since before a
+// moment, and that nobody was told about.
+const overdue = `SELECT COUNT(*) FROM (
+SELECT p.id FROM payments p JOIN attempts a ON a.id = p.attempt_id
+WHERE p.status IN ` + unresolved + ` AND COALESCE(a.unresolved_since, p.updated_at) < ?
+UNION SELECT r.payment_id FROM refunds r WHERE r.open_attempt_id IS NOT NULL AND r.requested_at < ?
+) late WHERE NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = late.id AND d.status IN ('OPEN', 'PLANNED'))`
+
+// counts tell how much waits.
+func (a *app) counts() []gauge {
 	return []gauge{
-		{"payment_system_unresolved_payments", "Payments whose outcome a gateway has not told.", count(`SELECT COUNT(*) FROM payments WHERE status IN ('APPROVING', 'CANCELING', 'UNKNOWN')`)},
-		{"payment_system_open_cases", "Discrepancies that wait for a person.", count(`SELECT COUNT(*) FROM discrepancies WHERE status = 'OPEN'`)},
-		{"payment_system_unpublished_events", "Events that the read models do not show yet.", count(`SELECT COUNT(*) FROM events WHERE published_at IS NULL`)},
-		{"payment_system_waiting_webhooks", "Webhooks that were not acted on yet.", count(`SELECT COUNT(*) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
-		{"payment_system_redis_up", "1 when Redis answers; without it nobody can sign in.", func(ctx context.Context) (float64, error) {
-			if err := a.redis.Ping(ctx).Err(); err != nil {
-				return 0, nil //nolint:nilerr // That it does not answer is the answer.
-			}
-			return 1, nil
-		}},
+		{"payment_system_unresolved_payments", "Payments whose outcome a gateway has not told.", "", a.count(`SELECT COUNT(*) FROM payments WHERE status IN ` + unresolved)},
+		{"payment_system_overdue_payments", "Payments whose outcome, or refund, has been open for over 15 minutes without a case: 0, or the resolver does not work.", "", a.countOverdue},
+		{"payment_system_open_cases", "Discrepancies that wait for a person.", "", a.count(`SELECT COUNT(*) FROM discrepancies WHERE status = 'OPEN'`)},
+		{"payment_system_unpublished_events", "Events that the read models do not show yet.", "", a.count(`SELECT COUNT(*) FROM events WHERE published_at IS NULL`)},
+		{"payment_system_waiting_webhooks", "Webhooks that were not acted on yet.", "", a.count(`SELECT COUNT(*) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
+		{"payment_system_waiting_webhook_tries", "How often the waiting webhook that was tried most has been.", "", a.count(`SELECT COALESCE(MAX(tries), 0) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
+		{"payment_system_redis_up", "1 when Redis answers; without it nobody can sign in.", "", a.redisUp},
 	}
+}
+
+// ages tell for how long the oldest of what waits has waited; 0 when nothing does.
+func (a *app) ages() []gauge {
+	return []gauge{
+		{"payment_system_oldest_unresolved_payment_seconds", "For how long the oldest unresolved payment of each gateway has been so.", "pg", a.unresolvedAges},
+		{"payment_system_oldest_open_refund_seconds", "For how long the oldest refund has been under way.", "", a.age(`SELECT MIN(requested_at) FROM refunds WHERE open_attempt_id IS NOT NULL`)},
+		{"payment_system_oldest_open_case_seconds", "For how long the oldest case has waited for a person.", "", a.age(`SELECT MIN(created_at) FROM discrepancies WHERE status = 'OPEN'`)},
+		// Of each shard the first is the oldest, within a transaction's length: no backlog is read to its end.
+		{"payment_system_oldest_unpublished_event_seconds", "For how long the oldest event has waited for the read models.", "", a.age(`
+SELECT MIN(e.at) FROM (SELECT MIN(id) AS id FROM events WHERE published_at IS NULL GROUP BY shard) first JOIN events e ON e.id = first.id`)},
+		{"payment_system_oldest_waiting_webhook_seconds", "For how long the oldest webhook has waited.", "", a.age(`SELECT MIN(received_at) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
+	}
+}
+
+func (a *app) count(query string, args ...any) func(context.Context) (map[string]float64, error) {
+	return func(ctx context.Context) (map[string]float64, error) {
+		var n float64
+		err := a.db.QueryRowContext(ctx, query, args...).Scan(&n)
+		return map[string]float64{"": n}, err
+	}
+}
+
+// countOverdue gives the resolver, which opens cases at 15 minutes, another one.
+func (a *app) countOverdue(ctx context.Context) (map[string]float64, error) {
+	before := a.world.now().UTC().Add(-16 * time.Minute)
+	return a.count(overdue, before, before)(ctx)
+}
+
+func (a *app) age(query string) func(context.Context) (map[string]float64, error) {
+	return func(ctx context.Context) (map[string]float64, error) {
+		var oldest sql.NullTime
+		err := a.db.QueryRowContext(ctx, query).Scan(&oldest)
+		return map[string]float64{"": a.since(oldest)}, err
+	}
+}
+
+// since is how many seconds ago something was, 0 for nothing.
+func (a *app) since(at sql.NullTime) float64 {
+	if !at.Valid {
+		return 0
+	}
+	return max(0, a.world.now().Sub(at.Time).Seconds())
+}
+
+func (a *app) unresolvedAges(ctx context.Context) (map[string]float64, error) {
+	const query = `SELECT p.pg, MIN(COALESCE(a.unresolved_since, p.updated_at)) FROM payments p JOIN attempts a ON a.id = p.attempt_id
+WHERE p.status IN ` + unresolved + ` GROUP BY p.pg`
+	ages := map[string]float64{string(shop.PGKakao): 0, string(shop.PGToss): 0}
+	_, err := mysqldb.Collect(ctx, a.db, func(rows *sql.Rows) (_ struct{}, err error) {
+		var gateway string
+		var oldest sql.NullTime
+		err = rows.Scan(&gateway, &oldest)
+		ages[gateway] = a.since(oldest)
+		return struct{}{}, err
+	}, query)
+	return ages, err
+}
+
+func (a *app) redisUp(ctx context.Context) (map[string]float64, error) {
+	if err := a.redis.Ping(ctx).Err(); err != nil {
+		return map[string]float64{"": 0}, nil //nolint:nilerr // That it does not answer is the answer.
+	}
+	return map[string]float64{"": 1}, nil
 }
 
 // Describe sends nothing: what is collected may be missing.
@@ -42,11 +119,22 @@ func (a *app) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	for _, g := range a.gauges() {
-		value, err := g.value(ctx)
+		values, err := g.values(ctx)
 		if err != nil {
 			a.logger.WarnContext(ctx, "metric not collected", "metric", g.name, "error", err)
 			continue
 		}
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(g.name, g.help, nil, nil), prometheus.GaugeValue, value)
+		g.send(out, values)
+	}
+}
+
+func (g gauge) send(out chan<- prometheus.Metric, values map[string]float64) {
+	if g.label == "" {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(g.name, g.help, nil, nil), prometheus.GaugeValue, values[""])
+		return
+	}
+	desc := prometheus.NewDesc(g.name, g.help, []string{g.label}, nil)
+	for value, n := range values {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, value)
 	}
 }
