@@ -58,7 +58,9 @@ func (h *house) operate(done <-chan struct{}) *operatorAtWork {
 		pg := "TOSS"
 		if n%3 > 0 {
 			pg = "KAKAO"
-			o.strays = append(o.strays, shopper.stray(n))
+			p := shopper.newPurchase(n, 1)
+			p.stray()
+			o.strays = append(o.strays, p)
 		}
 		if file := o.fetch(pg); file != nil {
 			o.files = append(o.files, file)
@@ -69,23 +71,21 @@ func (h *house) operate(done <-chan struct{}) *operatorAtWork {
 
 // stray pays at Kakao Pay in a way that the shop hears nothing of: only a settlement file tells.
 // Half of these orders are given up before it does.
-func (v *visitor) stray(n int) *purchase {
-	p := v.newPurchase(n, 1)
+func (p *purchase) stray() {
 	if !p.place() || !p.ready("KAKAO") {
-		return p
+		return
 	}
-	token := p.shop().Query().Get("pg_token")
-	v.house.eventually("the gateway to take a payment that the shop hears nothing of", func() bool {
-		e := v.house.entryOf(p)
+	h, token := p.by.house, p.shop().Query().Get("pg_token")
+	h.eventually("the gateway to take a payment that the shop hears nothing of", func() bool {
+		e := h.entryOf(p)
 		if e.Applied.Approve == 0 {
-			v.house.approveAside(e, token)
+			h.approveAside(e, token)
 		}
 		return e.Applied.Approve > 0
 	})
-	if v.dice.IntN(2) == 0 {
+	if p.by.dice.IntN(2) == 0 {
 		p.cancel()
 	}
-	return p
 }
 
 // approveAside has Kakao Pay take the money of a payment, without the shop.
@@ -132,7 +132,7 @@ func (o *operatorAtWork) handIn(file *settlementFile) {
 	var imported struct {
 		ImportSettlement struct{ Reconciliation reconciliation }
 	}
-	if o.told(o.upload(r, file, &imported), file) {
+	if o.told(o.upload(r, file, o.dice.IntN(2) == 0, &imported), file) {
 		file.booked = imported.ImportSettlement.Reconciliation
 	}
 	if file.booked.PlanHash == "" || file.booked.isOver() {
@@ -161,10 +161,10 @@ func (o *operatorAtWork) told(err error, file *settlementFile) bool {
 	return false
 }
 
-// upload hands a file in, to be carried out at once every other time.
-func (o *operatorAtWork) upload(r *replica, file *settlementFile, out any) error {
+// upload hands a file in, to be carried out at once or not.
+func (o *operatorAtWork) upload(r *replica, file *settlementFile, autoApply bool, out any) error {
 	operations, err := json.Marshal(object{"query": importDocument, "variables": object{"input": object{
-		"pg": file.pg, "file": nil, "autoApply": o.dice.IntN(2) == 0,
+		"pg": file.pg, "file": nil, "autoApply": autoApply,
 	}}})
 	if err != nil {
 		return err

@@ -1,6 +1,10 @@
 package faulttest_test
 
-import "testing"
+import (
+	"testing"
+
+	"payment-system/internal/proof"
+)
 
 // TestStale stops a resolver between its look-up and what it carries on; meanwhile the other one
 // ends that refund, and the next refund becomes unknown though the gateway made it.
@@ -8,9 +12,10 @@ func TestStale(t *testing.T) {
 	t.Parallel()
 	t.Run("a resolver stopped after its look-up repeats no refund that was asked for later", func(t *testing.T) {
 		h := open(t, plan{replicas: 2, stock: 1_000_000})
+		done := proof.Begin(t, "stops", h.seed)
 		v := h.visitor(h.shopper, "stale")
 		var purchases []*purchase
-		for n := range 1 {
+		for n := range stopsOf(t, 1) {
 			p := v.newPurchase(n, 1)
 			purchases = append(purchases, p)
 			if p.buy("KAKAO") {
@@ -19,6 +24,7 @@ func TestStale(t *testing.T) {
 		}
 		h.calm(purchases)
 		h.checkBlames()
+		done(proof.Figure{Times: len(purchases), Note: "after a look-up, with another refund asked for meanwhile"})
 	})
 }
 

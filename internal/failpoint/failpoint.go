@@ -2,9 +2,10 @@
 // hold the program against what it promises. Only a program built with the tag "failpoint" can be
 // told to; in every other build all of this does nothing and costs nothing.
 //
-// Such a program reads three settings: PAYMENT_CRASH_AT names the Point to die at,
+// Such a program reads these settings: PAYMENT_CRASH_AT names the Point to die at,
 // PAYMENT_CRASH_IN the flow ("" is any: order, ready, approve, cancel, reconcile, project, and
-// what else In is told), PAYMENT_CRASH_AFTER how often the point is passed before. PAYMENT_LOCKS=none
+// what else In is told), PAYMENT_CRASH_AFTER how often the point is passed before. With
+// PAYMENT_CRASH_BY=stop it does not die there but stops, once, until SIGCONT. PAYMENT_LOCKS=none
 // makes locks do nothing; PAYMENT_LOCK_TTL makes them expire after that long, as 20ms.
 package failpoint
 

@@ -20,6 +20,7 @@ const On = true
 type orders struct {
 	at      Point
 	in      string
+	stops   bool
 	noLocks bool
 	lockTTL time.Duration
 }
@@ -28,7 +29,7 @@ type orders struct {
 var left atomic.Int64
 
 var told = sync.OnceValue(func() orders {
-	o := orders{at: Point(os.Getenv("PAYMENT_CRASH_AT")), in: os.Getenv("PAYMENT_CRASH_IN"), noLocks: os.Getenv("PAYMENT_LOCKS") == "none"}
+	o := orders{at: Point(os.Getenv("PAYMENT_CRASH_AT")), in: os.Getenv("PAYMENT_CRASH_IN"), stops: os.Getenv("PAYMENT_CRASH_BY") == "stop", noLocks: os.Getenv("PAYMENT_LOCKS") == "none"}
 	if text := os.Getenv("PAYMENT_CRASH_AFTER"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		must("PAYMENT_CRASH_AFTER", err)
@@ -58,7 +59,7 @@ func In(ctx context.Context, flow string) context.Context {
 	return context.WithValue(ctx, flowKey{}, flow)
 }
 
-// At is where the process dies when it was told to.
+// At is where the process dies, or stops once, when it was told to.
 func At(ctx context.Context, point Point) {
 	o := told()
 	if o.at != point {
@@ -67,7 +68,12 @@ func At(ctx context.Context, point Point) {
 	if flow, _ := ctx.Value(flowKey{}).(string); o.in != "" && o.in != flow {
 		return
 	}
-	if left.Add(-1) >= 0 {
+	passes := left.Add(-1)
+	if passes >= 0 || (o.stops && passes < -1) {
+		return
+	}
+	if o.stops {
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 		return
 	}
 	syscall.Kill(os.Getpid(), syscall.SIGKILL)
