@@ -151,6 +151,9 @@ func (e *evidence) applyMoney(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.correctClaim(); err != nil {
+		return err
+	}
 	if err := e.applyRefunds(ctx); err != nil {
 		return err
 	}
@@ -194,6 +197,17 @@ func (e *evidence) markLate() error {
 	e.attempt.CapturedAmount = e.Captured
 	e.attempt.Status = shop.PaymentStatusApproved
 	e.checkAt(e.attempt.ID, e.now)
+	return e.still(shop.KindPaymentLateMoney, note)
+}
+
+// correctClaim makes the books say what a gateway took that claimed something
+// else before, and tells by now what it was asked for.
+func (e *evidence) correctClaim() error {
+	if e.isPaying() || !e.isAsked() || e.attempt.CapturedAmount == e.Captured || e.attempt.RefundedAmount > e.Captured {
+		return nil
+	}
+	note := fmt.Sprintf("The gateway claimed to have taken %s won, and says %s won by now.", e.attempt.CapturedAmount, e.Captured)
+	e.attempt.CapturedAmount = e.Captured
 	return e.still(shop.KindPaymentLateMoney, note)
 }
 

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"payment-system/internal/failpoint"
+	"payment-system/internal/mysqldb"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -267,7 +268,10 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 		readied = shop.PaymentReadied{Payment: c.payment, CheckoutURL: *c.payment.Attempt(attempt).CheckoutURL}
 		return finishOnce(ctx, c.tx, req, readied)
 	})
-	if err != nil {
+	switch {
+	case mysqldb.IsDuplicate(err, "uq_attempts_key"): // the gateway named another payment
+		return shop.PaymentReadied{}, gatewayAway(err)
+	case err != nil:
 		return shop.PaymentReadied{}, err
 	}
 	return readied, nil

@@ -223,8 +223,8 @@ type ResolveAttempt struct {
 // ResolveAttempt looks the attempt up and makes the books say what the gateway
 // says; then it carries on what the look-up left to do: an approval that the
 // gateway has not begun, a refund that it has not made, a virtual account that
-// nobody waits for. It returns Unavailable when the gateway cannot be asked, an
-// *pg.Error of OutcomeNotFound when it knows nothing of a payment that the books
+// nobody waits for. It returns Unavailable when the gateway cannot be asked, or
+// says of money that the books hold what cannot be, an *pg.Error of OutcomeNotFound when it knows nothing of a payment that the books
 // hold money of, and otherwise as ApplyEvidence does.
 func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
@@ -244,6 +244,9 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	answer, err := lookUp(ctx, gateway, keyOf(*attempt), was.Amount)
 	if err != nil {
 		return h.lookUpFailed(ctx, was, *attempt, err)
+	}
+	if attempt.CapturedAmount == was.Amount && answer.Amount != was.Amount {
+		return was, gatewayAway(fmt.Errorf("the gateway took %s won, and says %s", was.Amount, answer.Amount))
 	}
 	payment, met, err := h.applyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
 	if err != nil || met != was.Version || h.inFlight(was, payment, cmd.AttemptID) {
@@ -265,11 +268,14 @@ func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key, amount shop.Won
 	return answer, err
 }
 
-// lookUpFailed ends an attempt that the gateway has never heard of, or that it
-// answers for with another payment; silence leaves everything as it is.
+// lookUpFailed ends an attempt that the gateway has never heard of, or whose
+// payment it has for another order or currency; silence, and an answer about
+// another payment altogether, leave everything as it is.
 func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attempt shop.PaymentAttempt, cause error) (shop.Payment, error) {
 	refusal := gatewayError(cause)
 	switch {
+	case refusal != nil && refusal.Payment != nil && attempt.PaymentKey != nil && refusal.Payment.PaymentKey != *attempt.PaymentKey:
+		return payment, gatewayAway(cause)
 	case refusal != nil && refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
 		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound && attempt.CapturedAmount == 0:

@@ -225,6 +225,7 @@ func TestClient_answers(t *testing.T) {
 
 func TestClient_LookUp_statuses(t *testing.T) {
 	t.Parallel()
+	const approvedAt = `"approved_at": "2023-07-15T21:18:22"`
 	for status, want := range map[string]pg.Payment{
 		"READY":              {Status: pg.StatusOpen},
 		"SEND_TMS":           {Status: pg.StatusOpen},
@@ -239,7 +240,11 @@ func TestClient_LookUp_statuses(t *testing.T) {
 		"SUCCESS_PAYMENT":    {Status: pg.StatusPaid, Captured: 2200},
 	} {
 		c, script := open(t)
-		script.Say(http.StatusOK, edit(t, "order_success.json", "SUCCESS_PAYMENT", status))
+		edits := []string{"SUCCESS_PAYMENT", status}
+		if want.Captured == 0 {
+			edits = append(edits, approvedAt, `"approved_at": ""`)
+		}
+		script.Say(http.StatusOK, edit(t, "order_success.json", edits...))
 		got, err := c.LookUp(t.Context(), docKey)
 		if err != nil || got.Status != want.Status || got.Captured != want.Captured || got.Refunded != 0 || got.Amount != 2200 {
 			t.Errorf("%s: %+v, %v; want %+v", status, got, err, want)
@@ -248,6 +253,19 @@ func TestClient_LookUp_statuses(t *testing.T) {
 			t.Errorf("%s: failure = %+v", status, got.Failure)
 		}
 	}
+
+	t.Run("a status that the rest of the answer belies is unknown", func(t *testing.T) {
+		t.Parallel()
+		for _, edits := range [][]string{
+			{"SUCCESS_PAYMENT", "READY"}, {"SUCCESS_PAYMENT", "AUTH_PASSWORD"}, {"SUCCESS_PAYMENT", "FAIL_PAYMENT"},
+			{approvedAt, `"approved_at": ""`}, {approvedAt, `"approved_at": null`},
+		} {
+			c, script := open(t)
+			script.Say(http.StatusOK, edit(t, "order_success.json", edits...))
+			_, err := c.LookUp(t.Context(), docKey)
+			wantOutcome(t, err, pg.OutcomeUnknown)
+		}
+	})
 
 	t.Run("what is left counts and not the status", func(t *testing.T) {
 		t.Parallel()

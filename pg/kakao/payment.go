@@ -164,6 +164,8 @@ func (d *document) payment(record *shop.KakaoRecord, of kind) (pg.Payment, error
 		return pg.Payment{}, fmt.Errorf("the status %q is unknown", d.Status)
 	case of == canceled && !taken:
 		return pg.Payment{}, fmt.Errorf("the status %q follows no cancel", d.Status)
+	case of == lookedUp && taken != (deref(d.ApprovedAt) != ""): // whoever took money says when
+		return pg.Payment{}, fmt.Errorf("the status %q is not what the answer shows", d.Status)
 	}
 	p.Status = status
 	if status == pg.StatusFailed {

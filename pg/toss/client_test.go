@@ -187,7 +187,7 @@ func TestClient_everything(t *testing.T) {
 	}
 
 	t.Run("nothing but what must be there", func(t *testing.T) {
-		script.Say(http.StatusOK, []byte(`{"paymentKey":"k","orderId":"att_1","status":"DONE","totalAmount":10000,"currency":"KRW"}`))
+		script.Say(http.StatusOK, []byte(`{"paymentKey":"k","orderId":"att_1","status":"DONE","totalAmount":10000,"currency":"KRW","approvedAt":"2026-01-01T00:00:00+09:00"}`))
 		got, err := c.LookUp(t.Context(), pg.Key{PaymentKey: "k"})
 		if err != nil || got.Status != pg.StatusPaid || got.Captured != 10000 || got.Refunded != 0 {
 			t.Fatalf("payment = %+v, %v", got, err)

@@ -233,6 +233,7 @@ func TestClient_LookUp_states(t *testing.T) {
 	rest := fmt.Sprintf(leg, "b", 600, `null`)
 	pending := fmt.Sprintf(leg, "c", 600, `"IN_PROGRESS"`)
 	aborted := fmt.Sprintf(leg, "d", 600, `"ABORTED"`)
+	const approvedAt = `,"approvedAt":"2026-01-01T00:00:00+09:00"`
 	for _, test := range []struct {
 		sentence, status, more string
 		want                   pg.Status
@@ -252,16 +253,19 @@ func TestClient_LookUp_states(t *testing.T) {
 		{"without a balance", "CANCELED", `,"cancels":[` + one + `,` + rest + `]`, pg.StatusRefunded, 1000, 1000},
 		{"virtual account waiting", "WAITING_FOR_DEPOSIT", `,"virtualAccount":{"expired":false}`, pg.StatusWaitingForDeposit, 0, 0},
 		{"virtual account closed unpaid", "CANCELED", `,"balanceAmount":0,"virtualAccount":{},"approvedAt":null`, pg.StatusRefunded, 0, 0},
-		{"virtual account paid", "DONE", `,"balanceAmount":1000,"virtualAccount":{},"approvedAt":"2026-01-01T00:00:00+09:00"`, pg.StatusPaid, 1000, 0},
+		{"virtual account paid", "DONE", `,"balanceAmount":1000,"virtualAccount":{}`, pg.StatusPaid, 1000, 0},
 		{
 			"virtual account refunded", "CANCELED",
-			`,"balanceAmount":0,"virtualAccount":{},"approvedAt":"2026-01-01T00:00:00+09:00","cancels":[` + one + `,` + rest + `]`,
+			`,"balanceAmount":0,"virtualAccount":{},"cancels":[` + one + `,` + rest + `]`,
 			pg.StatusRefunded, 1000, 1000,
 		},
 	} {
 		t.Run(test.sentence, func(t *testing.T) {
 			t.Parallel()
 			c, script := open(t)
+			if test.captured > 0 {
+				test.more += approvedAt
+			}
 			script.Say(http.StatusOK, []byte(`{"paymentKey":"k","orderId":"o","currency":"KRW","totalAmount":1000,"status":"`+test.status+`"`+test.more+`}`))
 			got, err := c.LookUp(t.Context(), pg.Key{PaymentKey: "k"})
 			if err != nil || got.Status != test.want || got.Captured != test.captured || got.Refunded != test.refunded {
@@ -270,10 +274,23 @@ func TestClient_LookUp_states(t *testing.T) {
 		})
 	}
 
+	t.Run("a status that the rest of the answer belies is garbage", func(t *testing.T) {
+		t.Parallel()
+		for _, lie := range []string{
+			`"READY"` + approvedAt, `"IN_PROGRESS"` + approvedAt, `"ABORTED"` + approvedAt, `"EXPIRED"` + approvedAt,
+			`"WAITING_FOR_DEPOSIT"`, `"DONE"`, `"DONE","virtualAccount":{}`, `"CANCELED","balanceAmount":0`, `"PARTIAL_CANCELED"`, `"DONE","approvedAt":""`,
+		} {
+			c, script := open(t)
+			script.Say(http.StatusOK, []byte(`{"paymentKey":"k","orderId":"o","currency":"KRW","totalAmount":1000,"status":`+lie+`}`))
+			_, err := c.LookUp(t.Context(), pg.Key{PaymentKey: "k"})
+			wantOutcome(t, err, pg.OutcomeUnknown)
+		}
+	})
+
 	t.Run("more canceled than paid is garbage", func(t *testing.T) {
 		t.Parallel()
 		c, script := open(t)
-		script.Say(http.StatusOK, []byte(`{"paymentKey":"k","orderId":"o","currency":"KRW","totalAmount":900,"status":"DONE","cancels":[`+one+`,`+rest+`]}`))
+		script.Say(http.StatusOK, []byte(`{"paymentKey":"k","orderId":"o","currency":"KRW","totalAmount":900,"status":"DONE"`+approvedAt+`,"cancels":[`+one+`,`+rest+`]}`))
 		_, err := c.LookUp(t.Context(), pg.Key{PaymentKey: "k"})
 		wantOutcome(t, err, pg.OutcomeUnknown)
 	})

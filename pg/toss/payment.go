@@ -66,7 +66,31 @@ func (p *payment) read() error {
 		p.Failure = &shop.PaymentFailure{Code: deref(r.Failure.Code), Message: deref(r.Failure.Message)}
 	}
 	p.readCancels()
+	if err := p.checkStatus(); err != nil {
+		return err
+	}
 	return p.settle()
+}
+
+// checkStatus returns an error for a status that the rest of the answer belies:
+// a payment that took money says when, and no other does.
+func (p *payment) checkStatus() error {
+	approved, account := deref(p.record.ApprovedAt) != "", p.record.VirtualAccount != nil
+	believable := true
+	switch p.record.Status {
+	case "READY", "IN_PROGRESS", "ABORTED", "EXPIRED":
+		believable = !approved
+	case "WAITING_FOR_DEPOSIT":
+		believable = account
+	case "DONE":
+		believable = approved
+	case "CANCELED", "PARTIAL_CANCELED":
+		believable = approved || account
+	}
+	if !believable {
+		return fmt.Errorf("the status %q is not what the answer shows", p.record.Status)
+	}
+	return nil
 }
 
 // readCancels lists the legs that are done. A payment's taxFreeAmount is of what
