@@ -246,10 +246,11 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 }
 
 // committed tells, after the answer to a COMMIT was lost, whether the change
-// stands: its last event is then in the books.
+// surely stands: its last event is then in the books. A change without one, of
+// an idempotency key say, is made again.
 func (h *Handler) committed(ctx context.Context, c *change) bool {
 	if len(c.facts) == 0 {
-		return true
+		return false
 	}
 	last := c.facts[len(c.facts)-1]
 	var found int

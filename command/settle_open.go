@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
@@ -58,27 +59,12 @@ func (h *Handler) HoldReconciliation(ctx context.Context, id shop.Reconciliation
 	if !isASCII(string(id)) {
 		return ReconciliationHold{}, shop.Reconciliation{}, shop.NoSuch("reconciliation")
 	}
-	hold := ReconciliationHold{ID: id}
-	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
-		now := h.now()
-		var held bool
-		err := tx.QueryRowContext(ctx, `SELECT fence + 1, lease_until IS NOT NULL AND lease_until >= ? FROM reconciliations WHERE id = ? FOR UPDATE`,
-			now, string(id)).Scan(&hold.Fence, &held)
-		if errors.Is(err, sql.ErrNoRows) {
-			return shop.NoSuch("reconciliation")
-		}
-		if err != nil {
-			return fmt.Errorf("hold reconciliation %s: %w", id, err)
-		}
-		if held {
-			return errReconciliationHeld
-		}
-		return mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET lease_owner = ?, lease_until = ?, fence = ? WHERE id = ?`,
-			clip(h.Replica, 40), now.Add(ReconciliationLease), hold.Fence, string(id))
-	})
+	taking := taking{ReconciliationHold: ReconciliationHold{ID: id}, owner: clip(h.Replica, 40)}
+	err := h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error { return taking.take(ctx, tx, h.now()) })
 	if err != nil {
-		return ReconciliationHold{}, shop.Reconciliation{}, unavailable(err)
+		return ReconciliationHold{}, shop.Reconciliation{}, err
 	}
+	hold := taking.ReconciliationHold
 	r, err := h.changeReconciliation(ctx, hold, shop.KindReconciliationStarted, "again", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		failed := r.Status == shop.ReconciliationStatusFailed
 		if failed {
@@ -86,7 +72,39 @@ func (h *Handler) HoldReconciliation(ctx context.Context, id shop.Reconciliation
 		}
 		return failed, nil
 	})
+	if err != nil {
+		h.LetGoReconciliation(ctx, hold)
+	}
 	return hold, r, err
+}
+
+// taking is how a hold is taken.
+type taking struct {
+	ReconciliationHold
+	owner string
+	until time.Time // what the last try set; zero before the first
+}
+
+// take takes the hold, or finds, when the answer to an earlier COMMIT was lost,
+// that it was taken.
+func (t *taking) take(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	var fence int64
+	var owner string
+	var until sql.NullTime
+	err := tx.QueryRowContext(ctx, `SELECT fence, COALESCE(lease_owner, ''), lease_until FROM reconciliations WHERE id = ? FOR UPDATE`,
+		string(t.ID)).Scan(&fence, &owner, &until)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return shop.NoSuch("reconciliation")
+	case err != nil:
+		return fmt.Errorf("hold reconciliation %s: %w", t.ID, err)
+	case until.Valid && fence == t.Fence && owner == t.owner && until.Time.Equal(t.until):
+		return nil
+	case until.Valid && !until.Time.Before(now):
+		return errReconciliationHeld
+	}
+	t.Fence, t.until = fence+1, microseconds(now.Add(ReconciliationLease))
+	return mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET lease_owner = ?, lease_until = ?, fence = ? WHERE id = ?`, t.owner, t.until, t.Fence, string(t.ID))
 }
 
 // KeepReconciliation renews the right between steps. It returns IN_PROGRESS when
@@ -97,7 +115,12 @@ func (h *Handler) KeepReconciliation(ctx context.Context, hold ReconciliationHol
 
 // LetGoReconciliation gives the right back. What is lost already stays lost.
 func (h *Handler) LetGoReconciliation(ctx context.Context, hold ReconciliationHold) {
-	_, err := h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE reconciliations SET lease_until = NULL WHERE id = ? AND fence = ?`, string(hold.ID), hold.Fence)
+	var err error
+	for range 3 {
+		if _, err = h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE reconciliations SET lease_until = NULL WHERE id = ? AND fence = ?`, string(hold.ID), hold.Fence); !mysqldb.IsDown(err) {
+			break
+		}
+	}
 	if err != nil { // it ends by itself
 		h.Logger.WarnContext(ctx, "hold not let go", "reconciliation_id", string(hold.ID), "error", err)
 	}
