@@ -71,7 +71,7 @@ func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(ctx, a.db); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, a.db), checkSchema(ctx, a.db)); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil

@@ -25,6 +25,8 @@ type Config struct {
 
 	// BufferPoolMiB is the memory MariaDB caches tables in: 64 MiB when zero.
 	BufferPoolMiB int
+	// MySQLOptions are further options of MariaDB's, which win over ours.
+	MySQLOptions []string
 
 	// IgnoreInstalled makes Start use servers from the tool cache even if others are installed.
 	IgnoreInstalled bool

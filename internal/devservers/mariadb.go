@@ -29,6 +29,7 @@ type mariadb struct {
 	data    string
 	log     string
 	pool    int // MiB
+	more    []string
 	process *process
 }
 
@@ -43,6 +44,7 @@ func newMariaDB(program program, f *folder, config Config) *mariadb {
 		data:    filepath.Join(f.state, "mariadb"),
 		log:     filepath.Join(f.state, "mariadb.log"),
 		pool:    pool,
+		more:    config.MySQLOptions,
 	}
 }
 
@@ -72,6 +74,7 @@ func (m *mariadb) create(ctx context.Context) error {
 func (m *mariadb) start(ctx context.Context) error {
 	args := append(m.options(),
 		"--socket="+m.socket(), "--skip-networking", "--pid-file="+filepath.Join(m.run, "mariadbd-own"))
+	args = append(args, m.more...)
 	var err error
 	m.process, err = startProcess(m.program, "mariadbd", args, m.log, filepath.Join(m.run, "mariadb.pid"))
 	if err != nil {

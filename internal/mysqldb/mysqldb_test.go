@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -217,7 +218,119 @@ func TestInTx_lostServer(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	servers, err := devservers.Start(t.Context(), devservers.Config{SkipRedis: true})
+	db := open(t, private(t).MySQLDSN)
+	if err := mysqldb.Check(t.Context(), db); err != nil {
+		t.Errorf("private server: %v", err)
+	}
+	for name, bad := range map[string]string{
+		"innodb_flush_log_at_trx_commit": "2",
+		"sql_mode":                       "'NO_ZERO_DATE'",
+		"time_zone":                      "'+09:00'",
+		"read_only":                      "ON",
+	} {
+		var good string
+		if err := db.QueryRowContext(t.Context(), "SELECT @@GLOBAL."+name).Scan(&good); err != nil {
+			t.Fatal(err)
+		}
+		set(t, db, name, bad)
+		wantRefusal(t, db, name)
+		if name != "innodb_flush_log_at_trx_commit" && name != "read_only" {
+			good = "'" + good + "'"
+		}
+		set(t, db, name, good)
+	}
+	if err := mysqldb.Check(t.Context(), db); err != nil {
+		t.Errorf("after all was set right: %v", err)
+	}
+}
+
+func TestCheck_server(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		options []string
+		says    []string // nothing: the server is taken
+	}{
+		"a binary log that is flushed": {[]string{"--log-bin", "--sync-binlog=1"}, nil},
+		"a binary log that is not":     {[]string{"--log-bin", "--sync-binlog=0"}, []string{"set sync_binlog = 1 (it is 0)"}},
+		"pages that may tear and a log that is flushed at times": {
+			[]string{"--skip-innodb-doublewrite", "--innodb-flush-log-at-trx-commit=0"},
+			[]string{"set innodb_doublewrite = ON", "set innodb_flush_log_at_trx_commit = 1 (it is 0)"},
+		},
+		"a recovery":     {[]string{"--innodb-force-recovery=1"}, []string{"set innodb_force_recovery = 0"}},
+		"another's zone": {[]string{"--default-time-zone=-05:00", "--sql-mode="}, []string{"set default_time_zone", "add STRICT_TRANS_TABLES to sql_mode"}},
+		// What a client asks for is asked for after the handshake.
+		"a server that speaks latin1": {[]string{"--character-set-server=latin1", "--collation-server=latin1_bin", "--skip-character-set-client-handshake"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, private(t, test.options...).MySQLDSN)
+			if len(test.says) == 0 {
+				if err := mysqldb.Check(t.Context(), db); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantRefusal(t, db, test.says...)
+		})
+	}
+}
+
+// A pool that was not opened by Open is what one looks like behind a proxy that keeps settings
+// to itself.
+func TestCheck_session(t *testing.T) {
+	t.Parallel()
+	dsn := mysqltest.Empty(t)
+	for name, test := range map[string]struct{ param, says string }{
+		"isolation": {"tx_isolation=%27REPEATABLE-READ%27", "pass on SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED (tx_isolation is \"REPEATABLE-READ\")"},
+		"charset":   {"charset=latin1&tx_isolation=%27READ-COMMITTED%27", "pass on SET NAMES utf8mb4 (character_set_client is \"latin1\")"},
+		"mode":      {"sql_mode=%27%27", "the database session adjusts bad values"},
+		"zone":      {"time_zone=%27%2B09%3A00%27", "pass on SET time_zone = '+00:00' (time_zone is \"+09:00\")"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db, err := sql.Open("mysql", dsn+map[bool]string{true: "&", false: "?"}[strings.Contains(dsn, "?")]+test.param)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			wantRefusal(t, db, test.says)
+		})
+	}
+}
+
+// A proxy, a storage of its own or another vendor may leave variables out, or name them otherwise.
+func TestCheck_variables(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change map[string]string
+		says   string
+	}{
+		"MySQL 8":                 {map[string]string{"super_read_only": "OFF", "innodb_doublewrite": "DETECT_AND_RECOVER", "system_time_zone": "UTC", "time_zone": "SYSTEM"}, ""},
+		"a replica of MySQL":      {map[string]string{"super_read_only": "ON"}, "set super_read_only = OFF"},
+		"a read-only copy":        {map[string]string{"innodb_read_only": "ON"}, "set innodb_read_only = OFF"},
+		"torn pages seen only":    {map[string]string{"innodb_doublewrite": "DETECT_ONLY"}, "set innodb_doublewrite = ON"},
+		"Aurora's storage":        {map[string]string{"innodb_doublewrite": "OFF", "aurora_version": "3.08.0"}, ""},
+		"a log that tells no one": {map[string]string{"log_bin": "ON", "sync_binlog": "1000"}, "set sync_binlog = 1 (it is 1000)"},
+		"a server in Seoul":       {map[string]string{"time_zone": "SYSTEM", "system_time_zone": "KST"}, "set default_time_zone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			variables := map[string]string{
+				"innodb_flush_log_at_trx_commit": "1", "innodb_doublewrite": "ON", "log_bin": "OFF", "sync_binlog": "0",
+				"read_only": "OFF", "sql_mode": "STRICT_TRANS_TABLES", "time_zone": "+00:00",
+			}
+			maps.Copy(variables, test.change)
+			err := mysqldb.CheckServer(variables)
+			if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("error %v, want %q", err, test.says)
+			}
+		})
+	}
+}
+
+func private(t *testing.T, options ...string) *devservers.Servers {
+	t.Helper()
+	servers, err := devservers.Start(t.Context(), devservers.Config{SkipRedis: true, MySQLOptions: options})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,43 +339,26 @@ func TestCheck(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	db, err := mysqldb.Open(t.Context(), servers.MySQLDSN, mysqldb.Config{})
+	return servers
+}
+
+func open(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := mysqldb.Open(t.Context(), dsn, mysqldb.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := mysqldb.Check(t.Context(), db); err != nil {
-		t.Errorf("private server: %v", err)
-	}
-	for name, bad := range map[string]string{
-		"innodb_flush_log_at_trx_commit": "2",
-		"sql_mode":                       "'NO_ZERO_DATE'",
-		"time_zone":                      "'+09:00'",
-	} {
-		var good string
-		if err := db.QueryRowContext(t.Context(), "SELECT @@GLOBAL."+name).Scan(&good); err != nil {
-			t.Fatal(err)
-		}
-		set(t, db, name, bad)
-		if err := mysqldb.Check(t.Context(), db); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("with %s = %s: error %v, want one that says what to set", name, bad, err)
-		}
-		if name != "innodb_flush_log_at_trx_commit" {
-			good = "'" + good + "'"
-		}
-		set(t, db, name, good)
-	}
+	return db
 }
 
-func TestCheck_binlog(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		binlog, sync string
-		refused      bool
-	}{{"0", "0", false}, {"1", "1", false}, {"1", "0", true}, {"1", "1000", true}} {
-		err := mysqldb.CheckBinlog(test.binlog, test.sync)
-		if refused := err != nil && strings.Contains(err.Error(), "sync_binlog"); refused != test.refused {
-			t.Errorf("log_bin = %s, sync_binlog = %s: %v", test.binlog, test.sync, err)
+// wantRefusal wants Check to say each of the texts given.
+func wantRefusal(t *testing.T, db *sql.DB, says ...string) {
+	t.Helper()
+	err := mysqldb.Check(t.Context(), db)
+	for _, text := range says {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("error %v, want one that says %q", err, text)
 		}
 	}
 }
