@@ -3,7 +3,6 @@ package faulttest_test
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,82 +138,4 @@ func (h *house) sale(buyers, atOnce int) []*purchase {
 	}
 	buying.Wait()
 	return purchases
-}
-
-func TestGateways(t *testing.T) {
-	t.Parallel()
-	t.Run("approvals whose answers are all lost end approved, and charge once", func(t *testing.T) {
-		h := open(t, plan{replicas: 2, stock: 1_000_000})
-		h.setFaults(fault{PG: "KAKAO", Call: "approve", Fault: "drop_after"}, fault{PG: "TOSS", Call: "approve", Fault: "hang_after", DelayMS: 1500})
-		purchases := h.sale(proof.Count(t, "lost"), 16)
-		h.calm(purchases)
-		h.checkBlames()
-		for _, p := range purchases {
-			if !p.approved {
-				t.Errorf("%s is not approved", p.key)
-			}
-		}
-		var failed int
-		if err := h.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM events WHERE kind = 'payment.failed'`).Scan(&failed); err != nil || failed > 0 {
-			t.Errorf("%d payments failed on their way, %v", failed, err)
-		}
-		for _, e := range h.ledger() {
-			if e.Applied.Approve != 1 || e.Applied.Cancel != 0 {
-				t.Errorf("the gateway approved %d and canceled %d times: %+v", e.Applied.Approve, e.Applied.Cancel, e)
-			}
-		}
-	})
-
-	t.Run("many approvals of one payment at once, over three replicas, take the money once and get one answer", func(t *testing.T) {
-		h := open(t, plan{replicas: 3, stock: 1_000_000})
-		h.setFaults(fault{Call: "approve", Fault: "slow", DelayMS: 300})
-		v := h.visitor(h.shopper, "one")
-		var purchases []*purchase
-		for n := range proof.Count(t, "parallel") {
-			p := v.newPurchase(n, 1)
-			if p.place() && p.ready(gateways[n%2]) {
-				h.approveTogether(p, 50)
-			}
-			purchases = append(purchases, p)
-		}
-		h.calm(purchases)
-		h.checkBlames()
-	})
-}
-
-// approveTogether approves one payment many times at once, and wants one call and one answer.
-func (h *house) approveTogether(p *purchase, times int) {
-	h.t.Helper()
-	input := p.approveInput(p.shop())
-	answers := make([]approvedAnswer, times)
-	var failed atomic.Int32
-	var asking sync.WaitGroup
-	gate := make(chan struct{})
-	for i := range times {
-		v := h.visitor(h.shopper, fmt.Sprintf("%s-%d", p.key, i))
-		asking.Go(func() {
-			<-gate
-			err := v.ask(h.replicas[i%len(h.replicas)], approveDocument, input, &answers[i])
-			if codeOf(err) == "IN_PROGRESS" { // on a slow machine
-				err = v.insist(approveDocument, input, &answers[i])
-			}
-			if err != nil {
-				failed.Add(1)
-				h.t.Errorf("approval %d of %s: %v", i, p.key, err)
-			}
-		})
-	}
-	close(gate)
-	asking.Wait()
-	p.approved = failed.Load() == 0
-	for i, answer := range answers {
-		if answer != answers[0] || answer.ApprovePayment.Payment.Status != "APPROVED" {
-			h.t.Errorf("approval %d of %s was answered with %+v, the first with %+v", i, p.key, answer, answers[0])
-		}
-	}
-	for _, e := range h.ledger() {
-		if e.PaymentKey == p.attempt.PaymentKey && (e.Calls.Approve != 1 || e.Captured != p.total) {
-			h.t.Errorf("%d approvals of %s came to %+v", times, p.key, e)
-		}
-	}
 }
