@@ -252,24 +252,30 @@ func (m *market) webhook(h *command.Handler, p shop.Payment) error {
 // none is.
 func (m *market) rest(scene string, h *command.Handler) {
 	m.t.Helper()
+	m.check(scene, m.settle(h))
+}
+
+// settle is rest that returns what kept it from rest.
+func (m *market) settle(h *command.Handler) error {
 	ctx := m.t.Context()
 	for _, fake := range m.fakes {
 		fake.Heal()
 	}
 	for range 60 {
-		_, err := h.HandleWebhooks(ctx)
-		m.check(scene, err)
+		if _, err := h.HandleWebhooks(ctx); err != nil {
+			return err
+		}
 		var next sql.NullTime
-		m.check(scene, m.db.QueryRowContext(ctx, `SELECT MIN(check_at) FROM attempts WHERE check_at IS NOT NULL`).Scan(&next))
-		if !next.Valid {
-			return
+		if err := m.db.QueryRowContext(ctx, `SELECT MIN(check_at) FROM attempts WHERE check_at IS NOT NULL`).Scan(&next); err != nil || !next.Valid {
+			return err
 		}
 		m.clock.Reach(next.Time)
 		m.clock.Advance(5 * time.Second) // past leases, and past calls that could be under way
-		_, err = h.ResolvePayments(ctx)
-		m.check(scene, err)
+		if _, err := h.ResolvePayments(ctx); err != nil {
+			return err
+		}
 	}
-	m.check(scene, errors.New("attempts still wait for the resolver"))
+	return errors.New("attempts still wait for the resolver")
 }
 
 // expire ends the order given if it still waits, at the end of its time.
