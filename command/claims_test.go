@@ -42,6 +42,8 @@ func TestHandler_claims(t *testing.T) {
 	close(ahead.letGo)
 	quick := openTillAt(t, dsn, clock, map[shop.PG]pg.Gateway{shop.PGKakao: ahead})
 	quick.Replica = "two"
+	// However slow this machine is, neither gives up, nor loses its leases.
+	late.PGTimeout, quick.PGTimeout = time.Minute, time.Minute
 	for range attempts {
 		payment := late.ready(late.order(1), shop.PGKakao)
 		fake.Lose("approve", 1)
