@@ -114,7 +114,7 @@ func (l *lookout) read() (books page, err error) {
 	if err != nil {
 		return books, err
 	}
-	defer tx.Rollback() //nolint:errcheck // Nothing was written.
+	defer tx.Rollback()
 	err = tx.QueryRowContext(ctx, `SELECT s.available, s.reserved, s.sold, (SELECT SUM(quantity) FROM stock_adjustments a WHERE a.product_id = s.product_id),
 		COALESCE((SELECT SUM(l.quantity) FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.status = 'PLACED' AND l.product_id = s.product_id), 0),
 		COALESCE((SELECT SUM(l.quantity) FROM orders o JOIN order_lines l ON l.order_id = o.id WHERE o.status = 'PAID' AND l.product_id = s.product_id), 0)
