@@ -216,8 +216,9 @@ func (b *safeBuffer) String() string {
 }
 
 // A thief stands before the database and, as often as it is told to, lets a
-// COMMIT through and keeps the answer.
+// COMMIT through and keeps the answer; or, before that, the COMMIT itself.
 type thief struct {
+	early bool         // it takes the COMMIT
 	spare atomic.Int32 // commits let by before
 	steal atomic.Int32
 	stole atomic.Int32
@@ -262,6 +263,10 @@ func (f *thief) stand(client, server net.Conn) {
 		buf := make([]byte, 64<<10)
 		for n, err := client.Read(buf); err == nil; n, err = client.Read(buf) {
 			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.spare.Add(-1) < 0 && f.steal.Add(-1) >= 0 {
+				if f.early {
+					f.stole.Add(1)
+					return
+				}
 				deaf.Store(true)
 			}
 			if _, err := server.Write(buf[:n]); err != nil {
