@@ -264,12 +264,12 @@ func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (id shop.Atte
 	if !isASCII(e.paymentKey + e.attemptRef) {
 		return "", "no attempt of ours", nil
 	}
-	var secret string
-	row := h.DB.QueryRowContext(ctx, `SELECT id, secret FROM attempts WHERE pg = ? AND payment_key = ?`, string(shop.PGToss), e.paymentKey)
+	query, named := `SELECT id, secret FROM attempts WHERE pg = ? AND payment_key = ?`, e.paymentKey
 	if e.paymentKey == "" {
-		row = h.DB.QueryRowContext(ctx, `SELECT id, secret FROM attempts WHERE pg = ? AND id = ?`, string(shop.PGToss), e.attemptRef)
+		query, named = `SELECT id, secret FROM attempts WHERE pg = ? AND id = ?`, e.attemptRef
 	}
-	err = row.Scan(&id, &secret)
+	var secret string
+	err = h.DB.QueryRowContext(ctx, query, string(shop.PGToss), named).Scan(&id, &secret)
 	if isNoRows(err) {
 		return "", "no attempt of ours", nil
 	}
