@@ -158,12 +158,12 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 		return h.approvalUnknown(ctx, payment.ID, attempt, cause)
 	case refusal.Outcome == pg.OutcomeNotSent, refusal.Outcome == pg.OutcomeMisconfigured:
 		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt), "error", cause)
-		if err := h.withdrawApproval(ctx, payment.ID, attempt, refusal.Outcome.String()); err != nil {
+		if err := h.withdrawApproval(ctx, payment.ID, attempt, shop.ActorGateway, refusal.Outcome.String()); err != nil {
 			return err
 		}
 		return gatewayAway(cause)
 	default:
-		return h.failApproval(ctx, payment.ID, attempt, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+		return h.failApproval(ctx, payment.ID, attempt, shop.ActorGateway, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
 	}
 }
 
@@ -229,8 +229,8 @@ func noteOf(cause error) string {
 
 // withdrawApproval records that the gateway surely did nothing: the same attempt
 // may be approved again, under another key.
-func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, note string) error {
-	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, by shop.Actor, note string) error {
+	_, err := h.changePayment(ctx, id, by, func(c *change) error {
 		if c.payment.AttemptID != attempt {
 			return nil
 		}
@@ -249,10 +249,10 @@ func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attem
 	return err
 }
 
-// failApproval records the gateway's refusal. The gateway is asked again at a
-// moment, unless that is zero.
-func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
-	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
+// failApproval records the gateway's refusal, which an actor told or found out.
+// The gateway is asked again at a moment, unless that is zero.
+func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) error {
+	_, err := h.changePayment(ctx, id, by, func(c *change) error {
 		if c.payment.AttemptID != attempt || (c.payment.Status != shop.PaymentStatusApproving && c.payment.Status != shop.PaymentStatusUnknown) {
 			return nil
 		}

@@ -182,7 +182,7 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 	var next any
 	switch step := min(a.checks, len(resolveSchedule)-1); {
 	case away, payment.ID == "", unresolved(payment, a.id):
-		next = h.now().Add(h.jitter(resolveSchedule[step]))
+		next = h.nextCheck(a, h.jitter(resolveSchedule[step]))
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
 	}
@@ -190,6 +190,20 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 		unresolved_since = IF(? IS NULL, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
 		next, next, a.checkAt, next, a.id, a.fence+1)
 	return err
+}
+
+// nextCheck is when an attempt that waits is looked up again; it is there when the
+// outcome has been open long enough for a person to be told.
+func (h *Handler) nextCheck(a dueAttempt, wait time.Duration) time.Time {
+	now := h.now()
+	next := now.Add(wait)
+	if a.since == nil {
+		return next
+	}
+	if told := a.since.Add(overdue + time.Second); now.Before(told) && next.After(told) {
+		return told
+	}
+	return next
 }
 
 // jitter spreads a wait by up to a fifth.
@@ -280,7 +294,7 @@ func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attemp
 		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound && attempt.CapturedAmount == 0:
 		failure := shop.PaymentFailure{Code: refusal.Code, Message: "The gateway knows nothing of this payment."}
-		if err := h.failApproval(ctx, payment.ID, attempt.ID, failure, time.Time{}); err != nil {
+		if err := h.failApproval(ctx, payment.ID, attempt.ID, shop.ActorResolver, failure, time.Time{}); err != nil {
 			return payment, err
 		}
 		return loadPayment(ctx, h.DB, payment.ID)
@@ -320,7 +334,7 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusAuthenticated && latest && asked:
 		return h.approveAgain(ctx, gateway, payment, id)
 	case status == pg.StatusOpen && latest && asked:
-		err := h.withdrawApproval(ctx, payment.ID, id, "the gateway still waits for the shopper")
+		err := h.withdrawApproval(ctx, payment.ID, id, shop.ActorResolver, "the gateway still waits for the shopper")
 		return payment, err
 	case status == pg.StatusWaitingForDeposit && payment.Attempt(id).CapturedAmount == 0:
 		return h.closeOrWait(ctx, gateway, payment, id)
@@ -342,7 +356,7 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
 		// The call that was lost may reach the gateway yet: it is looked at again.
 		failure := shop.PaymentFailure{Code: "HOLD_OVER", Message: "The order's time was over before the gateway took the money."}
-		err = h.failApproval(ctx, payment.ID, id, failure, h.now().Add(resolveSchedule[len(resolveSchedule)-1]))
+		err = h.failApproval(ctx, payment.ID, id, shop.ActorResolver, failure, h.now().Add(resolveSchedule[len(resolveSchedule)-1]))
 	} else {
 		var answer pg.Payment
 		answer, err = gateway.Approve(ctx, approveRequest(payment, id))
@@ -362,7 +376,7 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 		return err
 	}
 	if refusal := gatewayError(cause); refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
-		return h.failApproval(ctx, payment.ID, id, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+		return h.failApproval(ctx, payment.ID, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
 	}
 	if err := h.renewKey(ctx, "attempts", "approve_key", string(id), cause); err != nil {
 		return err

@@ -31,8 +31,9 @@ type Verifier struct {
 const (
 	// publishWithin is how old an unpublished event may be.
 	publishWithin = time.Minute
-	// resolveWithin is how long an outcome may stay open without a case.
-	resolveWithin = 15 * time.Minute
+	// resolveWithin is how long an outcome may stay open without a case: the resolver opens one
+	// after 15 minutes, and is given one more.
+	resolveWithin = 16 * time.Minute
 	// settleWithin is how long money that no order waits for may stay here.
 	settleWithin = time.Minute
 )
