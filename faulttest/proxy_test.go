@@ -162,16 +162,17 @@ func disarm(t *trap, proxies ...*mysqlProxy) {
 	}
 }
 
-// spring is the trap that springs at a passage, or nil.
-func (p *mysqlProxy) spring(at passage, c crossing) (sprung *trap) {
+// spring is the trap that springs at a passage, or nil. One that springs keeps the passage from the
+// others.
+func (p *mysqlProxy) spring(at passage, c crossing) *trap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for t := range p.traps {
 		if t.at == at && t.passes(c) {
-			sprung = t
+			return t
 		}
 	}
-	return sprung
+	return nil
 }
 
 func (p *mysqlProxy) accept() {

@@ -1,0 +1,657 @@
+package faulttest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"payment-system/internal/proof"
+)
+
+const (
+	// jobbers is how many replicas do what nobody asks for; one of them locks nothing.
+	jobbers = 2
+	// clerks is how many replicas serve one errand at a time; half of them lock nothing.
+	clerks = 4
+	// shortHold is how long an order waits that a jobber took.
+	shortHold = 4 * time.Second
+)
+
+func TestCommits(t *testing.T) {
+	t.Parallel()
+	t.Run("the answer to each commit of each flow is lost in turn, or the commit itself, and each flow has its one right end", func(t *testing.T) {
+		rounds := proof.Count(t, "commits")
+		o := openOffice(t)
+		done := proof.Begin(t, "commits", o.seed)
+		for round := range rounds {
+			o.loseAsked(round)
+			o.loseUnasked(round)
+		}
+		o.close()
+		t.Logf("%d errands: %s", len(o.errands), o.note())
+		done(proof.Figure{Times: rounds, NoLocks: rounds / 2, Note: o.note()})
+	})
+}
+
+// An office is a house whose commits can be lost: clerks do what is asked, jobbers the rest.
+type office struct {
+	*house
+	clerks  []*clerk
+	jobbers *house
+	proxies []*mysqlProxy // of the jobbers
+	charged int
+
+	mu      sync.Mutex
+	errands []*errand
+	lost    map[loss]int
+	places  map[string]bool // where commits were lost
+	inbox   sync.Map        // what webhooks name, by id
+}
+
+// A clerk is a replica that serves one errand at a time and does nothing that nobody asked for:
+// what passes its proxy belongs to that errand.
+type clerk struct {
+	house   *house // with this replica alone
+	proxy   *mysqlProxy
+	noLocks bool
+}
+
+func openOffice(t *testing.T) *office {
+	t.Helper()
+	proxies := make([]*mysqlProxy, jobbers+clerks)
+	h := open(t, plan{replicas: jobbers + clerks, stock: 1_000_000, between: func(h *house, i int, to ways) ways {
+		proxies[i] = openMySQLProxy(h.t, to.mysqlDSN)
+		to.mysqlDSN = proxies[i].dsn
+		return to
+	}})
+	o := &office{house: h, jobbers: h.alone(h.replicas[:jobbers]...), proxies: proxies[:jobbers], lost: map[loss]int{}, places: map[string]bool{}}
+	var starting sync.WaitGroup
+	for i, r := range h.replicas {
+		told := []string{"JOBS=false"}
+		if i < jobbers {
+			told = []string{"ORDER_HOLD=" + shortHold.String()}
+		}
+		if i%2 == 1 {
+			told = append(told, "PAYMENT_LOCKS=none")
+		}
+		r.running().kill()
+		starting.Go(func() { h.startReplica(r, told...) })
+		if i >= jobbers {
+			o.clerks = append(o.clerks, &clerk{house: h.alone(r), proxy: proxies[i], noLocks: i%2 == 1})
+		}
+	}
+	starting.Wait()
+	return o
+}
+
+// alone is the house with some of its replicas.
+func (h *house) alone(replicas ...*replica) *house {
+	return &house{
+		t: h.t, plan: h.plan, seed: h.seed, servers: h.servers, sim: h.sim, replicas: replicas, db: h.db, redis: h.redis,
+		sessions: h.sessions, shopper: h.shopper, operator: h.operator, product: h.product,
+	}
+}
+
+// An errand is a purchase at one gateway, on which a flow is tried.
+type errand struct {
+	*purchase
+	pg   string
+	back *url.URL // where the gateway sent the browser
+	made string   // the product that an operator made
+	like *errand  // the same flow, undisturbed; nil for that itself
+	loss loss
+
+	leftOpen bool // the gateway's answer was lost
+}
+
+func (o *office) newErrand(at *house, who account, key, pg string) *errand {
+	e := &errand{purchase: at.visitor(who, key).newPurchase(0, 1), pg: pg}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.errands = append(o.errands, e)
+	return e
+}
+
+// A flow is something that is asked for, with all its commits.
+type flow struct {
+	name   string
+	before func(e *errand) bool                         // nil for nothing
+	act    func(e *errand)                              // insists until the answer is right
+	asks   func(e *errand) (document string, in object) // what it asked, to be asked again; nil for nothing
+	by     func(h *house) account
+}
+
+func asShopper(h *house) account  { return h.shopper }
+func asOperator(h *house) account { return h.operator }
+
+// flows are what is asked for.
+func flows() []flow {
+	bought := func(e *errand) bool { return e.buy(e.pg) }
+	return []flow{
+		{"order", nil, func(e *errand) { e.place() }, (*errand).orderAsked, asShopper},
+		{"ready", func(e *errand) bool { return e.place() }, func(e *errand) { e.ready(e.pg) }, (*errand).readyAsked, asShopper},
+		{"approval", (*errand).authorize, func(e *errand) { e.approve(e.back) }, (*errand).approvalAsked, asShopper},
+		{"refund of a part", bought, func(e *errand) { e.refund(9_000) }, func(e *errand) (string, object) { return e.refundAsked(9_000) }, asShopper},
+		{"refund of all", bought, func(e *errand) { e.refund(0) }, func(e *errand) (string, object) { return e.refundAsked(0) }, asShopper},
+		{"cancelation", (*errand).authorize, func(e *errand) { e.cancel() }, (*errand).cancelationAsked, asShopper},
+		{"cancelation of what is paid", bought, func(e *errand) { e.cancel() }, (*errand).cancelationAsked, asShopper},
+		{"product", nil, func(e *errand) { e.makeProduct() }, (*errand).productAsked, asOperator},
+		{"stock", (*errand).makeProduct, (*errand).adjustStock, (*errand).stockAsked, asOperator},
+		{"settlement file", (*errand).stray, (*errand).reconcile, nil, asShopper},
+	}
+}
+
+func (e *errand) orderAsked() (string, object) { return placeDocument, e.orderInput() }
+
+func (e *errand) readyAsked() (string, object) {
+	return readyDocument, object{"idempotencyKey": e.key + e.pg, "orderId": e.orderID, "pg": e.pg, "returnUrl": "/orders"}
+}
+
+func (e *errand) approvalAsked() (string, object) { return approveDocument, e.approveInput(e.back) }
+
+func (e *errand) refundAsked(amount int64) (string, object) {
+	return refundDocument, e.refundInput(&refund{key: e.key + "-refund-0", amount: amount})
+}
+
+func (e *errand) cancelationAsked() (string, object) {
+	return cancelDocument, object{"idempotencyKey": e.key + "-cancel", "orderId": e.orderID, "reason": "안 살래요"}
+}
+
+// authorize goes as far as the gateway's page.
+func (e *errand) authorize() bool {
+	if !e.place() || !e.ready(e.pg) {
+		return false
+	}
+	e.back = e.shop()
+	return true
+}
+
+const (
+	productDocument = `mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id stock } } }`
+	stockDocument   = `mutation($input: AdjustStockInput!) { adjustStock(input: $input) { product { id stock } } }`
+)
+
+func (e *errand) productAsked() (string, object) {
+	return productDocument, object{"idempotencyKey": e.key, "name": "제주 말차 40g", "price": 12_000, "stock": 10}
+}
+
+func (e *errand) stockAsked() (string, object) {
+	return stockDocument, object{"idempotencyKey": e.key, "productId": e.made, "quantity": 5, "reason": "입고"}
+}
+
+func (e *errand) makeProduct() bool {
+	var answer struct {
+		CreateProduct struct{ Product struct{ ID string } }
+	}
+	document, input := e.productAsked()
+	if err := e.by.insist(document, input, &answer); err != nil {
+		e.by.house.t.Errorf("%s: %v", e.key, err)
+		return false
+	}
+	e.made = answer.CreateProduct.Product.ID
+	return true
+}
+
+func (e *errand) adjustStock() {
+	document, input := e.stockAsked()
+	if err := e.by.insist(document, input, nil); err != nil {
+		e.by.house.t.Errorf("%s: %v", e.key, err)
+	}
+}
+
+// stray has the gateway do what only a settlement file tells of: Kakao Pay takes money that the
+// shop does not hear of, Toss Payments gives some back in its console.
+func (e *errand) stray() bool {
+	h := e.by.house
+	if e.pg == "KAKAO" {
+		ok := e.authorize()
+		if ok {
+			h.approveAside(h.entryOf(e.purchase), e.back.Query().Get("pg_token"))
+		}
+		return ok
+	}
+	ok := e.buy(e.pg)
+	if ok {
+		h.control(http.MethodPost, "/sim/refund", object{"pg": e.pg, "paymentKey": e.attempt.PaymentKey}, nil)
+	}
+	return ok
+}
+
+// reconcile hands in a file of the one payment until it is carried out.
+func (e *errand) reconcile() {
+	h := e.by.house
+	state := 1
+	if e.approved {
+		state = 3
+	}
+	file := &settlementFile{pg: e.pg, name: e.key + ".csv", content: fmt.Appendf(nil,
+		"orderId,paymentKey,totalAmount,paymentState,taxFreeAmount,installMonth\n%s,%s,%d,%d,0,0\n", h.entryOf(e.purchase).OrderID, e.attempt.PaymentKey, e.total, state)}
+	o := &operatorAtWork{visitor: h.visitor(h.operator, "operator")}
+	h.eventually("the file of "+e.key+" to be carried out", func() bool {
+		o.handIn(file)
+		return file.booked.isOver()
+	})
+	if file.booked.Status != "APPLIED" {
+		h.t.Errorf("%s: the file came to %+v", e.key, file.booked)
+	}
+	e.approved, e.canceled = true, state == 3
+}
+
+// askAgain asks the same again, and wants the same answer each time.
+func (e *errand) askAgain(document string, input object) {
+	var one, two map[string]any
+	errOne, errTwo := e.by.insist(document, input, &one), e.by.insist(document, input, &two)
+	if errOne != nil || errTwo != nil || !cmp.Equal(one, two) {
+		e.by.house.t.Errorf("%s: asked again: %v, %v: %s", e.key, errOne, errTwo, cmp.Diff(one, two))
+	}
+}
+
+// A try is a flow at one gateway, with a trap.
+type try struct {
+	flow flow
+	pg   string
+	key  string
+	trap *trap
+	like *errand
+}
+
+// loseAsked has each flow lose each of its commits.
+func (o *office) loseAsked(round int) {
+	o.setFaults(fault{PG: "TOSS", Call: "webhook", Fault: "drop_before"})
+	defer o.setFaults()
+	for _, c := range o.clerks { // it learns that the gateways answer
+		for _, pg := range gateways {
+			key := fmt.Sprintf("warm-%d-%s-%s", round, pg, c.house.replicas[0].name())
+			o.newErrand(c.house, o.shopper, key, pg).buy(pg)
+		}
+	}
+	undisturbed := make(map[bool][]try)
+	for _, f := range flows() {
+		for _, pg := range gateways {
+			undisturbed[false] = append(undisturbed[false], try{flow: f, pg: pg, key: fmt.Sprintf("%s %s %d", f.name, pg, round), trap: &trap{at: commit}})
+		}
+	}
+	likes := o.work(undisturbed)
+	disturbed := make(map[bool][]try)
+	for i, t := range undisturbed[false] {
+		passed := t.trap.crossings()
+		o.t.Logf("%s has %d commits", t.key, len(passed))
+		for n := range passed {
+			for _, l := range losses(n + round) {
+				noLocks := (n+int(l)+round)%2 == 1
+				again := t
+				again.key = fmt.Sprintf("%s, commit %d, %s, no locks %t", t.key, n+1, l, noLocks)
+				again.trap, again.like = &trap{at: commit, nth: n + 1, loses: l}, likes[i]
+				disturbed[noLocks] = append(disturbed[noLocks], again)
+			}
+		}
+	}
+	o.work(disturbed)
+}
+
+// losses are the ways that a commit is lost in a round.
+func losses(turn int) []loss {
+	if turn%3 == 0 {
+		return []loss{loseAnswer, loseRequest, loseBoth}
+	}
+	return []loss{loseAnswer, loseRequest}
+}
+
+// work has clerks do what is to be tried with locks, and with none, and returns the errands of the
+// former.
+func (o *office) work(tries map[bool][]try) []*errand {
+	errands := make([]*errand, len(tries[false]))
+	var working sync.WaitGroup
+	for noLocks, list := range tries {
+		next := make(chan int, len(list))
+		for i := range list {
+			next <- i
+		}
+		close(next)
+		for _, c := range o.clerks {
+			if c.noLocks != noLocks {
+				continue
+			}
+			working.Go(func() {
+				for i := range next {
+					e := o.try(c, list[i])
+					if !noLocks {
+						errands[i] = e
+					}
+				}
+			})
+		}
+	}
+	working.Wait()
+	return errands
+}
+
+func (o *office) try(c *clerk, t try) *errand {
+	e := o.newErrand(c.house, t.flow.by(o.house), t.key, t.pg)
+	e.like, e.loss = t.like, t.trap.loses
+	if t.flow.before != nil && !t.flow.before(e) {
+		return e
+	}
+	arm(t.trap, c.proxy)
+	t.flow.act(e)
+	disarm(t.trap, c.proxy)
+	if t.trap.nth > 0 && !o.noteLoss(t.flow.name+t.pg, t.trap) {
+		o.t.Errorf("%s: only %d commits passed", t.key, len(t.trap.crossings()))
+	}
+	if t.flow.asks != nil {
+		e.askAgain(t.flow.asks(e))
+	}
+	return e
+}
+
+// noteLoss counts what a trap has done, and tells whether it has.
+func (o *office) noteLoss(of string, t *trap) bool {
+	if !t.hasSprung() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost[t.loses]++
+	o.places[fmt.Sprint(of, t.nth)] = true
+	return true
+}
+
+func (o *office) note() string {
+	return fmt.Sprintf("%d places, half of the time without locks: %d answers lost, %d commits lost, %d times neither side waited",
+		len(o.places), o.lost[loseAnswer], o.lost[loseRequest], o.lost[loseBoth])
+}
+
+// A chore is something that jobbers do, with all its commits.
+type chore struct {
+	name   string
+	pg     string
+	before func(e *errand) bool // at a clerk
+	lead   func(e *errand) bool // with choreFaults, before the trap is set
+	begin  func(e *errand)      // after that
+	status string               // of the payment, when it is done; "" for its order, which expires
+	told   func(e *errand)      // what the shopper is told then
+}
+
+// chores are what nobody asks for: what time and webhooks set off, and what is left when a
+// gateway's answer is lost.
+func chores() (all [2][]chore) {
+	all[0] = append(all[0], chore{
+		name: "deposit", pg: "TOSS", before: (*errand).awaitDeposit, begin: (*errand).deposit, status: "APPROVED",
+		told: func(e *errand) { e.approve(e.back) },
+	})
+	for _, pg := range gateways {
+		all[0] = append(all[0], chore{name: "expiry", pg: pg, lead: func(e *errand) bool { return e.place() && e.ready(pg) }})
+		all[1] = append(all[1], chore{
+			name: "resolved approval", pg: pg, before: (*errand).authorize, status: "APPROVED",
+			lead: func(e *errand) bool { return e.isLeftOpen(e.approvalAsked()) }, told: func(e *errand) { e.approve(e.back) },
+		}, chore{
+			name: "resolved refund", pg: pg, before: func(e *errand) bool { return e.buy(pg) }, status: "PARTIALLY_CANCELED",
+			lead: func(e *errand) bool { return e.isLeftOpen(e.refundAsked(9_000)) }, told: func(e *errand) { e.refund(9_000) },
+		})
+	}
+	return all
+}
+
+// choreFaults are what the gateways do meanwhile.
+var choreFaults = [2][]fault{
+	{},
+	{{Call: "approve", Fault: "drop_after"}, {Call: "cancel", Fault: "drop_after"}, {Call: "webhook", Fault: "drop_before"}},
+}
+
+// isLeftOpen asks once, while the gateway's answer is lost.
+func (e *errand) isLeftOpen(document string, input object) bool {
+	err := e.by.ask(e.by.house.replicas[0], document, input, nil)
+	if codeOf(err) != "IN_PROGRESS" {
+		e.by.house.t.Errorf("%s: with the gateway's answer lost it was answered %v", e.key, err)
+	}
+	e.leftOpen = true
+	return err != nil
+}
+
+// awaitDeposit pays by a virtual account, as far as that goes at once.
+func (e *errand) awaitDeposit() bool {
+	h := e.by.house
+	if !e.place() || !e.ready(e.pg) {
+		return false
+	}
+	var answer struct{ RedirectURL string }
+	h.control(http.MethodPost, "/sim/shopper", object{"pg": e.pg, "paymentKey": e.attempt.PaymentKey, "act": "pay_virtual_account"}, &answer)
+	back, err := url.Parse(answer.RedirectURL)
+	if err != nil {
+		h.t.Errorf("%s: %v", e.key, err)
+		return false
+	}
+	e.back = back
+	document, input := e.approvalAsked()
+	if err := e.by.insist(document, input, nil); err != nil {
+		h.t.Errorf("%s: %v", e.key, err)
+	}
+	return err == nil
+}
+
+func (e *errand) deposit() {
+	e.by.house.control(http.MethodPost, "/sim/shopper", object{"pg": e.pg, "paymentKey": e.attempt.PaymentKey, "act": "deposit"}, nil)
+}
+
+var inboxID = regexp.MustCompile(`webhook_inbox .* id = (\d+)`)
+
+// names returns what tells whether SQL is about the errand.
+func (o *office) names(e *errand) func(sql string) bool {
+	ids := []string{e.orderID, e.paymentID, e.attempt.PaymentKey}
+	for _, row := range o.read(`SELECT id, payment_id FROM attempts WHERE payment_id = '` + e.paymentID + `'`) {
+		ids = append(ids, row[0])
+	}
+	return func(sql string) bool {
+		if found := inboxID.FindStringSubmatch(sql); found != nil {
+			sql = o.webhook(found[1])
+		}
+		return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(sql, id) })
+	}
+}
+
+// webhook is what a webhook in the inbox names.
+func (o *office) webhook(id string) string {
+	if known, ok := o.inbox.Load(id); ok {
+		return known.(string)
+	}
+	rows := o.read(`SELECT attempt_ref, payment_key FROM webhook_inbox WHERE id = ` + id)
+	if len(rows) == 0 {
+		return ""
+	}
+	o.inbox.Store(id, rows[0][0]+" "+rows[0][1])
+	return rows[0][0] + " " + rows[0][1]
+}
+
+// isDone tells whether the jobbers have done the chore.
+func (c chore) isDone(e *errand) bool {
+	h := e.by.house
+	if c.status != "" {
+		return h.statusOf(e.purchase) == c.status
+	}
+	return len(h.read(`SELECT id, status FROM orders WHERE id = '`+e.orderID+`' AND status = 'EXPIRED'`)) > 0
+}
+
+// A charge is a chore on an errand, with a trap.
+type charge struct {
+	chore  chore
+	errand *errand
+	trap   *trap
+}
+
+// loseUnasked has each chore lose each of its commits.
+func (o *office) loseUnasked(round int) {
+	for i, list := range chores() {
+		var undisturbed, disturbed []*charge
+		for _, c := range list {
+			undisturbed = append(undisturbed, o.newCharge(c, fmt.Sprintf("%s %s %d", c.name, c.pg, round), &trap{at: commit}))
+		}
+		o.carryOut(undisturbed, choreFaults[i])
+		for _, u := range undisturbed {
+			disturbed = append(disturbed, o.disturb(u, round)...)
+		}
+		o.carryOut(disturbed, choreFaults[i])
+		o.countMissed(disturbed)
+	}
+}
+
+// disturb returns what loses each commit of a charge.
+func (o *office) disturb(u *charge, round int) (disturbed []*charge) {
+	passed := u.trap.crossings()
+	o.t.Logf("%s has %d commits", u.errand.key, len(passed))
+	for n := range passed {
+		for _, l := range losses(n + round) {
+			c := o.newCharge(u.chore, fmt.Sprintf("%s, commit %d, %s", u.errand.key, n+1, l), &trap{at: commit, nth: n + 1, loses: l})
+			c.errand.like, c.errand.loss = u.errand, l
+			disturbed = append(disturbed, c)
+		}
+	}
+	return disturbed
+}
+
+// countMissed wants nearly every trap to have sprung: what was done one by one, or twice, may be
+// done at once another time.
+func (o *office) countMissed(disturbed []*charge) {
+	o.t.Helper()
+	missed := 0
+	for _, c := range disturbed {
+		if o.noteLoss(c.chore.name+c.chore.pg, c.trap) {
+			continue
+		}
+		missed++
+		if n := len(c.trap.crossings()); n >= c.trap.nth {
+			o.t.Errorf("%s: %d commits passed", c.errand.key, n)
+		}
+	}
+	if o.t.Logf("%d of %d chores had no such commit", missed, len(disturbed)); missed > len(disturbed)/3 {
+		o.t.Errorf("%d of %d chores had no such commit", missed, len(disturbed))
+	}
+}
+
+func (o *office) newCharge(c chore, key string, t *trap) *charge {
+	o.charged++
+	at := o.clerks[o.charged%clerks].house
+	if c.status == "" {
+		at = o.jobbers
+	}
+	return &charge{c, o.newErrand(at, o.shopper, key, c.pg), t}
+}
+
+// carryOut has the jobbers do chores, all at once.
+func (o *office) carryOut(charges []*charge, faults []fault) {
+	each(charges, func(c *charge) {
+		if c.chore.before != nil {
+			c.chore.before(c.errand)
+		}
+	})
+	o.setFaults(faults...)
+	each(charges, func(c *charge) {
+		if c.chore.lead != nil {
+			c.chore.lead(c.errand)
+		}
+		c.trap.mine = o.names(c.errand)
+		arm(c.trap, o.proxies...)
+		if c.chore.begin != nil {
+			c.chore.begin(c.errand)
+		}
+	})
+	o.setFaults()
+	for _, c := range charges {
+		o.eventually(c.errand.key+" to be done", func() bool { return c.chore.isDone(c.errand) })
+	}
+	o.waitForQuiet()
+	for _, c := range charges {
+		disarm(c.trap, o.proxies...)
+		if c.chore.told != nil {
+			c.chore.told(c.errand)
+		}
+	}
+}
+
+// each does something with every element, a few at a time.
+func each[T any](list []T, do func(T)) {
+	var doing sync.WaitGroup
+	places := make(chan struct{}, 8)
+	for _, one := range list {
+		places <- struct{}{}
+		doing.Go(func() {
+			defer func() { <-places }()
+			do(one)
+		})
+	}
+	doing.Wait()
+}
+
+// close holds the books against the rules, and each errand against the one that was not disturbed.
+func (o *office) close() {
+	o.t.Helper()
+	purchases := make([]*purchase, len(o.errands))
+	for i, e := range o.errands {
+		purchases[i] = e.purchase
+	}
+	o.calm(purchases)
+	for _, c := range o.clerks {
+		c.house.checkBlames()
+	}
+	o.jobbers.checkBlames()
+	histories := map[string][]string{}
+	for _, row := range o.read(`SELECT aggregate_id, kind FROM events ORDER BY id`) {
+		histories[row[0]] = append(histories[row[0]], row[1])
+	}
+	ledger := map[string]entry{}
+	for _, e := range o.ledger() {
+		ledger[e.PaymentKey] = e
+	}
+	for _, e := range o.errands {
+		if e.like != nil {
+			o.compare(e, histories, ledger)
+		}
+	}
+	o.checkProducts()
+}
+
+// compare wants an errand's history and what its gateway was asked to be those of the one that was
+// not disturbed. Where neither side waited for the other the gateway may have been asked again, but
+// it did nothing again.
+func (o *office) compare(e *errand, histories map[string][]string, ledger map[string]entry) {
+	o.t.Helper()
+	got, want := ledger[e.attempt.PaymentKey], ledger[e.like.attempt.PaymentKey]
+	if got.Applied != want.Applied || got.Captured != want.Captured || got.Refunded != want.Refunded {
+		o.t.Errorf("%s: the gateway has %+v, undisturbed %+v", e.key, got, want)
+	}
+	if e.loss == loseBoth {
+		return
+	}
+	got.Calls.Lookup, want.Calls.Lookup = 0, 0
+	if got.Calls != want.Calls && !e.leftOpen { // a request whose answer is lost is sent again, with its key
+		o.t.Errorf("%s: the gateway was asked %+v, undisturbed %+v", e.key, got.Calls, want.Calls)
+	}
+	for _, ids := range [][2]string{{e.orderID, e.like.orderID}, {e.paymentID, e.like.paymentID}, {e.made, e.like.made}} {
+		if diff := cmp.Diff(histories[ids[1]], histories[ids[0]]); diff != "" {
+			o.t.Errorf("%s: the history is another than the undisturbed one: %s", e.key, diff)
+		}
+	}
+}
+
+// checkProducts wants each product that was made to be there once, with the stock it was given.
+func (o *office) checkProducts() {
+	o.t.Helper()
+	made := map[string]bool{o.product.id: true}
+	for _, e := range o.errands {
+		if e.made != "" {
+			made[e.made] = true
+		}
+	}
+	for _, row := range o.read(`SELECT product_id, available FROM stock`) {
+		if !made[row[0]] || (row[0] != o.product.id && row[1] != "10" && row[1] != "15") {
+			o.t.Errorf("product %s with %s units is nobody's", row[0], row[1])
+		}
+	}
+}
