@@ -185,10 +185,11 @@ func (k *killing) run() (took time.Duration) {
 	if took > resolvedWithin {
 		h.t.Errorf("all was resolved only %s after the last restart", took)
 	}
+	last := o.agree()
 	enough()
 	h.t.Logf("%d kills in %s, of which %v; all resolved %s after the last restart",
 		k.killed, restarted.Sub(began).Round(time.Second), k.hit, took.Round(10*time.Millisecond))
-	h.calm(slices.Concat(purchases, o.strays))
+	h.calm(slices.Concat(purchases, o.strays, last))
 	h.checkBlames()
 	return took
 }

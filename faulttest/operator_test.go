@@ -55,14 +55,14 @@ func (h *house) operate(done <-chan struct{}) *operatorAtWork {
 			return o
 		case <-time.After(time.Duration(100+o.dice.IntN(400)) * time.Millisecond):
 		}
-		pg := "TOSS"
+		pg, day := "TOSS", today()
 		if n%3 > 0 {
 			pg = "KAKAO"
 			p := shopper.newPurchase(n, 1)
 			p.stray()
 			o.strays = append(o.strays, p)
 		}
-		if file := o.fetch(pg); file != nil {
+		if file := o.fetch(pg, day); file != nil {
 			o.files = append(o.files, file)
 			o.handIn(file)
 		}
@@ -109,9 +109,11 @@ func (h *house) approveAside(e entry, token string) {
 	}
 }
 
-// fetch gets today's file of a gateway as it is now, or nil when the gateway does not give it.
-func (o *operatorAtWork) fetch(pg string) *settlementFile {
-	day := time.Now().In(time.FixedZone("KST", 9*60*60)).Format(time.DateOnly)
+// today is the business day.
+func today() string { return time.Now().In(time.FixedZone("KST", 9*60*60)).Format(time.DateOnly) }
+
+// fetch gets a day's file of a gateway as it is now, or nil when the gateway does not give it.
+func (o *operatorAtWork) fetch(pg, day string) *settlementFile {
 	response, err := browser.Get(o.house.sim + "/sim/settlements?" + url.Values{"pg": {pg}, "date": {day}}.Encode())
 	if err != nil {
 		return nil
@@ -189,34 +191,44 @@ func (o *operatorAtWork) upload(r *replica, file *settlementFile, autoApply bool
 	return o.send(r, form.FormDataContentType(), body.Bytes(), out)
 }
 
-// finish hands in again what was left, and a last file of each gateway: with it the books must
-// agree at last.
+// finish hands in again what was left, until all is carried out.
 func (o *operatorAtWork) finish() {
 	h := o.house
 	h.t.Helper()
-	for _, pg := range gateways {
-		if file := o.fetch(pg); file != nil {
-			o.files = append(o.files, file)
-		}
-	}
 	for _, file := range o.files {
 		h.eventually(fmt.Sprintf("the settlement file %s to be carried out", file.name), func() bool {
 			if !file.booked.isOver() {
 				o.handIn(file)
+				time.Sleep(100 * time.Millisecond) // it may be held for long
 			}
 			return file.booked.isOver()
 		})
 	}
-	for _, pg := range gateways {
-		last := o.fetch(pg)
+	h.t.Logf("%d settlement files were handed in, %d payments were known from them alone", len(o.files), len(o.strays))
+}
+
+// agree hands in a last file of each gateway, after a last purchase there: nothing may differ.
+func (o *operatorAtWork) agree() (purchases []*purchase) {
+	h := o.house
+	h.t.Helper()
+	for n, pg := range gateways {
+		p := h.visitor(h.shopper, "last").newPurchase(n, 1)
+		purchases = append(purchases, p)
+		if !p.buy(pg) {
+			h.t.Errorf("%s takes no payment at the end", pg)
+		}
+		last := o.fetch(pg, today())
 		if last == nil {
 			h.t.Errorf("%s has no settlement file", pg)
 			continue
 		}
-		o.handIn(last)
+		h.eventually("the last settlement file to be carried out", func() bool {
+			o.handIn(last)
+			return last.booked.isOver()
+		})
 		if last.booked.Rows == 0 || len(last.booked.Counts) > 0 || last.booked.Status != "APPLIED" {
 			h.t.Errorf("the last file of %s came to %+v", pg, last.booked)
 		}
 	}
-	h.t.Logf("%d settlement files were handed in, %d payments were known from them alone", len(o.files), len(o.strays))
+	return purchases
 }
