@@ -33,7 +33,12 @@ type books struct {
 
 func newBooks(t *testing.T) *books {
 	t.Helper()
-	b := &books{db: mysqltest.New(t), kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss)}
+	return newBooksAt(t, mysqltest.New(t))
+}
+
+func newBooksAt(t *testing.T, db *sql.DB) *books {
+	t.Helper()
+	b := &books{db: db, kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss)}
 	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 	redis := redistest.New(t)
 	projector := &projections.Projector{DB: b.db, Redis: redis, Logger: slog.New(slog.DiscardHandler), Now: now, Replica: "test"}
