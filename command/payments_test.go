@@ -243,6 +243,7 @@ func TestHandler_ApprovePayment(t *testing.T) {
 	t.Run("captures once however many ask", func(t *testing.T) {
 		eachGateway(t, func(t *testing.T, gateway shop.PG) {
 			s := openTill(t, 1)
+			s.PGTimeout = time.Minute // all wait for the answer, however slow this machine is
 			payment := s.ready(s.order(1), gateway)
 			approve := s.authenticate(payment)
 			var group sync.WaitGroup
