@@ -24,8 +24,15 @@ type lie struct {
 
 // what is garbled, or comes from elsewhere, or never ends. It says nothing of the payment.
 var noise = []lie{
-	{fault: "truncate"}, {fault: "garbage"}, {fault: "empty"}, {fault: "huge"}, {fault: "trickle"}, {fault: "wrong_type"},
-	{fault: "http_error_after"}, {fault: "redirect"}, {fault: "redirect_after"},
+	{fault: "truncate"},
+	{fault: "garbage"},
+	{fault: "empty"},
+	{fault: "huge"},
+	{fault: "trickle"},
+	{fault: "wrong_type"},
+	{fault: "http_error_after"},
+	{fault: "redirect"},
+	{fault: "redirect_after"},
 }
 
 // what is whole, and of something else.
@@ -105,16 +112,22 @@ func scenes() []scene {
 		{name: "look-up of what was taken", call: "lookup", end: paid, before: &approve, lies: slices.Concat(noise, others, notTaken)},
 		{name: "look-up of what was not taken", call: "lookup", end: paid, before: &noApprove, lies: slices.Concat(noise, others, taken)},
 		// An end without money is believed: nothing says that it is none, and nothing was charged.
-		{name: "look-up of what was not taken", call: "lookup", end: unpaid, before: &noApprove,
-			lies: stating([]string{"FAIL_PAYMENT", "QUIT_PAYMENT"}, []string{"ABORTED", "EXPIRED"})},
+		{
+			name: "look-up of what was not taken", call: "lookup", end: unpaid, before: &noApprove,
+			lies: stating([]string{"FAIL_PAYMENT", "QUIT_PAYMENT"}, []string{"ABORTED", "EXPIRED"}),
+		},
 		{name: "look-up of what was taken", call: "lookup", end: returned, before: &approve, lies: []lie{{fault: "wrong_order"}, {pg: "TOSS", fault: "wrong_currency"}}},
 		{name: "look-up of what was taken", call: "lookup", end: claimed, before: &approve, lies: []lie{{fault: "wrong_amount"}}},
 		{name: "cancel", call: "cancel", end: refundedOnce, refund: true, lies: slices.Concat(noise, otherThings, others,
 			stating([]string{"READY", "SUCCESS_PAYMENT", "FAIL_PAYMENT", "CANCEL_PAYMENT"}, []string{"READY", "DONE", "ABORTED", "EXPIRED", "CANCELED"}))},
-		{name: "look-up of a refund that was made", call: "lookup", end: refundedOnce, refund: true, before: &cancel,
-			lies: slices.Concat(noise, otherThings, others, notTaken)},
-		{name: "look-up of a refund that was not made", call: "lookup", end: refundedOnce, refund: true, before: &noCancel,
-			lies: slices.Concat(noise, others, notTaken)},
+		{
+			name: "look-up of a refund that was made", call: "lookup", end: refundedOnce, refund: true, before: &cancel,
+			lies: slices.Concat(noise, otherThings, others, notTaken),
+		},
+		{
+			name: "look-up of a refund that was not made", call: "lookup", end: refundedOnce, refund: true, before: &noCancel,
+			lies: slices.Concat(noise, others, notTaken),
+		},
 	}
 }
 

@@ -313,7 +313,7 @@ func (h *house) lockRow(round int) *purchase {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // It is what lets the row go.
+	defer tx.Rollback() // It is what lets the row go.
 	var id string
 	if err := tx.QueryRowContext(h.t.Context(), `SELECT id FROM orders WHERE id = ? FOR UPDATE`, p.orderID).Scan(&id); err != nil {
 		h.t.Fatal(err)

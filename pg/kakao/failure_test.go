@@ -257,8 +257,11 @@ func TestClient_LookUp_statuses(t *testing.T) {
 	t.Run("a status that the rest of the answer belies is unknown", func(t *testing.T) {
 		t.Parallel()
 		for _, edits := range [][]string{
-			{"SUCCESS_PAYMENT", "READY"}, {"SUCCESS_PAYMENT", "AUTH_PASSWORD"}, {"SUCCESS_PAYMENT", "FAIL_PAYMENT"},
-			{approvedAt, `"approved_at": ""`}, {approvedAt, `"approved_at": null`},
+			{"SUCCESS_PAYMENT", "READY"},
+			{"SUCCESS_PAYMENT", "AUTH_PASSWORD"},
+			{"SUCCESS_PAYMENT", "FAIL_PAYMENT"},
+			{approvedAt, `"approved_at": ""`},
+			{approvedAt, `"approved_at": null`},
 		} {
 			c, script := open(t)
 			script.Say(http.StatusOK, edit(t, "order_success.json", edits...))
