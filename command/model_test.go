@@ -77,7 +77,7 @@ func (l *modelLane) Errorf(format string, args ...any) {
 // FailNow ends this lane.
 func (l *modelLane) FailNow() {
 	l.failed.Store(true)
-	l.T.Fail()
+	l.Fail()
 	runtime.Goexit()
 }
 
@@ -523,6 +523,7 @@ type modelRun struct {
 	price    shop.Won
 	units    int
 	orders   []*modelled
+	trace    []string // what was done, should it not happen again
 }
 
 // A modelled is an order, and all that it may be.
@@ -587,6 +588,7 @@ func modelCommands() []modelCommand {
 // step does one command and holds books and stock against the model.
 func (r *modelRun) step() {
 	drawn := rapid.SampledFrom(modelCommands()).Draw(r.rt, "command")
+	r.trace = append(r.trace, drawn.name)
 	drawn.run(r)
 	for _, fake := range r.fakes {
 		fake.Heal()
@@ -671,6 +673,7 @@ func (r *modelRun) fault(company shop.PG, call string, faults ...string) string 
 	default:
 		return faultNone
 	}
+	r.trace = append(r.trace, call+" "+fault)
 	r.sum.faults.Add(1)
 	return fault
 }
@@ -679,6 +682,7 @@ func (r *modelRun) fault(company shop.PG, call string, faults ...string) string 
 func (r *modelRun) answered(o *modelled, err error, step func(modelOrder) []modelAnswer) {
 	r.rt.Helper()
 	code := shop.CodeOf(err)
+	r.trace = append(r.trace, fmt.Sprintf("order %d: %q", slices.Index(r.orders, o), code))
 	var may []modelOrder
 	var said []string
 	for _, was := range o.possible {
@@ -690,7 +694,7 @@ func (r *modelRun) answered(o *modelled, err error, step func(modelOrder) []mode
 		}
 	}
 	if len(may) == 0 {
-		r.rt.Fatalf("answered %q (%v); the model says %v of %+v", code, err, slices.Compact(said), o.possible)
+		r.rt.Fatalf("%v\nanswered %q (%v); the model says %v of%s", r.trace, code, err, slices.Compact(said), modelViews(o.possible))
 	}
 	o.possible = may
 }
@@ -874,15 +878,18 @@ func (r *modelRun) advance() {
 	r.clock.Advance(rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, 2 * time.Minute, 6 * time.Minute, 16 * time.Minute}).Draw(r.rt, "time"))
 }
 
-// hook is a webhook that claims what it likes: by itself it changes nothing.
+// hook is a webhook that claims what it likes: it has Toss asked, and no more.
 func (r *modelRun) hook() {
 	o, p := r.anyPaying()
 	if o == nil || p.PaymentKey == nil {
 		return
 	}
-	r.must(r.webhook(r.replica(), p))
-	_, err := r.replica().HandleWebhooks(r.t.Context())
+	now, replica := r.now(), r.replica()
+	r.must(r.webhook(replica, p))
+	_, err := replica.HandleWebhooks(r.t.Context())
 	r.must(err)
+	r.must(replica.Drain(r.t.Context()))
+	o.becomes(func(was modelOrder) []modelOrder { return was.resolve("", faultNone, now) })
 }
 
 // quit lets the shopper walk away from one of the gateway's pages.
@@ -926,6 +933,7 @@ func (r *modelRun) stockOf() (stock stockSeen) {
 			stock.reserved += o.possible[0].units
 		case shop.OrderStatusPaid:
 			stock.sold += o.possible[0].units
+		default: // it ended, and holds nothing
 		}
 	}
 	stock.available -= stock.reserved + stock.sold
@@ -941,7 +949,7 @@ func (r *modelRun) compare(after string) {
 		fits := slices.Clone(o.possible)
 		fits = slices.DeleteFunc(fits, func(may modelOrder) bool { return may.view() != seen })
 		if len(fits) == 0 {
-			r.rt.Fatalf("after %s the books show\n%+v; the model says%s", after, seen, modelViews(o.possible))
+			r.rt.Fatalf("%v\nafter %s the books show\n%+v; the model says%s", r.trace, after, seen, modelViews(o.possible))
 		}
 		o.possible = fits
 		doubt = doubt || len(fits) > 1

@@ -246,6 +246,9 @@ func (r *race) finish() account {
 		r.check(r.name, second(r.replicas[0].ExpireOrders(r.t.Context())))
 	}
 	r.post.deliver()
+	for _, replica := range r.replicas {
+		r.check(r.name, replica.Drain(r.t.Context()))
+	}
 	r.rest(r.name, r.replicas[0])
 	r.expire(r.name, r.replicas[0], r.order.ID)
 	got, ledger := r.account(r.name, r.order.ID), r.ledger(r.since)
