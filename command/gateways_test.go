@@ -284,6 +284,7 @@ func TestHandler_consoleRefunds(t *testing.T) {
 		} {
 			c.renew()
 			payment := c.pay(1, gateway)
+			c.deaf.Store(true) // a webhook would tell what the answer does not
 			sim.SetFault("cancel", test.fault, 0)
 			_, err := c.cancel(payment, test.ours)
 			if code := shop.CodeOf(err); code != shop.InProgress {
@@ -621,6 +622,7 @@ func TestHandler_spacesAroundReasons(t *testing.T) {
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		c := openCounter(t, 1)
 		payment := c.pay(1, gateway)
+		c.deaf.Store(true) // a webhook would tell what the answer does not
 		c.sim(gateway).SetFault("cancel", "hang_after", 0)
 		amount := shop.Won(1_000)
 		cmd := command.CancelPayment{By: c.shopper, IdempotencyKey: "k", PaymentID: payment.ID, Amount: &amount, Reason: "  변심 "}
