@@ -359,6 +359,7 @@ type toxicProxy struct {
 // openToxicProxy opens one.
 func openToxicProxy(t *testing.T, name, upstream string) *toxicProxy {
 	t.Helper()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // its toxics speak to everybody
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	p := &toxicProxy{t, toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream)}
 	if err := p.proxy.Start(); err != nil {
