@@ -266,11 +266,12 @@ func (w *wire) requests() {
 
 // readPacket reads one packet of MySQL's protocol: three bytes of length, a number, the payload.
 func readPacket(r io.Reader) ([]byte, error) {
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(r, head); err != nil {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
-	packet := append(head, make([]byte, int(head[0])|int(head[1])<<8|int(head[2])<<16)...)
+	packet := make([]byte, len(head)+(int(head[0])|int(head[1])<<8|int(head[2])<<16))
+	copy(packet, head[:])
 	_, err := io.ReadFull(r, packet[4:])
 	return packet, err
 }
