@@ -60,9 +60,12 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 	// recording it.
 	ctx = context.WithoutCancel(ctx)
 	failpoint.At(ctx, failpoint.AfterIntent)
-	answer, err := gateway.Approve(ctx, approveRequest(intent, payment.AttemptID))
-	if err := h.approvalAnswered(ctx, intent, payment.AttemptID, answer, err); err != nil {
+	answer, lost := gateway.Approve(ctx, approveRequest(intent, payment.AttemptID))
+	if err := h.approvalAnswered(ctx, intent, payment.AttemptID, answer, lost); err != nil {
 		return shop.PaymentApproved{}, err
+	}
+	if lost != nil { // the resolver may have found out by now
+		return h.approvalElsewhere(ctx, cmd.PaymentID, payment.AttemptID)
 	}
 	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
 }

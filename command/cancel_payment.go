@@ -97,18 +97,29 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 		case err != nil:
 			return shop.PaymentCanceled{}, err
 		case repeated:
-			canceled, err := h.refundOf(ctx, cmd.PaymentID, id, req)
-			if err == nil { // whoever made it may not have shown it yet
-				h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(cmd.PaymentID))
-			}
-			return canceled, err
+			return h.refundElsewhere(ctx, cmd.PaymentID, id, req)
 		default:
-			if _, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0); err != nil && shop.CodeOf(err) != shop.Declined && shop.CodeOf(err) != shop.InProgress {
+			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0)
+			switch shop.CodeOf(err) {
+			case "", shop.Declined:
+				return h.refundOf(ctx, cmd.PaymentID, id, req)
+			case shop.InProgress: // the resolver may have found out by now
+				return h.refundElsewhere(ctx, cmd.PaymentID, id, req)
+			default:
 				return shop.PaymentCanceled{}, err
 			}
-			return h.refundOf(ctx, cmd.PaymentID, id, req)
 		}
 	}
+}
+
+// refundElsewhere is refundOf for a refund that another call carries out. Who is
+// answered finds it in the read models, though the other call may not be that far yet.
+func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID, req request) (shop.PaymentCanceled, error) {
+	canceled, err := h.refundOf(ctx, id, refund, req)
+	if err == nil {
+		h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(id))
+	}
+	return canceled, err
 }
 
 // intendCancel commits the refund that the gateway is about to be asked for. It
