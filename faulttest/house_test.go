@@ -280,11 +280,29 @@ func (h *house) eventually(what string, holds func() bool) {
 	h.t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(deadline) {
-			h.t.Errorf("waited in vain for %s", what)
+			h.t.Errorf("waited in vain for %s; transactions that are open: %v", what, h.transactions())
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// transactions tells what MariaDB works on, for a test that has failed.
+func (h *house) transactions() (open []string) {
+	rows, err := h.db.QueryContext(context.Background(), `SELECT CONCAT_WS(' ', p.id, p.command, p.time, COALESCE(x.trx_state, ''), COALESCE(x.trx_rows_locked, ''), COALESCE(p.info, ''))
+		FROM information_schema.processlist p LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = p.id WHERE x.trx_id IS NOT NULL OR p.command <> 'Sleep'`)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return append(open, err.Error())
+		}
+		open = append(open, text)
+	}
+	return open
 }
 
 // furnish opens two accounts as people would, and puts one product on the shelf.

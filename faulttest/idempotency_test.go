@@ -28,38 +28,44 @@ func byOperator(h *house) account { return h.operator }
 var keyedMutations = map[string]keyed{
 	"createProduct": {
 		`mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id name price stock } } }`, byOperator,
-		func(*house, *purchase) object { return object{"name": "제주 감귤", "price": 12_000, "stock": 7} }, object{"price": 12_001},
+		func(*house, *purchase) object { return object{"name": "제주 감귤", "price": 12_000, "stock": 7} },
+		object{"price": 12_001},
 		`SELECT COUNT(*) FROM products WHERE name = '제주 감귤'`,
 	},
 	"adjustStock": {
 		`mutation($input: AdjustStockInput!) { adjustStock(input: $input) { product { id stock } } }`, byOperator,
 		func(h *house, _ *purchase) object {
 			return object{"productId": h.product.id, "quantity": 13, "reason": "재고 조사"}
-		}, object{"quantity": 14},
+		},
+		object{"quantity": 14},
 		`SELECT COUNT(*) FROM stock_adjustments WHERE quantity IN (13, 14)`,
 	},
 	"placeOrder": {
 		`mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { order { id total expiresAt } } }`, byShopper,
 		func(h *house, _ *purchase) object {
 			return object{"lines": []object{{"productId": h.product.id, "quantity": 17}}}
-		}, object{"lines": []object{}},
+		},
+		object{"lines": []object{}},
 		`SELECT COUNT(*) FROM order_lines WHERE quantity = 17`,
 	},
 	"cancelOrder": {
 		`mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { order { id status } } }`, byShopper,
-		func(_ *house, p *purchase) object { return object{"orderId": p.orderID, "reason": "안 살래요"} }, object{"reason": "살래요"},
+		func(_ *house, p *purchase) object { return object{"orderId": p.orderID, "reason": "안 살래요"} },
+		object{"reason": "살래요"},
 		`SELECT COUNT(*) FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.order_id = '%s'`,
 	},
 	"readyPayment": {
 		readyDocument, byShopper,
-		func(_ *house, p *purchase) object { return object{"orderId": p.orderID, "pg": "TOSS"} }, object{"pg": "KAKAO"},
+		func(_ *house, p *purchase) object { return object{"orderId": p.orderID, "pg": "TOSS"} },
+		object{"pg": "KAKAO"},
 		`SELECT COUNT(*) FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE p.order_id = '%s'`,
 	},
 	"cancelPayment": {
 		refundDocument, byShopper,
 		func(_ *house, p *purchase) object {
 			return object{"paymentId": p.paymentID, "amount": 1_000, "reason": "하나가 깨져서 왔어요"}
-		}, object{"amount": 2_000},
+		},
+		object{"amount": 2_000},
 		`SELECT COUNT(*) FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.order_id = '%s'`,
 	},
 }
