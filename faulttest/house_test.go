@@ -106,7 +106,7 @@ func open(t *testing.T, wanted plan) *house {
 	t.Helper()
 	h := &house{t: t, plan: wanted, seed: proof.Seed(t)}
 	var err error
-	if h.servers, err = devservers.Start(t.Context(), devservers.Config{}); err != nil {
+	if h.servers, err = devservers.Start(t.Context(), devservers.Config{InMemory: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.servers.Close() })

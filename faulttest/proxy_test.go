@@ -399,7 +399,7 @@ func (p *toxicProxy) heal() { p.proxy.Toxics.ResetToxics(p.t.Context()) }
 // openBooks starts a MariaDB of the test's own with a proxy before it, and a pool on either.
 func openBooks(t *testing.T) (p *mysqlProxy, direct, proxied *sql.DB) {
 	t.Helper()
-	servers, err := devservers.Start(t.Context(), devservers.Config{SkipRedis: true})
+	servers, err := devservers.Start(t.Context(), devservers.Config{InMemory: true, SkipRedis: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -187,7 +187,7 @@ func openLab(t *testing.T) *lab {
 	}
 	l := &lab{dir: t.TempDir(), places: make(chan struct{}, atOnce)}
 	dsn, redis := os.Getenv("MYSQL_DSN"), os.Getenv("REDIS_ADDRS")
-	servers, err := devservers.Start(t.Context(), devservers.Config{Progress: os.Stderr, SkipMySQL: dsn != "", SkipRedis: redis != ""})
+	servers, err := devservers.Start(t.Context(), devservers.Config{InMemory: true, Progress: os.Stderr, SkipMySQL: dsn != "", SkipRedis: redis != ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	BufferPoolMiB int
 	// MySQLOptions are further options of MariaDB's, which win over ours.
 	MySQLOptions []string
+	// InMemory keeps state in memory where there is room for it: for tests, which end processes and
+	// no machines. It counts for nothing when Dir is set.
+	InMemory bool
 
 	// IgnoreInstalled makes Start use servers from the tool cache even if others are installed.
 	IgnoreInstalled bool
@@ -133,7 +136,11 @@ type folder struct {
 
 func newFolder(config Config) (*folder, error) {
 	sweep(config.Logger)
-	run, err := os.MkdirTemp(tempDir(), folderPrefix)
+	parent := tempDir()
+	if memory := memoryDir(); config.InMemory && config.Dir == "" && memory != "" {
+		parent = memory
+	}
+	run, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("make a private folder: %w", err)
 	}

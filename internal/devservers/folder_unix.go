@@ -63,7 +63,13 @@ func waitLock(path string) (*os.File, error) {
 
 // sweep removes the folders of processes that ended without a chance to do so.
 func sweep(logger *slog.Logger) {
-	locks, _ := filepath.Glob(filepath.Join(tempDir(), folderPrefix+"*", lockName))
+	var locks []string
+	for _, parent := range []string{tempDir(), memoryDir()} {
+		if parent != "" {
+			found, _ := filepath.Glob(filepath.Join(parent, folderPrefix+"*", lockName))
+			locks = append(locks, found...)
+		}
+	}
 	for _, path := range locks {
 		file, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {

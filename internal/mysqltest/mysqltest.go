@@ -88,7 +88,7 @@ func newServer() (*server, error) {
 	dsn := os.Getenv("MYSQL_DSN")
 	if dsn == "" {
 		var err error
-		s.own, err = devservers.Start(context.Background(), devservers.Config{Progress: os.Stderr, SkipRedis: true})
+		s.own, err = devservers.Start(context.Background(), devservers.Config{InMemory: true, Progress: os.Stderr, SkipRedis: true})
 		if err != nil {
 			return nil, err
 		}

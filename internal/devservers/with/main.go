@@ -40,6 +40,7 @@ func run(args []string) (code int, err error) {
 	defer stop()
 	dsn, redis := os.Getenv("MYSQL_DSN"), os.Getenv("REDIS_ADDRS")
 	servers, err := devservers.Start(ctx, devservers.Config{
+		InMemory:  true,
 		Progress:  os.Stderr,
 		SkipMySQL: dsn != "",
 		SkipRedis: redis != "",
