@@ -302,6 +302,9 @@ func (h *house) transactions() (open []string) {
 		}
 		open = append(open, text)
 	}
+	if err := rows.Err(); err != nil {
+		return append(open, err.Error())
+	}
 	return open
 }
 

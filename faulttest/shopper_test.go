@@ -126,10 +126,10 @@ func decode(response *http.Response, out any) error {
 	return json.Unmarshal(answer.Data, out)
 }
 
-// must is ask, of what has no reason to fail.
+// must is insist, of what has no reason to be refused.
 func (v *visitor) must(document string, input object, out any) {
 	v.house.t.Helper()
-	if err := v.ask(v.house.replicas[0], document, input, out); err != nil {
+	if err := v.insist(document, input, out); err != nil {
 		v.house.t.Fatalf("%s: %s: %v", v.name, document, err)
 	}
 }

@@ -69,7 +69,7 @@ func stopsOf(t *testing.T, tenths int) int {
 // untilStopped waits until a replica has stopped where it was told to.
 func (h *house) untilStopped(r *replica) {
 	h.t.Helper()
-	h.eventually("a replica to stop", func() bool { return !answers(r.url + "/livez") })
+	h.eventually("a replica to stop", func() bool { return isStopped(r.running().command.Process.Pid) })
 }
 
 // late has a replica asked something that it is to stop at, and returns what will have come of it.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -73,11 +74,21 @@ func At(ctx context.Context, point Point) {
 		return
 	}
 	if o.stops {
-		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		stop()
 		return
 	}
 	syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // nothing more is done while the signal is on its way
+}
+
+// stop stops the process, and returns when it goes on: other threads may run for a moment yet, but
+// not the caller.
+func stop() {
+	resumed := make(chan os.Signal, 1)
+	signal.Notify(resumed, syscall.SIGCONT)
+	defer signal.Stop(resumed)
+	syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	<-resumed
 }
 
 // Locks returns real, or none when locks are to do nothing.
