@@ -127,14 +127,15 @@ func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
 
 // heard has the resolver ask a gateway, that answers again, about all that it
 // owes an answer for: who waited out an outage, or a restart of ours, need not
-// wait for the next step of the schedule too.
+// wait for the next step of the schedule too. A deposit is not the gateway's to
+// owe, and those that are awaited may be thousands.
 func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
 	now := h.now()
 	if !h.hearing.note(id, silent, now) {
 		return
 	}
-	_, err := h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL`,
-		now, string(id), now)
+	_, err := h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
+		now, string(id), now, string(shop.PaymentStatusWaitingForDeposit))
 	if err != nil {
 		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)
 	}

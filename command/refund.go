@@ -194,6 +194,9 @@ func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund s
 	}
 	payment, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
+		if longer := patience(cause); open.Status == shop.RefundStatusUnknown && longer > 0 {
+			c.checkAt(refund.AttemptID, c.now.Add(longer)) // this was a repeat
+		}
 		if open.Status != shop.RefundStatusRequested {
 			return nil
 		}

@@ -177,7 +177,8 @@ func waits(payment shop.Payment, id shop.AttemptID) bool {
 
 // release gives the lease back and, unless nothing is left to find out, sets the
 // next look-up: later from time to time, and never at the same moment for all. A
-// look-up that was asked for meanwhile, by a webhook or the outcome, stays.
+// look-up that was asked for meanwhile, by a webhook or the outcome, stays, and is
+// none that was made in vain.
 func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Payment, away bool) error {
 	var next any
 	switch step := min(a.checks, len(resolveSchedule)-1); {
@@ -186,9 +187,9 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
 	}
-	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, checks + 1),
+	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
 		unresolved_since = IF(? IS NULL, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
-		next, next, a.checkAt, next, a.id, a.fence+1)
+		next, a.checkAt, next, a.checkAt, next, a.id, a.fence+1)
 	return err
 }
 
@@ -381,7 +382,28 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 	if err := h.renewKey(ctx, "attempts", "approve_key", string(id), cause); err != nil {
 		return err
 	}
+	if wait := patience(cause); wait > 0 {
+		_, err := h.changePayment(ctx, payment.ID, shop.ActorResolver, func(c *change) error {
+			if unresolved(c.payment, id) {
+				c.checkAt(id, c.now.Add(wait))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return gatewayAway(cause)
+}
+
+// patience is how long a gateway asked to be left alone about a call that it will
+// know the outcome of only then; 0 when the schedule is slow enough.
+func patience(cause error) time.Duration {
+	e := gatewayError(cause)
+	if e == nil || e.Outcome != pg.OutcomeUnknown || e.RetryAfter <= resolveSchedule[len(resolveSchedule)-1] {
+		return 0
+	}
+	return e.RetryAfter
 }
 
 // closeOrWait closes a virtual account unless its order still waits for it. The

@@ -29,7 +29,7 @@ func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment
 	if gateway == nil {
 		return pg.Payment{}, gatewayAway(fmt.Errorf("%s is not configured", attempt.PG))
 	}
-	answer, err := gateway.LookUp(ctx, keyOf(*attempt))
+	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
 	if refusal := gatewayError(err); refusal != nil {
 		switch {
 		case refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
