@@ -43,7 +43,7 @@ func (s settings) isOff(name string) bool { return s.is(name, "OFF", "0", "") }
 
 // variables reads the settings of the server, or of the session, that count here.
 func variables(ctx context.Context, q Queryer, scope string) (settings, error) {
-	const names = `'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_force_recovery','log_bin','sync_binlog','aurora_version',
+	const names = `'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_force_recovery','log_bin','sync_binlog','aurora_version','datadir',
 'read_only','super_read_only','innodb_read_only','sql_mode','time_zone','system_time_zone','tx_isolation','transaction_isolation',
 'character_set_client','character_set_connection','character_set_results'`
 	found := settings{}
@@ -82,10 +82,11 @@ func checkBinlog(s settings) error {
 	return fmt.Errorf("the database server may lose committed payments: set sync_binlog = 1 (it is %s), or turn log_bin off", s["sync_binlog"])
 }
 
-// checkDoublewrite wants pages that a crash tore to be mended. Aurora's storage needs no such
-// thing, and has none.
+// checkDoublewrite wants pages that a crash tore to be mended. Aurora's storage tears none, and
+// neither does that of an RDS instance where Amazon turned the doublewrite buffer off by itself
+// ("optimized writes"): both do without.
 func checkDoublewrite(s settings) error {
-	if !s.is("innodb_doublewrite", "OFF", "0", "DETECT_ONLY") || s["aurora_version"] != "" {
+	if !s.is("innodb_doublewrite", "OFF", "0", "DETECT_ONLY") || s["aurora_version"] != "" || strings.HasPrefix(s["datadir"], "/rdsdbdata/") {
 		return nil
 	}
 	return fmt.Errorf("a crash may ruin the tables of the database server: set innodb_doublewrite = ON (it is %s)", s["innodb_doublewrite"])

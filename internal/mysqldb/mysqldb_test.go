@@ -310,6 +310,8 @@ func TestCheck_variables(t *testing.T) {
 		"a read-only copy":        {map[string]string{"innodb_read_only": "ON"}, "set innodb_read_only = OFF"},
 		"torn pages seen only":    {map[string]string{"innodb_doublewrite": "DETECT_ONLY"}, "set innodb_doublewrite = ON"},
 		"Aurora's storage":        {map[string]string{"innodb_doublewrite": "OFF", "aurora_version": "3.08.0"}, ""},
+		"RDS's storage":           {map[string]string{"innodb_doublewrite": "OFF", "datadir": "/rdsdbdata/db/"}, ""},
+		"anybody's storage":       {map[string]string{"innodb_doublewrite": "OFF", "datadir": "/var/lib/mysql/"}, "set innodb_doublewrite = ON"},
 		"a log that tells no one": {map[string]string{"log_bin": "ON", "sync_binlog": "1000"}, "set sync_binlog = 1 (it is 1000)"},
 		"a server in Seoul":       {map[string]string{"time_zone": "SYSTEM", "system_time_zone": "KST"}, "set default_time_zone"},
 	} {
