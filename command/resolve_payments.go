@@ -240,7 +240,8 @@ type ResolveAttempt struct {
 // gateway has not begun, a refund that it has not made, a virtual account that
 // nobody waits for. It returns Unavailable when the gateway cannot be asked, or
 // says of money that the books hold what cannot be, an *pg.Error of OutcomeNotFound when it knows nothing of a payment that the books
-// hold money of, and otherwise as ApplyEvidence does.
+// hold money of, InProgress while the gateway wants to be left alone about a call, and
+// otherwise as ApplyEvidence does.
 func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
 	id, err := h.paymentOf(ctx, cmd.AttemptID)
@@ -326,6 +327,12 @@ func (h *Handler) inFlight(was, payment shop.Payment, id shop.AttemptID) bool {
 
 // carryOn does what the look-up left to do.
 func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID, status pg.Status) (shop.Payment, error) {
+	switch alone, err := h.isLeftAlone(ctx, payment, id); {
+	case err != nil:
+		return payment, err
+	case alone:
+		return payment, errAsking
+	}
 	if refund := payment.OpenRefund(id); refund != nil {
 		return h.carryOutRefund(ctx, payment.ID, refund.ID, payment.Version)
 	}
@@ -394,6 +401,20 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 		}
 	}
 	return gatewayAway(cause)
+}
+
+// isLeftAlone tells whether a call whose outcome is open may not be repeated yet,
+// whoever looked it up: the gateway asked for patience, and the next look-up is far.
+func (h *Handler) isLeftAlone(ctx context.Context, payment shop.Payment, id shop.AttemptID) (alone bool, err error) {
+	if !unresolved(payment, id) {
+		return false, nil
+	}
+	err = h.DB.QueryRowContext(ctx, `SELECT check_at IS NOT NULL AND check_at > ? AND checks = 0 FROM attempts WHERE id = ?`,
+		h.now().Add(h.PGTimeout+resolveSchedule[0]), id).Scan(&alone)
+	if err != nil {
+		return false, fmt.Errorf("read when attempt %s is looked up: %w", id, err)
+	}
+	return alone, nil
 }
 
 // patience is how long a gateway asked to be left alone about a call that it will
