@@ -64,7 +64,10 @@ func TestHandler_patience(t *testing.T) {
 				_, err = s.cancel(payment, 0)
 			}
 			s.wantCode(err, shop.InProgress)
-			for range 70 {
+			for minute := range 70 {
+				if told := s.openCases(); (told == 1) != (minute >= 16) && minute != 15 {
+					t.Errorf("after %d minutes %d cases are open", minute, told)
+				}
 				s.clock.Advance(time.Minute)
 				g.deaf.Store(true)
 				_, err := s.ReadyPayment(s.ctx, s.readying(s.order(1)))

@@ -18,15 +18,12 @@ import (
 // the last step repeats.
 var resolveSchedule = [...]time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute}
 
-// overdue is how long an outcome may stay unknown before a person is asked too.
-const overdue = 15 * time.Minute
-
 // resolveWorkers is how many answers of a gateway the resolver waits for at once.
 const resolveWorkers = 8
 
 // ResolvePayments looks up every attempt whose outcome is due to be asked for,
-// carries on with what it finds and says when to ask next. It returns how many
-// attempts it claimed. Gateways do not wait for each other, and no attempt is
+// carries on with what it finds and says when to ask next; a person is told of
+// what has been open for 15 minutes. It returns how many attempts it claimed. Gateways do not wait for each other, and no attempt is
 // claimed once a call to a gateway could have ended: so a run ends soon, however
 // slow a gateway is. Replicas share the work: an attempt is claimed by a lease
 // with a fence, and what is written is gated by the payment's version, so a
@@ -40,7 +37,7 @@ func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
 		group.Go(func() { claimed[i], errs[i] = h.resolveAt(ctx, gateway) })
 	}
 	group.Wait()
-	return claimed[0] + claimed[1], errors.Join(errs...)
+	return claimed[0] + claimed[1], errors.Join(errors.Join(errs...), h.tellOverdue(ctx))
 }
 
 func (h *Handler) resolveAt(ctx context.Context, gateway shop.PG) (claimed int, err error) {
@@ -88,7 +85,6 @@ type dueAttempt struct {
 	id      shop.AttemptID
 	checkAt time.Time
 	checks  int
-	since   *time.Time
 	fence   int64
 }
 
@@ -107,9 +103,9 @@ func (h *Handler) nextAttempt(ctx context.Context, gateway shop.PG) ([]dueAttemp
 
 func (h *Handler) readAttempts(ctx context.Context, where string, args ...any) ([]dueAttempt, error) {
 	due, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (a dueAttempt, err error) {
-		err = rows.Scan(&a.id, &a.checkAt, &a.checks, &a.since, &a.fence)
+		err = rows.Scan(&a.id, &a.checkAt, &a.checks, &a.fence)
 		return a, err
-	}, `SELECT id, check_at, checks, unresolved_since, fence FROM attempts WHERE `+where, args...)
+	}, `SELECT id, check_at, checks, fence FROM attempts WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the attempts to resolve: %w", err)
 	}
@@ -140,9 +136,6 @@ func (h *Handler) resolveDue(ctx context.Context, a dueAttempt) {
 	}
 	if err := h.release(ctx, a, payment, away); err != nil {
 		h.Logger.ErrorContext(ctx, "lease not released", "attempt_id", string(a.id), "error", err)
-	}
-	if a.since != nil && h.now().Sub(*a.since) > overdue && unresolved(payment, a.id) {
-		h.openOverdueCase(ctx, payment, a.id)
 	}
 }
 
@@ -183,7 +176,7 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 	var next any
 	switch step := min(a.checks, len(resolveSchedule)-1); {
 	case away, payment.ID == "", unresolved(payment, a.id):
-		next = h.nextCheck(a, h.jitter(resolveSchedule[step]))
+		next = h.now().Add(h.jitter(resolveSchedule[step]))
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
 	}
@@ -193,39 +186,11 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 	return err
 }
 
-// nextCheck is when an attempt that waits is looked up again; it is there when the
-// outcome has been open long enough for a person to be told.
-func (h *Handler) nextCheck(a dueAttempt, wait time.Duration) time.Time {
-	now := h.now()
-	next := now.Add(wait)
-	if a.since == nil {
-		return next
-	}
-	if told := a.since.Add(overdue + time.Second); now.Before(told) && next.After(told) {
-		return told
-	}
-	return next
-}
-
 // jitter spreads a wait by up to a fifth.
 func (h *Handler) jitter(wait time.Duration) time.Duration {
 	var b [1]byte
 	h.Random(b[:])
 	return wait + wait/5*time.Duration(b[0])/256
-}
-
-func (h *Handler) openOverdueCase(ctx context.Context, payment shop.Payment, id shop.AttemptID) {
-	kind := shop.DiscrepancyKindApprovalUnrecorded
-	if payment.OpenRefund(id) != nil {
-		kind = shop.DiscrepancyKindRefundUnrecorded
-	}
-	_, err := h.OpenCase(ctx, OpenCase{
-		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: "an answer", Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
-	})
-	if err != nil {
-		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(id), "error", err)
-	}
 }
 
 // ResolveAttempt asks a gateway what became of an attempt, and carries on.
