@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -215,11 +214,7 @@ func (h *Handler) attendInbox(ctx context.Context) error {
 // dueOf reads those of the attempts given that nobody looks up already.
 func (h *Handler) dueOf(ctx context.Context, ids []shop.AttemptID) ([]dueAttempt, error) {
 	now := h.now()
-	args := []any{now, now}
-	for _, id := range ids {
-		args = append(args, string(id))
-	}
-	return h.readAttempts(ctx, `check_at <= ? AND (lease_until IS NULL OR lease_until < ?) AND id IN (`+strings.Repeat("?,", len(ids)-1)+`?)`, args...)
+	return h.readAttempts(ctx, `check_at <= ? AND (lease_until IS NULL OR lease_until < ?) AND id IN (`+marks(len(ids))+`)`, append([]any{now, now}, anys(ids)...)...)
 }
 
 func (h *Handler) dueWebhooks(ctx context.Context) ([]inboxEntry, error) {

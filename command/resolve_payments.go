@@ -23,11 +23,12 @@ const resolveWorkers = 8
 
 // ResolvePayments looks up every attempt whose outcome is due to be asked for,
 // carries on with what it finds and says when to ask next; a person is told of
-// what has been open for 15 minutes. It returns how many attempts it claimed. Gateways do not wait for each other, and no attempt is
-// claimed once a call to a gateway could have ended: so a run ends soon, however
-// slow a gateway is. Replicas share the work: an attempt is claimed by a lease
-// with a fence, and what is written is gated by the payment's version, so a
-// holder that slept past its lease can write nothing.
+// what has been open for 15 minutes. It returns how many attempts it claimed.
+// Gateways do not wait for each other, and no attempt is claimed once a call to a
+// gateway could have ended: so a run ends soon, however slow a gateway is.
+// Replicas share the work: an attempt is claimed by a lease with a fence, and
+// what is written is gated by the payment's version, so a holder that slept past
+// its lease can write nothing.
 func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
 	ctx = failpoint.In(ctx, "resolve")
 	gateways := []shop.PG{shop.PGKakao, shop.PGToss}
@@ -204,8 +205,9 @@ type ResolveAttempt struct {
 // says; then it carries on what the look-up left to do: an approval that the
 // gateway has not begun, a refund that it has not made, a virtual account that
 // nobody waits for. It returns Unavailable when the gateway cannot be asked, or
-// says of money that the books hold what cannot be, an *pg.Error of OutcomeNotFound when it knows nothing of a payment that the books
-// hold money of, InProgress while the gateway wants to be left alone about a call, and
+// says of money that the books hold what cannot be, an *pg.Error of
+// OutcomeNotFound when it knows nothing of a payment that the books hold money
+// of, InProgress while the gateway wants to be left alone about a call, and
 // otherwise as ApplyEvidence does.
 func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
