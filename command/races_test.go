@@ -47,6 +47,7 @@ func TestHandler_races(t *testing.T) {
 	if tally.total() != count {
 		t.Errorf("%d of %d races came to an end", tally.total(), count)
 	}
+	tally.check(t)
 	done(proof.Figure{Times: tally.total(), NoLocks: int(noLocks.Load()), Note: tally.String()})
 	t.Log(&tally)
 }
@@ -77,6 +78,19 @@ func (c *raceTally) total() (n int) {
 	return n
 }
 
+// check fails the test when so many races never ended one of the ways in which they may.
+func (c *raceTally) check(t *testing.T) {
+	t.Helper()
+	for _, end := range []shop.OrderStatus{shop.OrderStatusPaid, shop.OrderStatusCanceled, shop.OrderStatusExpired} {
+		if c.total() >= 100 && c.ends[end] == 0 {
+			t.Errorf("of %d races none ended %s: %v", c.total(), end, c)
+		}
+	}
+	if c.total() >= 300 && c.late == 0 {
+		t.Errorf("in none of %d races money came too late: %v", c.total(), c)
+	}
+}
+
 func (c *raceTally) String() string {
 	return fmt.Sprintf("%d ended paid, %d canceled, %d expired; in %d money came too late and went back",
 		c.ends[shop.OrderStatusPaid], c.ends[shop.OrderStatusCanceled], c.ends[shop.OrderStatusExpired], c.late)
@@ -88,6 +102,7 @@ type race struct {
 	name     string
 	dice     *rand.Rand // for what is drawn before the start
 	noLocks  bool
+	late     bool // every approval is on its way until the order's time is over
 	replicas []*command.Handler
 	since    map[shop.PG]int
 	units    int
@@ -101,6 +116,7 @@ func (m *market) newRace(seed uint64) *race {
 	dice := rand.New(rand.NewPCG(seed, 7))
 	r := &race{market: m, name: fmt.Sprintf("race FAULT_SEED=%d", seed), dice: dice, noLocks: seed%2 == 0, since: m.mark()}
 	r.replicas = m.handlers(1+int(seed/2%2), r.noLocks)
+	r.late = dice.IntN(6) == 0
 	r.units, r.bought = 3+dice.IntN(3), 1+dice.IntN(3)
 	product := m.product(r.name, r.replicas[0], shop.Won(2+dice.IntN(50))*500, r.units)
 	placed, err := m.placeOrder(r.replicas[0], product.ID, r.bought)
@@ -170,13 +186,15 @@ func (r *race) steps() []raceStep {
 		r.wake,
 		r.wake,
 		func(*command.Handler) error {
-			r.post.deliver()
+			if !r.late {
+				r.post.deliver()
+			}
 			return nil
 		},
 	}
 	r.dice.Shuffle(len(may), func(i, j int) { may[i], may[j] = may[j], may[i] })
 	steps := append(must, may[:r.dice.IntN(len(may)+1)]...)
-	if r.dice.IntN(4) == 0 { // nobody cancels
+	if r.late || r.dice.IntN(4) == 0 { // nobody cancels
 		steps = slices.Delete(steps, 1, 2)
 	}
 	return steps
@@ -217,6 +235,9 @@ func (r *race) wake(h *command.Handler) error {
 // breakGateways lets the dice say what goes wrong.
 func (r *race) breakGateways() {
 	r.post.delay(max(0, r.dice.IntN(4)-2))
+	if r.late {
+		r.post.delay(20)
+	}
 	for _, fake := range r.fakes {
 		for range r.dice.IntN(4) {
 			breakOnce(fake, r.dice)
@@ -240,8 +261,12 @@ func breakOnce(fake *pgtest.Fake, dice *rand.Rand) {
 // finish brings the race to rest and checks how it ended.
 func (r *race) finish() account {
 	r.t.Helper()
-	if r.dice.IntN(3) == 0 { // what is on its way comes when the order's time is over
-		r.clock.Advance(time.Duration(2+r.dice.IntN(20)) * time.Minute)
+	if r.late || r.dice.IntN(3) == 0 { // what is on its way comes when the order's time is over
+		ahead := time.Duration(2+r.dice.IntN(20)) * time.Minute
+		if r.late {
+			ahead = 20 * time.Minute
+		}
+		r.clock.Advance(ahead)
 		r.check(r.name, second(r.replicas[0].ResolvePayments(r.t.Context())))
 		r.check(r.name, second(r.replicas[0].ExpireOrders(r.t.Context())))
 	}

@@ -31,7 +31,7 @@ func TestHandler_refunds(t *testing.T) {
 		m := street.market(t, aMoment)
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(count); i = next.Add(1) - 1 {
-				r := m.newRefunds(seed+uint64(i), []shop.PG{shop.PGKakao, shop.PGToss}[i%2], i/2%2 == 0)
+				r := m.newRefunds(seed + uint64(i))
 				r.askAll()
 				made.Add(int64(r.finish()))
 				asked.Add(int64(len(r.wishes) * asksOfEach))
@@ -74,8 +74,9 @@ type refundWish struct {
 	answers []shop.Refund
 }
 
-func (m *market) newRefunds(seed uint64, company shop.PG, noLocks bool) *refunds {
+func (m *market) newRefunds(seed uint64) *refunds {
 	m.t.Helper()
+	company, noLocks := []shop.PG{shop.PGKakao, shop.PGToss}[seed%2], seed/2%2 == 0
 	r := &refunds{
 		market: m, name: fmt.Sprintf("refunds at %s FAULT_SEED=%d", company, seed), dice: rand.New(rand.NewPCG(seed, 8)),
 		noLocks: noLocks, replicas: m.handlers(2, noLocks), since: m.mark(),

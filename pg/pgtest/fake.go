@@ -33,6 +33,7 @@ type Fake struct {
 	payments map[string]*fakePayment
 	answers  map[string]answer // by call and idempotency key
 	faults   []*fault
+	struck   int // calls that a fault struck
 	holds    map[string]*hold
 }
 

@@ -35,6 +35,13 @@ func (f *Fake) Misstate(call string, change func(*pg.Payment), times int) {
 	f.add(&fault{call: call, times: times, outcome: pg.OutcomeMismatch, applied: true, change: change})
 }
 
+// Struck returns how many calls were struck by a fault so far.
+func (f *Fake) Struck() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.struck
+}
+
 // Heal ends every fault.
 func (f *Fake) Heal() {
 	f.mu.Lock()
@@ -55,6 +62,7 @@ func (f *Fake) strike(call string) *fault {
 		return nil
 	}
 	struck := f.faults[i]
+	f.struck++
 	switch struck.times {
 	case 0:
 	case 1:
