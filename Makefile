@@ -3,7 +3,7 @@ RACY := ./command/... ./graph/... ./projections/... ./internal/...
 WITH_SERVERS := go run ./internal/devservers/with --
 # The packages whose tests keep figures, where they keep them for make torture, and how these tests are run.
 PROVING = $(shell grep -rl --include='*_test.go' --exclude-dir=proof 'proof\.Begin' . | xargs -n 1 dirname | sort -u)
-FIGURES := $(CURDIR)/bin/figures.jsonl
+FIGURES := $(CURDIR)/docs/reliability.jsonl
 PROVE = PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
 .PHONY: help dev test race torture generate check lint build clean
@@ -21,7 +21,7 @@ race: ## Run the tests of what is concurrent under the race detector (needs a C 
 	$(WITH_SERVERS) go test -race -timeout 12m $(RACY)
 
 torture: ## Break the program on purpose, for hours, and write docs/reliability.md (RUN=TestX for a part, FAULT_SEED=N repeats).
-	@mkdir -p bin && $(if $(RUN),:,rm -f $(FIGURES))
+	@$(if $(RUN),:,rm -f $(FIGURES))
 	@failed=0; \
 	$(PROVE) || failed=1; \
 	TORTURE=1 $(PROVE) || failed=1; \

@@ -11,8 +11,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -109,6 +112,7 @@ type Figure struct {
 	Failed  bool          `json:"failed"`
 	Took    time.Duration `json:"took"`
 	At      time.Time     `json:"at"`    // when it ended
+	Of      string        `json:"of"`    // the commit that was tested, with a "+" where something was changed since
 	Go      string        `json:"go"`    // the version, the system and the processor
 	Cores   int           `json:"cores"` // that the test had
 }
@@ -121,7 +125,7 @@ func Begin(t testing.TB, id string, seed uint64) (done func(Figure)) {
 	began := time.Now()
 	figure := Figure{Row: id, Seed: seed}
 	t.Cleanup(func() {
-		figure.Test, figure.Torture, figure.Failed = t.Name(), Torture(), t.Failed()
+		figure.Test, figure.Torture, figure.Failed, figure.Of = t.Name(), Torture(), t.Failed(), commit()
 		figure.At, figure.Go, figure.Cores = time.Now().UTC().Truncate(time.Second), runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH, runtime.GOMAXPROCS(0)
 		if figure.Took == 0 {
 			figure.Took = time.Since(began)
@@ -132,6 +136,19 @@ func Begin(t testing.TB, id string, seed uint64) (done func(Figure)) {
 		figure.Times, figure.NoLocks, figure.Note, figure.Took = f.Times, f.NoLocks, f.Note, time.Since(began)
 	}
 }
+
+// commit is the short name of the commit that is checked out; "" where nobody knows.
+var commit = sync.OnceValue(func() string {
+	name, err := exec.Command("git", "rev-parse", "--short=10", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	changed, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no", ":/", ":(top,exclude)docs/reliability.*").Output()
+	if err != nil || len(changed) > 0 {
+		return strings.TrimSpace(string(name)) + "+"
+	}
+	return strings.TrimSpace(string(name))
+})
 
 func keep(t testing.TB, figure Figure) {
 	t.Helper()

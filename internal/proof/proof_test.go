@@ -3,6 +3,7 @@ package proof_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,6 +63,9 @@ func TestBegin(t *testing.T) { //nolint:paralleltest // It sets variables.
 		f := got[0]
 		if f.Row != "sale" || f.Test != t.Name() || f.Times != 3 || f.NoLocks != 1 || f.Note != "slowest 2 s" || f.Seed != 42 || f.Failed || f.Torture {
 			t.Errorf("got %+v", f)
+		}
+		if head, err := exec.Command("git", "rev-parse", "HEAD").Output(); err == nil && (f.Of == "" || !strings.HasPrefix(string(head), strings.TrimSuffix(f.Of, "+"))) {
+			t.Errorf("it is of %q, not of %s", f.Of, head)
 		}
 		if f.Took <= 0 || time.Since(f.At) > time.Minute || f.Cores < 1 || !strings.Contains(f.Go, "/") {
 			t.Errorf("got %+v", f)

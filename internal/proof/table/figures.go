@@ -87,6 +87,7 @@ func (f figures) where(holds func(proof.Figure) bool) figures {
 type total struct {
 	times, noLocks, failed, tests int
 	took                          time.Duration
+	rows                          []string // of the row about locks: which others it is made of
 }
 
 // idle tells that nothing was done, and that nothing failed before it could be.
@@ -111,10 +112,14 @@ const locks = "locks"
 func (f figures) totalOf(id string, torture bool) total {
 	t := f.of(id, torture).total()
 	if id == locks {
-		with := f.where(func(one proof.Figure) bool { return one.Torture == torture && one.Row != locks && one.NoLocks > 0 }).total()
-		t.times += with.noLocks
-		t.tests += with.tests
-		t.failed += with.failed
+		without := f.where(func(one proof.Figure) bool { return one.Torture == torture && one.Row != locks && one.NoLocks > 0 })
+		for _, one := range without {
+			t.rows = with(t.rows, one.Row)
+		}
+		all := without.total()
+		t.times += all.noLocks
+		t.tests += all.tests
+		t.failed += all.failed
 		t.noLocks = 0
 	}
 	return t
@@ -152,6 +157,9 @@ func done(row proof.Row, t total, asked int) string {
 		text += " of " + grouped(asked)
 	}
 	text += " " + row.Unit
+	if len(t.rows) > 0 {
+		text += ", in " + many(len(t.rows), "row")
+	}
 	if t.noLocks > 0 {
 		text += ", " + grouped(t.noLocks) + " of them without locks"
 	}
@@ -186,24 +194,34 @@ func (f figures) run(name string, torture bool) string {
 		return "- " + name + ": " + notRun + "."
 	}
 	first, last := of[0].At, of[0].At
-	var machines []string
+	var machines, commits, tests []string
 	for _, one := range of {
+		tests, commits = with(tests, one.Test), with(commits, one.Of)
 		if one.At.Before(first) {
 			first = one.At
 		}
 		if one.At.After(last) {
 			last = one.At
 		}
-		if machine := one.Go + " on " + many(one.Cores, "core"); !slices.Contains(machines, machine) {
-			machines = append(machines, machine)
-		}
+		machines = with(machines, one.Go+" on "+many(one.Cores, "core"))
 	}
 	when := day(first)
 	if day(last) != when {
 		when += " to " + day(last)
 	}
-	t := of.total()
-	return fmt.Sprintf("- %s: %s, %s, %s, %s of work.", name, when, strings.Join(machines, " and "), many(t.tests, "test"), span(t.took))
+	text := fmt.Sprintf("- %s: %s, %s, %s, %s of work", name, when, strings.Join(machines, " and "), many(len(tests), "test"), span(of.total().took))
+	if commits = slices.DeleteFunc(commits, func(c string) bool { return c == "" }); len(commits) > 0 {
+		text += ", at " + strings.Join(commits, ", ")
+	}
+	return text + "."
+}
+
+// with is a list with something in it once.
+func with(list []string, one string) []string {
+	if slices.Contains(list, one) {
+		return list
+	}
+	return append(list, one)
 }
 
 func day(at time.Time) string { return at.UTC().Format("2 January 2006") }
@@ -233,11 +251,14 @@ func runName(torture bool) string {
 func (f figures) tests() string {
 	lines := []string{"| row | run | test | times | without locks | seed | took | outcome |", "|---|---|---|---|---|---|---|---|"}
 	for _, one := range f {
-		seed := ""
+		seed, came := "", outcome(figures{one}.total())
 		if one.Seed != 0 {
 			seed = strconv.FormatUint(one.Seed, 10)
 		}
-		lines = append(lines, line("`"+one.Row+"`", runName(one.Torture), "`"+one.Test+"`", grouped(one.Times), grouped(one.NoLocks), seed, span(one.Took), outcome(figures{one}.total())))
+		if came == notRun && one.Note != "" { // it counts for no row, and ended well
+			came = "held"
+		}
+		lines = append(lines, line("`"+one.Row+"`", runName(one.Torture), "`"+one.Test+"`", grouped(one.Times), grouped(one.NoLocks), seed, span(one.Took), came))
 	}
 	if len(lines) == 2 {
 		return "None was run."
