@@ -24,6 +24,8 @@ const (
 	clerks = 4
 	// shortHold is how long an order waits that a jobber took.
 	shortHold = 4 * time.Second
+	// repeats is how often a flow is tried that passed by a commit fewer than undisturbed.
+	repeats = 4
 )
 
 func TestCommits(t *testing.T) {
@@ -38,7 +40,7 @@ func TestCommits(t *testing.T) {
 		}
 		o.close()
 		t.Logf("%d errands: %s", len(o.errands), o.note())
-		done(proof.Figure{Times: rounds, NoLocks: rounds / 2, Note: o.note()})
+		done(proof.Figure{Times: rounds, NoLocks: (rounds + 1) / 2, Note: o.note()})
 	})
 }
 
@@ -53,8 +55,7 @@ type office struct {
 	mu      sync.Mutex
 	errands []*errand
 	lost    map[loss]int
-	places  map[string]bool // where commits were lost
-	missed  int             // how many tries of a round had no such commit
+	places  map[string]bool // where commits passed undisturbed, and whether one was lost there
 	inbox   sync.Map        // what webhooks name, by id
 }
 
@@ -113,6 +114,7 @@ type errand struct {
 	loss loss
 
 	leftOpen bool // the gateway's answer was lost
+	early    bool // and yet its outcome was known before the jobbers were left to it
 }
 
 func (o *office) newErrand(at *house, who account, key, pg string) *errand {
@@ -288,6 +290,7 @@ func (o *office) loseAsked(round int) {
 		passed := t.trap.crossings()
 		o.t.Logf("%s has %d commits", t.key, len(passed))
 		for n := range passed {
+			o.pass(t.flow.name+t.pg, n+1)
 			for _, l := range losses(n + round) {
 				noLocks := (n+int(l)+round)%2 == 1
 				again := t
@@ -297,24 +300,24 @@ func (o *office) loseAsked(round int) {
 			}
 		}
 	}
-	o.missed = 0
 	o.work(disturbed)
-	if tries := len(disturbed[true]) + len(disturbed[false]); o.missed > tries/20 {
-		o.t.Errorf("%d of %d flows had no such commit", o.missed, tries)
-	}
+	wantLost(o, slices.Concat(disturbed[false], disturbed[true]), func(t try) (string, *trap) { return t.key, t.trap })
 }
 
-// noteMiss counts a try whose flow had fewer commits than undisturbed: what takes long renews its
-// hold meanwhile, by a commit more.
-func (o *office) noteMiss(t try) {
-	passed := len(t.trap.crossings())
-	o.t.Logf("%s: only %d commits passed", t.key, passed)
-	if passed >= t.trap.nth {
-		o.t.Errorf("%s: %d commits passed, and none was lost", t.key, passed)
+// wantLost wants nearly every trap to have sprung: what takes long on a busy machine renews its
+// hold meanwhile, by a commit that no other time has.
+func wantLost[T any](o *office, tried []T, told func(T) (string, *trap)) {
+	o.t.Helper()
+	missed := 0
+	for _, one := range tried {
+		if key, t := told(one); !t.hasSprung() {
+			o.t.Logf("%s: only %d commits passed", key, len(t.crossings()))
+			missed++
+		}
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.missed++
+	if missed > len(tried)/20 {
+		o.t.Errorf("%d of %d had no such commit, in %d tries", missed, len(tried), repeats)
+	}
 }
 
 // losses are the ways that a commit is lost in a round.
@@ -354,8 +357,19 @@ func (o *office) work(tries map[bool][]try) []*errand {
 	return errands
 }
 
-func (o *office) try(c *clerk, t try) *errand {
-	e := o.newErrand(c.house, t.flow.by(o.house), t.key, t.pg)
+// try does what is to be tried, and again where it passed by fewer commits.
+func (o *office) try(c *clerk, t try) (e *errand) {
+	for n := range repeats {
+		e = o.tryOnce(c, t, n)
+		if t.trap.nth == 0 || o.noteLoss(t.flow.name+t.pg, t.key, t.trap) {
+			break
+		}
+	}
+	return e
+}
+
+func (o *office) tryOnce(c *clerk, t try, again int) *errand {
+	e := o.newErrand(c.house, t.flow.by(o.house), numbered(t.key, again), t.pg)
 	e.like, e.loss = t.like, t.trap.loses
 	if t.flow.before != nil && !t.flow.before(e) {
 		return e
@@ -363,18 +377,35 @@ func (o *office) try(c *clerk, t try) *errand {
 	arm(t.trap, c.proxy)
 	t.flow.act(e)
 	disarm(t.trap, c.proxy)
-	if t.trap.nth > 0 && !o.noteLoss(t.flow.name+t.pg, t.trap) {
-		o.noteMiss(t)
-	}
 	if t.flow.asks != nil {
 		e.askAgain(t.flow.asks(e))
 	}
 	return e
 }
 
-// noteLoss counts what a trap has done, and tells whether it has.
-func (o *office) noteLoss(of string, t *trap) bool {
+func numbered(key string, again int) string {
+	if again == 0 {
+		return key
+	}
+	return fmt.Sprintf("%s, again %d", key, again)
+}
+
+// pass notes a place where a commit passed undisturbed.
+func (o *office) pass(of string, nth int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	place := fmt.Sprint(of, nth)
+	o.places[place] = o.places[place]
+}
+
+// noteLoss counts what a trap has done, and tells whether it has: not, where there were fewer
+// commits than undisturbed.
+func (o *office) noteLoss(of, key string, t *trap) bool {
+	o.t.Helper()
 	if !t.hasSprung() {
+		if passed := len(t.crossings()); passed >= t.nth {
+			o.t.Errorf("%s: %d commits passed, and none was lost", key, passed)
+		}
 		return false
 	}
 	o.mu.Lock()
@@ -385,8 +416,14 @@ func (o *office) noteLoss(of string, t *trap) bool {
 }
 
 func (o *office) note() string {
-	return fmt.Sprintf("%d places, half of the time without locks: %d answers lost, %d commits lost, %d times neither side waited",
-		len(o.places), o.lost[loseAnswer], o.lost[loseRequest], o.lost[loseBoth])
+	places := 0
+	for _, lost := range o.places {
+		if lost {
+			places++
+		}
+	}
+	return fmt.Sprintf("%d of %d places, half of the time without locks: %d answers lost, %d commits lost, %d times neither side waited",
+		places, len(o.places), o.lost[loseAnswer], o.lost[loseRequest], o.lost[loseBoth])
 }
 
 // A chore is something that jobbers do, with all its commits.
@@ -426,13 +463,19 @@ var choreFaults = [2][]fault{
 	{{Call: "approve", Fault: "drop_after"}, {Call: "cancel", Fault: "drop_after"}, {Call: "webhook", Fault: "drop_before"}},
 }
 
-// isLeftOpen asks once, while the gateway's answer is lost.
+// isLeftOpen asks while the gateway's answer is lost, until it is asked: one that is silent so often
+// is left alone for a while. It tells whether the outcome was left to the jobbers.
 func (e *errand) isLeftOpen(document string, input object) bool {
-	err := e.by.ask(e.by.house.replicas[0], document, input, nil)
-	if codeOf(err) != "IN_PROGRESS" {
-		e.by.house.t.Errorf("%s: with the gateway's answer lost it was answered %v", e.key, err)
-	}
+	h := e.by.house
 	e.leftOpen = true
+	var err error
+	h.eventually(e.key+" to be asked for", func() bool {
+		err = e.by.ask(h.replicas[0], document, input, nil)
+		return codeOf(err) != "UNAVAILABLE"
+	})
+	if err != nil && codeOf(err) != "IN_PROGRESS" {
+		h.t.Errorf("%s: with the gateway's answer lost it was answered %v", e.key, err)
+	}
 	return err != nil
 }
 
@@ -506,20 +549,43 @@ type charge struct {
 	trap   *trap
 }
 
+// early tells that it was done before the trap was set.
+func (c *charge) early() bool { return c.errand.early }
+
 // loseUnasked has each chore lose each of its commits.
 func (o *office) loseUnasked(round int) {
 	for i, list := range chores() {
-		var undisturbed, disturbed []*charge
-		for _, c := range list {
-			undisturbed = append(undisturbed, o.newCharge(c, fmt.Sprintf("%s %s %d", c.name, c.pg, round), &trap{at: commit}))
-		}
-		o.carryOut(undisturbed, choreFaults[i])
-		for _, u := range undisturbed {
+		var disturbed []*charge
+		for _, u := range o.undisturbed(list, choreFaults[i], round) {
 			disturbed = append(disturbed, o.disturb(u, round)...)
 		}
-		o.carryOut(disturbed, choreFaults[i])
-		o.countMissed(disturbed)
+		o.carryOutAll(disturbed, choreFaults[i], func(c *charge) bool {
+			return !c.early() && o.noteLoss(c.chore.name+c.chore.pg, c.errand.key, c.trap)
+		})
+		wantLost(o, disturbed, func(c *charge) (string, *trap) { return c.errand.key, c.trap })
 	}
+}
+
+// undisturbed does each chore a few times, and returns the one of each that had the fewest commits:
+// on a busy machine there are look-ups more, which no other time has.
+func (o *office) undisturbed(list []chore, faults []fault, round int) []*charge {
+	fewest := make([]*charge, len(list))
+	for n := range 3 {
+		charges := make([]*charge, len(list))
+		for i, c := range list {
+			charges[i] = o.newCharge(c, numbered(fmt.Sprintf("%s %s %d", c.name, c.pg, round), n), &trap{at: commit})
+		}
+		o.carryOutAll(charges, faults, func(c *charge) bool { return !c.early() })
+		for i, c := range charges {
+			if c.early() {
+				o.t.Errorf("%s was done before a trap was set, %d times", c.errand.key, repeats)
+			}
+			if fewest[i] == nil || len(c.trap.crossings()) < len(fewest[i].trap.crossings()) {
+				fewest[i] = c
+			}
+		}
+	}
+	return fewest
 }
 
 // disturb returns what loses each commit of a charge.
@@ -527,6 +593,7 @@ func (o *office) disturb(u *charge, round int) (disturbed []*charge) {
 	passed := u.trap.crossings()
 	o.t.Logf("%s has %d commits", u.errand.key, len(passed))
 	for n := range passed {
+		o.pass(u.chore.name+u.chore.pg, n+1)
 		for _, l := range losses(n + round) {
 			c := o.newCharge(u.chore, fmt.Sprintf("%s, commit %d, %s", u.errand.key, n+1, l), &trap{at: commit, nth: n + 1, loses: l})
 			c.errand.like, c.errand.loss = u.errand, l
@@ -536,32 +603,35 @@ func (o *office) disturb(u *charge, round int) (disturbed []*charge) {
 	return disturbed
 }
 
-// countMissed wants nearly every trap to have sprung: what was done one by one, or twice, may be
-// done at once another time.
-func (o *office) countMissed(disturbed []*charge) {
-	o.t.Helper()
-	missed := 0
-	for _, c := range disturbed {
-		if o.noteLoss(c.chore.name+c.chore.pg, c.trap) {
-			continue
-		}
-		missed++
-		if n := len(c.trap.crossings()); n >= c.trap.nth {
-			o.t.Errorf("%s: %d commits passed", c.errand.key, n)
-		}
-	}
-	if o.t.Logf("%d of %d chores had no such commit", missed, len(disturbed)); missed > len(disturbed)/3 {
-		o.t.Errorf("%d of %d chores had no such commit", missed, len(disturbed))
-	}
+func (o *office) newCharge(c chore, key string, t *trap) *charge {
+	return &charge{chore: c, errand: o.newErrand(o.placeOf(c), o.shopper, key, c.pg), trap: t}
 }
 
-func (o *office) newCharge(c chore, key string, t *trap) *charge {
-	o.charged++
-	at := o.clerks[o.charged%clerks].house
+// placeOf is where a chore's errand begins.
+func (o *office) placeOf(c chore) *house {
 	if c.status == "" {
-		at = o.jobbers
+		return o.jobbers
 	}
-	return &charge{c, o.newErrand(at, o.shopper, key, c.pg), t}
+	o.charged++
+	return o.clerks[o.charged%clerks].house
+}
+
+// carryOutAll has the jobbers do chores, and those again that did not come to what was wanted: what
+// was done one by one, or twice, may be done at once another time.
+func (o *office) carryOutAll(charges []*charge, faults []fault, well func(*charge) bool) {
+	for again := 1; ; again++ {
+		o.carryOut(charges, faults)
+		charges = slices.DeleteFunc(slices.Clone(charges), well)
+		if len(charges) == 0 || again == repeats {
+			return
+		}
+		for _, c := range charges {
+			like, loss := c.errand.like, c.errand.loss
+			c.errand = o.newErrand(o.placeOf(c.chore), o.shopper, numbered(c.errand.key, again), c.chore.pg)
+			c.errand.like, c.errand.loss = like, loss
+			c.trap = &trap{at: c.trap.at, nth: c.trap.nth, loses: c.trap.loses}
+		}
+	}
 }
 
 // carryOut has the jobbers do chores, all at once.
@@ -572,16 +642,7 @@ func (o *office) carryOut(charges []*charge, faults []fault) {
 		}
 	})
 	o.setFaults(faults...)
-	each(charges, func(c *charge) {
-		if c.chore.lead != nil {
-			c.chore.lead(c.errand)
-		}
-		c.trap.mine = o.names(c.errand)
-		arm(c.trap, o.proxies...)
-		if c.chore.begin != nil {
-			c.chore.begin(c.errand)
-		}
-	})
+	each(charges, o.begin)
 	o.setFaults()
 	for _, c := range charges {
 		o.eventually(c.errand.key+" to be done", func() bool { return c.chore.isDone(c.errand) })
@@ -592,6 +653,19 @@ func (o *office) carryOut(charges []*charge, faults []fault) {
 		if c.chore.told != nil {
 			c.chore.told(c.errand)
 		}
+	}
+}
+
+// begin leaves a chore to the jobbers, with its trap set.
+func (o *office) begin(c *charge) {
+	if c.chore.lead != nil && !c.chore.lead(c.errand) {
+		c.errand.early = true
+		return
+	}
+	c.trap.mine = o.names(c.errand)
+	arm(c.trap, o.proxies...)
+	if c.chore.begin != nil {
+		c.chore.begin(c.errand)
 	}
 }
 
@@ -654,15 +728,18 @@ func (o *office) compare(e *errand, histories map[string][]string, ledger map[st
 		o.t.Errorf("%s: the gateway was asked %+v, undisturbed %+v", e.key, got.Calls, want.Calls)
 	}
 	for _, ids := range [][2]string{{e.orderID, e.like.orderID}, {e.paymentID, e.like.paymentID}, {e.made, e.like.made}} {
-		if diff := cmp.Diff(done(histories[ids[1]]), done(histories[ids[0]])); diff != "" {
+		if diff := cmp.Diff(e.past(histories[ids[1]]), e.past(histories[ids[0]])); diff != "" {
 			o.t.Errorf("%s: the history is another than the undisturbed one: %s", e.key, diff)
 		}
 	}
 }
 
-// done is a history without what a look-up saw, that a webhook may set off at any time.
-func done(history []string) []string {
-	return slices.DeleteFunc(slices.Clone(history), func(kind string) bool { return kind == shop.KindPaymentRecordChanged })
+// past is a history without what a look-up saw, that a webhook may set off at any time, and without
+// a doubt that need not have come up.
+func (e *errand) past(history []string) []string {
+	return slices.DeleteFunc(slices.Clone(history), func(kind string) bool {
+		return kind == shop.KindPaymentRecordChanged || e.early && kind == shop.KindPaymentUnknown
+	})
 }
 
 // checkProducts wants each product that was made to be there once, with the stock it was given.

@@ -144,7 +144,9 @@ func dsnAt(t *testing.T, dsn, addr string) string {
 
 // arm sets a trap at proxies: what passes any of them counts.
 func arm(t *trap, proxies ...*mysqlProxy) *trap {
-	t.sprung = make(chan struct{})
+	t.mu.Lock()
+	t.sprung, t.passed = make(chan struct{}), nil
+	t.mu.Unlock()
 	for _, p := range proxies {
 		p.mu.Lock()
 		p.traps[t] = true
