@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,27 +18,52 @@ const windowAfter = 8 * time.Hour
 // different days.
 const nearMidnight = 10 * time.Minute
 
+// neighborAfter is how long the file of a neighboring day is waited for, once
+// this one is here and that one could be. neighborEvery is how often it is
+// looked for at least.
+const (
+	neighborAfter = 7 * 24 * time.Hour
+	neighborEvery = time.Hour
+)
+
 // walkBooks looks the other way: for payments of the file's days that it lacks.
+// What cannot be told yet is looked for again at p.due. A file whose days nobody
+// tells lacks nothing: it may be of some payments only.
 func (p *plan) walkBooks(ctx context.Context) error {
 	days, err := p.days(ctx)
 	if err != nil {
 		return err
 	}
-	window := p.Window
-	if window == 0 {
-		window = windowAfter
+	if len(days) == 0 && p.rows > 0 {
+		p.Logger.InfoContext(ctx, "settlement file tells no day, missing payments not looked for", "reconciliation_id", string(p.rec.ID))
 	}
 	for _, day := range days {
-		from := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, korea).UTC()
-		before := from.AddDate(0, 0, 1)
-		if p.Now().Before(before.Add(window)) {
+		if open := p.closes(midnight(day)); p.Now().Before(open) {
+			p.await(open)
 			continue
 		}
-		if err := p.walkDay(ctx, from, before); err != nil {
+		if err := p.walkDay(ctx, midnight(day)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// midnight is when a business day begins.
+func midnight(day time.Time) time.Time {
+	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, korea).UTC()
+}
+
+// closes is when the file of the day that begins at from lacks nothing any more.
+func (p *plan) closes(from time.Time) time.Time {
+	return from.AddDate(0, 0, 1).Add(cmp.Or(p.Window, windowAfter))
+}
+
+// await has the books looked at again at a moment, if not before.
+func (p *plan) await(at time.Time) {
+	if p.due == nil || at.Before(*p.due) {
+		p.due = &at
+	}
 }
 
 // days are the business days that the file is surely whole for: the one it says,
@@ -64,9 +90,9 @@ type bookedDay struct {
 	approvedAt time.Time
 }
 
-// walkDay goes through the payments approved from one moment up to another.
-func (p *plan) walkDay(ctx context.Context, from, before time.Time) error {
-	at, id := from, ""
+// walkDay goes through the payments approved on the day that begins at from.
+func (p *plan) walkDay(ctx context.Context, from time.Time) error {
+	at, id, before := from, "", from.AddDate(0, 0, 1)
 	for {
 		page, err := p.readDay(ctx, at, id, before)
 		if err != nil {
@@ -77,7 +103,7 @@ func (p *plan) walkDay(ctx context.Context, from, before time.Time) error {
 			return err
 		}
 		for i := range page {
-			if err := p.missing(ctx, &page[i], told, from, before); err != nil {
+			if err := p.judge(ctx, &page[i], told, from); err != nil {
 				return err
 			}
 			at, id = page[i].approvedAt, string(page[i].payment.id)
@@ -128,19 +154,165 @@ func (p *plan) toldKeys(ctx context.Context, page []bookedDay) (map[string]bool,
 	return told, err
 }
 
-// missing judges a payment that the file may lack. One that was approved and
-// given back on the same day may stand in neither leg, and one near midnight
-// belongs to either day.
-func (p *plan) missing(ctx context.Context, b *bookedDay, told map[string]bool, from, before time.Time) error {
-	netted := b.left() == 0 && dayOf(*b.refunds[0].doneAt) == dayOf(b.approvedAt)
-	edge := b.approvedAt.Sub(from) < nearMidnight || before.Sub(b.approvedAt) <= nearMidnight
-	if told[b.key] || netted || edge {
+// judge judges a payment of the day that begins at from, which the file may lack.
+func (p *plan) judge(ctx context.Context, b *bookedDay, told map[string]bool, from time.Time) error {
+	if told[b.key] || b.netted() {
 		return nil
 	}
+	absent, note, err := p.absent(ctx, b, from)
+	if err != nil || !absent {
+		return err
+	}
+	known, err := p.knownMissing(ctx, b)
+	if err != nil || known {
+		return err
+	}
+	return p.missing(ctx, b, note)
+}
+
+// netted tells whether the payment was approved and given back on one day, as
+// the gateway may see it: then it may stand in neither leg.
+func (b *bookedDay) netted() bool {
+	if b.left() != 0 {
+		return false
+	}
+	approved, back := b.approvedAt, *b.refunds[0].doneAt
+	return dayOf(back.Add(-nearMidnight)) <= dayOf(approved.Add(nearMidnight)) && dayOf(approved.Add(-nearMidnight)) <= dayOf(back.Add(nearMidnight))
+}
+
+// absent tells whether a payment that no file told of a moment ago is in none. One
+// near midnight may be in the file of the neighboring day, which is waited for.
+func (p *plan) absent(ctx context.Context, b *bookedDay, from time.Time) (absent bool, note string, err error) {
+	neighbor := from
+	switch before := from.AddDate(0, 0, 1); {
+	case b.approvedAt.Sub(from) < nearMidnight:
+		neighbor = from.AddDate(0, 0, -1)
+	case before.Sub(b.approvedAt) <= nearMidnight:
+		neighbor = before
+	default:
+		return true, "", nil
+	}
+	if closes := p.closes(neighbor); p.Now().Before(closes) {
+		p.await(closes)
+		return false, "", nil
+	}
+	came, err := p.came(ctx, neighbor)
+	if err != nil {
+		return false, "", err
+	}
+	if came { // it may have come since
+		told, err := p.toldKeys(ctx, []bookedDay{*b})
+		return !told[b.key], "", err
+	}
+	if last := later(p.rec.StartedAt, p.closes(neighbor)).Add(neighborAfter); p.Now().Before(last) {
+		p.await(earlier(last, p.Now().Add(neighborEvery)))
+		return false, "", nil
+	}
+	return true, fmt.Sprintf("The file of %s, which may have it, did not come.", dayOf(neighbor)), nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// came tells whether the gateway's file of the day that begins at from was read
+// to its end: this one, or another.
+func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
+	if came, known := p.cameOn[from]; known {
+		return came, nil
+	}
+	day, came := dayOf(from), false
+	err := p.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ? AND r.format <> '' AND r.status <> ?
+		AND (r.id = ? OR r.plan_hash IS NOT NULL) AND ((r.day_from <= ? AND r.day_to >= ?)
+		OR (r.day_from IS NULL AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = r.id AND s.business_day = ? AND s.kind = ?))))`,
+		string(p.rec.PG), string(shop.ReconciliationStatusRejected), string(p.rec.ID), day, day, day, command.SettlementApproval).Scan(&came)
+	if err != nil {
+		return false, fmt.Errorf("look for the file of %s: %w", day, err)
+	}
+	if p.cameOn == nil {
+		p.cameOn = map[time.Time]bool{}
+	}
+	p.cameOn[from] = came
+	return came, nil
+}
+
+// knownMissing tells whether another file of the day found the payment missing
+// before: one case is enough.
+func (p *plan) knownMissing(ctx context.Context, b *bookedDay) (bool, error) {
+	var known bool
+	err := p.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM discrepancies WHERE payment_id = ? AND kind = ? AND reconciliation_id <> ?
+		AND (status <> ? OR resolved_by IS NOT NULL))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway), string(p.rec.ID),
+		string(shop.DiscrepancyStatusIgnored)).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("look for a case of %s: %w", b.payment.id, err)
+	}
+	return known, nil
+}
+
+// missing notes a payment that no file has.
+func (p *plan) missing(ctx context.Context, b *bookedDay, note string) error {
+	p.lacks = true
 	v := verdict{plan: p, booked: &b.booked}
 	return p.add(ctx, command.Finding{
 		Key: findingKey(shop.DiscrepancyKindMissingAtGateway, string(b.payment.id)), Kind: shop.DiscrepancyKindMissingAtGateway,
 		Action: shop.CorrectiveActionOpenCase, PaymentID: &b.payment.id, AttemptID: &b.attempt.id, Amount: b.left(),
-		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)), v.askedNote(ctx)),
+		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)), note, v.askedNote(ctx)),
 	}, b.payment.version)
+}
+
+// walkLater looks for missing payments once the books are due for the file, after
+// it was planned. A plan that waits for somebody is made again if it has become
+// another.
+func (j *job) walkLater(ctx context.Context) error {
+	due, err := j.stillDue(ctx)
+	if err != nil || !due {
+		return err
+	}
+	switch j.rec.Status {
+	case shop.ReconciliationStatusPlanned:
+		p, err := j.planAgain(ctx)
+		if err != nil {
+			return err // another plan is made, and says when the books are due
+		}
+		return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}))
+	case shop.ReconciliationStatusApplied:
+		return j.walkApplied(ctx)
+	default:
+		return nil
+	}
+}
+
+// stillDue tells whether the books are due: another replica may have walked them.
+func (j *job) stillDue(ctx context.Context) (bool, error) {
+	var due bool
+	err := j.DB.QueryRowContext(ctx, `SELECT COALESCE(books_due_at <= ?, 0) FROM reconciliations WHERE id = ?`, j.Now(), string(j.rec.ID)).Scan(&due)
+	if err != nil {
+		return false, fmt.Errorf("read when the books are due for %s: %w", j.rec.ID, err)
+	}
+	return due, nil
+}
+
+// walkApplied adds what a file lacks to a plan that was carried out: cases alone.
+func (j *job) walkApplied(ctx context.Context) error {
+	if err := j.readDay(ctx); err != nil {
+		return err
+	}
+	p := j.newPlan(true)
+	if err := p.walkBooks(ctx); err != nil {
+		return err
+	}
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
 }

@@ -44,6 +44,9 @@ type plan struct {
 	moves   shop.Won // what it would move at the gateway
 	asks    int
 	doubts  []command.ApplyEvidence // failures that would end what is in doubt
+	due     *time.Time              // when the books are to be walked again; nil for never
+	lacks   bool                    // the file lacks payments
+	cameOn  map[time.Time]bool      // days whose files were looked for
 }
 
 // maxDoubts bounds how many attempts in doubt one plan may end.
@@ -58,14 +61,20 @@ func (j *job) plan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if _, err := j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}); err != nil {
+			return err
+		}
 		err = j.became(j.Commands.PlanReconciliation(ctx, command.PlanReconciliation{
 			Hold: j.hold, PlanHash: p.name(), Rows: p.rows, Matched: p.matched, From: j.day, Before: j.day,
 		}))
-		if err != nil || !j.resolve(ctx, p.doubts) {
+		if err != nil {
 			return err
 		}
+		if !j.resolve(ctx, p.doubts) {
+			break
+		}
 	}
-	return nil
+	return j.Commands.HastenBooks(ctx, j.rec.PG, j.rec.ID)
 }
 
 // resolve asks the gateway about attempts in doubt, and tells whether there were some.
@@ -81,7 +90,7 @@ func (j *job) resolve(ctx context.Context, doubts []command.ApplyEvidence) bool 
 
 // find holds the staged rows against the books, both ways.
 func (j *job) find(ctx context.Context, store bool) (*plan, error) {
-	p := &plan{job: j, store: store, hash: sha256.New(), asks: cmp.Or(j.MaxAsks, 1000)}
+	p := j.newPlan(store)
 	fmt.Fprintln(p.hash, j.rec.PG, j.rec.FileHash)
 	if err := p.begin(ctx); err != nil {
 		return nil, err
@@ -96,6 +105,10 @@ func (j *job) find(ctx context.Context, store bool) (*plan, error) {
 		return p, err
 	}
 	return p, p.drop(ctx)
+}
+
+func (j *job) newPlan(store bool) *plan {
+	return &plan{job: j, store: store, hash: sha256.New(), asks: cmp.Or(j.MaxAsks, 1000)}
 }
 
 // begin counts the rows, and finds out whether the file was planned before.

@@ -248,6 +248,63 @@ func (d *desk) agree() {
 	d.must(verifier.Verify(d.t.Context(), func(v projections.Violation) { d.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) }))
 }
 
+// approvedAt moves the approval of a payment.
+func (d *desk) approvedAt(p shop.Payment, at string) {
+	d.t.Helper()
+	_, err := d.db.ExecContext(d.t.Context(), `UPDATE payments SET approved_at = ? WHERE id = ?`, at, string(p.ID))
+	d.must(err)
+}
+
+// auto imports a file that is carried out at once.
+func (d *desk) auto(name string, rows ...string) shop.Reconciliation {
+	d.t.Helper()
+	cmd := d.file(name, csvOf(rows...))
+	cmd.AutoApply = true
+	rec := must(d.ImportSettlement(d.t.Context(), cmd))(d.t).Reconciliation
+	if rec.Status != shop.ReconciliationStatusApplied {
+		d.t.Fatalf("the file is %s: %v", rec.Status, rec.Rejection)
+	}
+	return rec
+}
+
+// missing are the payments that open cases call missing, one for each case.
+func (d *desk) missing() []string {
+	d.t.Helper()
+	rows := must(d.db.QueryContext(d.t.Context(), `SELECT payment_id FROM discrepancies WHERE kind = 'MISSING_AT_GATEWAY' AND status = 'OPEN' ORDER BY payment_id`))(d.t)
+	defer rows.Close()
+	ids := []string{}
+	for rows.Next() {
+		var id string
+		d.must(rows.Scan(&id))
+		ids = append(ids, id)
+	}
+	d.must(rows.Err())
+	return ids
+}
+
+func (d *desk) sorted(payments ...shop.Payment) []string {
+	ids := []string{}
+	for _, p := range payments {
+		ids = append(ids, string(p.ID))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (d *desk) wantMissing(payments ...shop.Payment) {
+	d.t.Helper()
+	if diff := cmp.Diff(d.sorted(payments...), d.missing()); diff != "" {
+		d.t.Errorf("missing payments (-want +got):\n%s", diff)
+	}
+}
+
+// agreeBooks fails the test where an invariant of the books is broken.
+func (d *desk) agreeBooks() {
+	d.t.Helper()
+	verifier := &projections.Verifier{DB: d.db, Now: time.Now}
+	d.must(verifier.Verify(d.t.Context(), func(v projections.Violation) { d.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) }))
+}
+
 func (d *desk) wantStatus(p shop.Payment, status shop.PaymentStatus, net shop.Won) {
 	d.t.Helper()
 	got := d.now(p)
@@ -617,15 +674,116 @@ func TestReconciler_missing(t *testing.T) {
 		d.must(err)
 		d.want(plan(t, d, name))
 	})
-	t.Run("a payment near midnight belongs to either day", func(t *testing.T) {
+	t.Run("a payment far from midnight needs its own day's file alone", func(t *testing.T) {
 		t.Parallel()
-		for at, want := range map[string][]found{"2026-01-01 15:09:59": nil, "2026-01-02 14:50:00": nil, "2026-01-01 15:10:00": {missing}, "2026-01-02 14:49:59": {missing}} {
+		for _, at := range []string{"2026-01-01 15:10:00", "2026-01-02 14:49:59"} {
 			d := openDesk(t)
-			p := d.paid()
-			_, err := d.db.ExecContext(t.Context(), `UPDATE payments SET approved_at = ? WHERE id = ?`, at, string(p.ID))
-			d.must(err)
-			d.want(plan(t, d, name), want...)
+			d.approvedAt(d.paid(), at)
+			d.want(plan(t, d, name), missing)
 		}
+	})
+	t.Run("a payment near midnight is missing once the files of both its days lack it, whichever came first", func(t *testing.T) {
+		t.Parallel()
+		const before, after = "toss_2026-01-01.csv", "toss_2026-01-03.csv"
+		for _, order := range [][]string{
+			{before, name, after}, {before, after, name}, {name, before, after},
+			{name, after, before}, {after, before, name}, {after, name, before},
+		} {
+			d := openDesk(t)
+			early, late, earlyTold, lateTold := d.paid(), d.paid(), d.paid(), d.paid()
+			d.approvedAt(early, "2026-01-01 15:05:00")
+			d.approvedAt(earlyTold, "2026-01-01 15:00:00")
+			d.approvedAt(late, "2026-01-02 14:55:00")
+			d.approvedAt(lateTold, "2026-01-02 14:59:59")
+			rows := map[string][]string{before: {row(earlyTold, 1)}, name: {"\n"}, after: {row(lateTold, 1)}}
+			for _, file := range order {
+				d.auto(file, rows[file]...)
+			}
+			for range 2 {
+				d.must(d.Resume(t.Context()))
+				d.clock.Advance(30 * 24 * time.Hour)
+			}
+			if diff := cmp.Diff(d.sorted(early, late), d.missing()); diff != "" {
+				t.Errorf("files in the order %v: missing payments (-want +got):\n%s", order, diff)
+			}
+		}
+	})
+	t.Run("a payment near midnight waits for the file of the other day, but not for ever", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		early, late := d.paid(), d.paid()
+		d.approvedAt(early, "2026-01-01 15:09:59")
+		d.approvedAt(late, "2026-01-02 14:50:00")
+		d.auto(name)
+		for range 8 {
+			d.wantMissing()
+			d.clock.Advance(20 * time.Hour)
+			d.must(d.Resume(t.Context()))
+		}
+		d.clock.Advance(20 * time.Hour)
+		for range 2 {
+			d.must(d.Resume(t.Context()))
+			d.wantMissing(early, late)
+		}
+	})
+	t.Run("a payment approved and given back around midnight may stand in neither leg", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		p := d.refunded(d.paid())
+		d.approvedAt(p, "2026-01-02 14:58:00")
+		_, err := d.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = '2026-01-02 15:03:00' WHERE payment_id = ?`, string(p.ID))
+		d.must(err)
+		d.auto(name)
+		d.clock.Advance(30 * 24 * time.Hour)
+		d.must(d.Resume(t.Context()))
+		d.wantMissing()
+	})
+	t.Run("a file that came before its window closed is asked again after it, once", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		told, p := d.paid(), d.paid()
+		d.Window = 1000 * 24 * time.Hour
+		rec := d.auto(name, row(told, 1))
+		d.must(d.Resume(t.Context()))
+		d.wantMissing()
+		d.clock.Advance(d.Window)
+		for range 2 { // another process
+			d.Reconciler = &projections.Reconciler{DB: d.db, Commands: d.Commands, Logger: d.Logger, Now: d.Now, Window: d.Window}
+			d.must(d.Resume(t.Context()))
+			d.must(d.Poll(t.Context()))
+			d.wantMissing(p)
+		}
+		again := d.auto(name, row(told, 1))
+		want := []shop.DiscrepancyCount{{Kind: shop.DiscrepancyKindMissingAtGateway, Count: 1, Amount: 50_000}}
+		if diff := cmp.Diff(want, again.Counts); diff != "" || again.ID != rec.ID || again.Status != shop.ReconciliationStatusApplied {
+			t.Errorf("the file is %+v: counts (-want +got):\n%s", again, diff)
+		}
+		d.agreeBooks()
+	})
+	t.Run("a plan that waits for an operator is made again after the window", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		p := d.paid()
+		d.Window = 1000 * 24 * time.Hour
+		rec := plan(t, d, name)
+		d.clock.Advance(d.Window)
+		d.must(d.Resume(t.Context()))
+		d.wantMissing(p)
+		again := plan(t, d, name)
+		if again.ID != rec.ID || again.Status != shop.ReconciliationStatusPlanned || *again.PlanHash == *rec.PlanHash {
+			t.Errorf("the plan is %+v", again)
+		}
+		d.applied(again)
+		d.must(d.Resume(t.Context()))
+		d.wantMissing(p)
+	})
+	t.Run("a payment that two files of its day lack is one case", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		p := d.paid()
+		d.auto(name)
+		d.auto(name, "\n")
+		d.wantMissing(p)
 	})
 	t.Run("a payment told by the file of another day is not missing", func(t *testing.T) {
 		t.Parallel()

@@ -32,4 +32,5 @@ type Reconciliations struct {
 	LeaseUntil *time.Time
 	Fence      int64
 	Version    int32
+	BooksDueAt *time.Time
 }

@@ -37,6 +37,7 @@ type reconciliationsTable struct {
 	LeaseUntil mysql.ColumnTimestamp
 	Fence      mysql.ColumnInteger
 	Version    mysql.ColumnInteger
+	BooksDueAt mysql.ColumnTimestamp
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -98,8 +99,9 @@ func newReconciliationsTableImpl(schemaName, tableName, alias string) reconcilia
 		LeaseUntilColumn = mysql.TimestampColumn("lease_until")
 		FenceColumn      = mysql.IntegerColumn("fence")
 		VersionColumn    = mysql.IntegerColumn("version")
-		allColumns       = mysql.ColumnList{IDColumn, PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn}
-		mutableColumns   = mysql.ColumnList{PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn}
+		BooksDueAtColumn = mysql.TimestampColumn("books_due_at")
+		allColumns       = mysql.ColumnList{IDColumn, PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn}
+		mutableColumns   = mysql.ColumnList{PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn}
 		defaultColumns   = mysql.ColumnList{LeaseOwnerColumn, FenceColumn}
 	)
 
@@ -127,6 +129,7 @@ func newReconciliationsTableImpl(schemaName, tableName, alias string) reconcilia
 		LeaseUntil: LeaseUntilColumn,
 		Fence:      FenceColumn,
 		Version:    VersionColumn,
+		BooksDueAt: BooksDueAtColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,
