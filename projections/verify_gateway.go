@@ -28,19 +28,15 @@ type heldAttempt struct {
 	paymentKey         *string
 	captured, refunded shop.Won
 	moving             bool // an outcome is open: the gateway may know better
-	openCases          int
-	plannedCases       int
 }
 
 const attemptQuery = `SELECT a.id, a.payment_id, a.pg, a.payment_key, a.captured_amount, a.refunded_amount,
-a.status IN ('APPROVING', 'CANCELING', 'UNKNOWN') OR EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id),
-(SELECT COUNT(*) FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.status = 'OPEN' AND (d.attempt_id IS NULL OR d.attempt_id = a.id)),
-(SELECT COUNT(*) FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.status = 'PLANNED' AND (d.attempt_id IS NULL OR d.attempt_id = a.id))
+a.status IN ('APPROVING', 'CANCELING', 'UNKNOWN') OR EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id)
 FROM attempts a `
 
 func scanHeld(row interface{ Scan(...any) error }) (heldAttempt, error) {
 	var a heldAttempt
-	err := row.Scan(&a.id, &a.paymentID, &a.pg, &a.paymentKey, &a.captured, &a.refunded, &a.moving, &a.openCases, &a.plannedCases)
+	err := row.Scan(&a.id, &a.paymentID, &a.pg, &a.paymentKey, &a.captured, &a.refunded, &a.moving)
 	return a, err
 }
 
@@ -114,7 +110,10 @@ func (v *Verifier) ask(ctx context.Context, attempt heldAttempt) (detail string,
 		if attempt.moving {
 			return "", nil
 		}
-		detail = v.compareWithGateway(ctx, attempt)
+		detail, err = v.compareWithGateway(ctx, attempt)
+		if err != nil {
+			return "", err
+		}
 		if detail == "" || try == askAgain {
 			return detail, nil
 		}
@@ -136,10 +135,11 @@ func restFor(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (v *Verifier) compareWithGateway(ctx context.Context, attempt heldAttempt) string {
+// compareWithGateway tells how the two differ, "" when they agree or a case stands for it.
+func (v *Verifier) compareWithGateway(ctx context.Context, attempt heldAttempt) (string, error) {
 	gateway := v.Gateways[attempt.pg]
 	if gateway == nil {
-		return fmt.Sprintf("no gateway %s is configured", attempt.pg)
+		return fmt.Sprintf("no gateway %s is configured", attempt.pg), nil
 	}
 	key := pg.Key{AttemptID: attempt.id}
 	if attempt.paymentKey != nil {
@@ -151,24 +151,78 @@ func (v *Verifier) compareWithGateway(ctx context.Context, attempt heldAttempt) 
 	case errors.As(err, &refused) && refused.Outcome == pg.OutcomeNotFound:
 		evidence = pg.Payment{} // It never heard of the attempt: nothing was taken.
 	case errors.As(err, &refused) && refused.Payment != nil:
-		return attempt.excuse(fmt.Sprintf("the gateway has it as order %s, %d %s", refused.Payment.AttemptID, refused.Payment.Amount, refused.Payment.Currency))
+		return v.excuse(ctx, difference{heldAttempt: attempt, other: true, detail: fmt.Sprintf("the gateway has it as order %s, %d %s",
+			refused.Payment.AttemptID, refused.Payment.Amount, refused.Payment.Currency)})
 	case err != nil:
-		return fmt.Sprintf("the gateway could not be asked: %v", err)
+		return fmt.Sprintf("the gateway could not be asked: %v", err), nil
 	}
 	if evidence.Captured == attempt.captured && evidence.Refunded == attempt.refunded {
-		return ""
+		return "", nil
 	}
-	return attempt.excuse(fmt.Sprintf("gateway captured %d, refunded %d; books captured %d, refunded %d",
-		evidence.Captured, evidence.Refunded, attempt.captured, attempt.refunded))
+	return v.excuse(ctx, difference{
+		heldAttempt: attempt, taken: evidence.Captured - attempt.captured, returned: evidence.Refunded - attempt.refunded,
+		detail: fmt.Sprintf("gateway captured %d, refunded %d; books captured %d, refunded %d",
+			evidence.Captured, evidence.Refunded, attempt.captured, attempt.refunded),
+	})
 }
 
-// excuse returns "" when exactly one case, or a plan, stands for the difference.
-func (a heldAttempt) excuse(difference string) string {
-	switch {
-	case a.openCases == 1, a.openCases == 0 && a.plannedCases > 0:
-		return ""
-	case a.openCases > 1:
-		return fmt.Sprintf("%s; %d open cases stand for it", difference, a.openCases)
+// A difference is what the gateway says otherwise than the books.
+type difference struct {
+	heldAttempt
+	taken, returned shop.Won // what the gateway took, and gave back, more than the books know
+	other           bool     // the gateway has another payment altogether
+	detail          string
+}
+
+// excuse returns "" when exactly one case that can explain the difference stands for it, or a plan.
+func (v *Verifier) excuse(ctx context.Context, d difference) (string, error) {
+	rows, err := v.DB.QueryContext(ctx, `SELECT kind, status, COALESCE(expected, '') = ? FROM discrepancies
+WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('OPEN', 'PLANNED')`, anAnswer, d.paymentID, d.id)
+	if err != nil {
+		return "", fmt.Errorf("read the cases of %s: %w", d.id, err)
 	}
-	return difference + "; no open case stands for it"
+	defer rows.Close()
+	cases := map[shop.DiscrepancyStatus]int{}
+	for rows.Next() {
+		var kind shop.DiscrepancyKind
+		var status shop.DiscrepancyStatus
+		var overdue bool
+		if err := rows.Scan(&kind, &status, &overdue); err != nil {
+			return "", fmt.Errorf("read a case of %s: %w", d.id, err)
+		}
+		if !overdue && d.explainedBy(kind) {
+			cases[status]++
+		}
+	}
+	switch open := cases[shop.DiscrepancyStatusOpen]; {
+	case open > 1:
+		return fmt.Sprintf("%s; %d open cases stand for it", d.detail, open), rows.Err()
+	case open == 1, cases[shop.DiscrepancyStatusPlanned] > 0:
+		return "", rows.Err()
+	}
+	return d.detail + "; no open case stands for it", rows.Err()
+}
+
+// anAnswer is what a case over an overdue outcome expects. It stands for that outcome alone: once
+// the books know what became of the attempt, it explains nothing.
+const anAnswer = "an answer"
+
+// explainedBy tells whether a case of the kind can stand for the difference.
+func (d difference) explainedBy(kind shop.DiscrepancyKind) bool {
+	switch kind {
+	case shop.DiscrepancyKindAmountDiffers, shop.DiscrepancyKindOrderDiffers, shop.DiscrepancyKindConflictingRows:
+		return true
+	case shop.DiscrepancyKindApprovalUnrecorded, shop.DiscrepancyKindPaidAfterEnd:
+		return !d.other && d.taken > 0
+	case shop.DiscrepancyKindRefundUnrecorded:
+		return !d.other && d.returned > 0
+	case shop.DiscrepancyKindRefundMissing:
+		return !d.other && d.returned < 0
+	case shop.DiscrepancyKindMissingAtGateway:
+		return !d.other && d.taken < 0
+	case shop.DiscrepancyKindReversedAtGateway:
+		return !d.other && d.taken < d.returned
+	default: // the others are not about how much there is
+		return false
+	}
 }

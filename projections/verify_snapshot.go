@@ -16,13 +16,21 @@ const hasCase = `EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = p.id
 // hasOpenRefund is true of a payment p from which money is on its way back.
 const hasOpenRefund = `EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id AND r.open_attempt_id IS NOT NULL)`
 
+// attemptHasCase and attemptHasRefund say the same of an attempt a.
+const (
+	attemptHasCase = `EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND (d.attempt_id IS NULL OR d.attempt_id = a.id)
+AND d.status IN ('OPEN', 'PLANNED'))`
+	attemptHasRefund = `EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id)`
+)
+
 // snapshotChecks lists the invariants that one query each can tell, as of now.
 func snapshotChecks(now time.Time) []snapshotCheck {
 	var checks []snapshotCheck
 	checks = append(checks, moneyChecks(now.Add(-settleWithin))...)
 	checks = append(checks, refundChecks()...)
 	checks = append(checks, stockChecks()...)
-	return append(checks, openChecks(now)...)
+	checks = append(checks, openChecks(now)...)
+	return append(checks, keyChecks()...)
 }
 
 // moneyChecks hold orders, payments and attempts against each other.
@@ -55,6 +63,11 @@ WHERE o.status = 'PAID' AND (p.id IS NULL OR p.captured_amount <> o.total)`, nil
 SELECT p.id, CONCAT('order ', o.status, ', payment ', p.status, ', held ', p.captured_amount - p.refunded_amount)
 FROM payments p JOIN orders o ON o.id = p.order_id
 WHERE p.captured_amount > p.refunded_amount AND o.status <> 'PAID' AND p.updated_at < ? AND NOT ` + hasOpenRefund + ` AND NOT ` + hasCase, []any{settledBefore}},
+		{"money", "an attempt that pays for nothing holds nothing", `
+SELECT a.id, CONCAT('order ', o.status, ', payment ', p.status, ', held ', a.captured_amount - a.refunded_amount)
+FROM attempts a JOIN payments p ON p.id = a.payment_id JOIN orders o ON o.id = p.order_id
+WHERE a.captured_amount > a.refunded_amount AND NOT (p.attempt_id = a.id AND p.captured_amount > 0)
+AND p.updated_at < ? AND NOT ` + attemptHasRefund + ` AND NOT ` + attemptHasCase, []any{settledBefore}},
 		{"money", "an order is charged at most once, net", `
 SELECT p.id, CONCAT('amount ', p.amount, ', held ', SUM(a.captured_amount - a.refunded_amount), ' by ', SUM(a.captured_amount > a.refunded_amount), ' attempts')
 FROM payments p JOIN attempts a ON a.payment_id = p.id
@@ -142,7 +155,25 @@ WHERE r.open_attempt_id IS NOT NULL AND r.requested_at < ? AND NOT ` + hasCase, 
 		{"unresolved", "webhooks are handled within 15 minutes", `
 SELECT CONCAT(w.pg, ' ', w.id), CONCAT(w.event_type, ' of ', w.received_at, ', ', w.tries, ' tries: ', COALESCE(w.error, '')) FROM webhook_inbox w
 WHERE w.handled_at IS NULL AND w.received_at < ?`, []any{unresolved}},
+	}
+}
+
+// keyChecks hold what callers had done against the idempotency keys they sent, which are kept
+// for ever. A key and its first effect are one transaction.
+func keyChecks() []snapshotCheck {
+	const named = ` NOT IN (SELECT i.subject FROM idempotency i)`
+	return []snapshotCheck{
 		{"idempotency", "every order has its idempotency key", `
-SELECT o.id, 'no key names it' FROM orders o WHERE o.id NOT IN (SELECT i.subject FROM idempotency i)`, nil},
+SELECT o.id, 'no key names it' FROM orders o WHERE o.id` + named, nil},
+		{"idempotency", "every attempt has its idempotency key", `
+SELECT a.id, 'no key names it' FROM attempts a WHERE a.id` + named, nil},
+		{"idempotency", "every refund that was asked for has its idempotency key", `
+SELECT r.id, 'no key names it' FROM refunds r WHERE r.cause = 'REQUESTED' AND r.id` + named, nil},
+		{"idempotency", "every adjustment of stock has its idempotency key", `
+SELECT a.product_id, CONCAT(COUNT(*), ' adjustments, ', COALESCE(k.n, 0), ' keys')
+FROM stock_adjustments a LEFT JOIN (
+  SELECT i.subject, COUNT(*) AS n FROM idempotency i WHERE i.operation IN ('createProduct', 'adjustStock') GROUP BY i.subject
+) k ON k.subject = a.product_id
+GROUP BY a.product_id, k.n HAVING COUNT(*) <> COALESCE(k.n, 0)`, nil},
 	}
 }

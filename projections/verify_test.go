@@ -65,6 +65,7 @@ func (b *books) gateways() map[shop.PG]pg.Gateway {
 func (b *books) fill(t *testing.T) {
 	t.Helper()
 	b.product = must(b.commands.CreateProduct(t.Context(), command.CreateProduct{IdempotencyKey: "p", Name: "차", Price: 30_000, Stock: 10}))(t).Product
+	must(b.commands.AdjustStock(t.Context(), command.AdjustStock{IdempotencyKey: "a", ProductID: b.product.ID, Quantity: 5, Reason: "입고"}))(t)
 	b.paid, b.waiting, b.card, b.canceled = b.place(t, 1), b.place(t, 2), b.place(t, 3), b.place(t, 1)
 	b.payment = b.pay(t, b.paid, shop.PGKakao, b.kakao)
 	b.cardPayment = b.pay(t, b.card, shop.PGToss, b.toss)
@@ -152,6 +153,8 @@ func TestVerifier_Verify(t *testing.T) {
 		{"a refund that was lost", `DELETE FROM refunds WHERE payment_id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.AttemptID), "events " + string(b.payment.ID)}},
 		{"refunds over the capture", `UPDATE refunds SET amount = 100000 WHERE payment_id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.AttemptID) + " refunds are never"}},
 		{"money kept for a canceled order", `UPDATE orders SET status = 'CANCELED' WHERE id = ?`, []any{b.card.ID}, 5 * time.Minute, []string{"money " + string(b.cardPayment.ID) + " money is held only"}},
+		{"late money left on an attempt", `UPDATE payments p JOIN orders o ON o.id = p.order_id
+SET o.status = 'EXPIRED', p.status = 'EXPIRED', p.captured_amount = 0 WHERE p.id = ?`, []any{b.cardPayment.ID}, 5 * time.Minute, []string{"money " + string(b.cardPayment.AttemptID) + " an attempt that pays for nothing"}},
 		{"a VAT that is not", `UPDATE payments SET vat = vat + 1 WHERE id = ?`, []any{b.payment.ID}, 0, []string{"money " + string(b.payment.ID) + " a payment's VAT"}},
 		{
 			"two live attempts", `INSERT INTO attempts (id, payment_id, pg, status, ready_key, approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount, started_at)
@@ -173,6 +176,10 @@ VALUES ('att_00000000000000000000000001', ?, 'TOSS', 'APPROVED', '', '', '', '',
 		{"a record that lies", `UPDATE kakao_payments SET record = REPLACE(record, '"tid":"', '"tid":"X')`, nil, 0, []string{"views " + string(b.payment.ID) + " tid"}},
 		{"an outcome that stays open", `UPDATE payments SET status = 'UNKNOWN' WHERE id = ?`, []any{b.cardPayment.ID}, time.Hour, []string{"unresolved " + string(b.cardPayment.ID)}},
 		{"an order without its key", `DELETE FROM idempotency WHERE subject = ?`, []any{b.waiting.ID}, 0, []string{"idempotency " + string(b.waiting.ID)}},
+		{"an attempt without its key", `DELETE FROM idempotency WHERE subject = ?`, []any{b.cardPayment.AttemptID}, 0, []string{"idempotency " + string(b.cardPayment.AttemptID)}},
+		{"a refund without its key", `DELETE FROM idempotency WHERE subject = ?`, []any{b.payment.Refunds[0].ID}, 0, []string{"idempotency " + string(b.payment.Refunds[0].ID)}},
+		{"a product without its key", `DELETE FROM idempotency WHERE operation = 'createProduct'`, nil, 0, []string{"idempotency " + string(b.product.ID)}},
+		{"an adjustment without its key", `DELETE FROM idempotency WHERE operation = 'adjustStock'`, nil, 0, []string{"idempotency " + string(b.product.ID)}},
 	} {
 		t.Run("finds "+damage.name, func(t *testing.T) {
 			found := b.sabotage(t, damage.statement, damage.args, damage.later)
@@ -255,6 +262,68 @@ func TestVerifier_Verify_gateways(t *testing.T) {
 		}))(t)
 		if found := b.verify(t, b.gateways(), 0); len(found) > 0 {
 			t.Errorf("violations in spite of the case:\n%s", strings.Join(found, "\n"))
+		}
+	})
+
+	t.Run("finds it in spite of a case that cannot explain it", func(t *testing.T) {
+		t.Parallel()
+		b := newBooks(t)
+		must(b.toss.Cancel(t.Context(), pg.CancelRequest{
+			IdempotencyKey: "console", Key: pg.Key{PaymentKey: *b.cardPayment.PaymentKey, AttemptID: b.cardPayment.AttemptID},
+			Amount: 1_000, Available: b.cardPayment.Amount, Reason: "console",
+		}))(t)
+		open := func(kind shop.DiscrepancyKind) {
+			must(b.commands.OpenCase(t.Context(), command.OpenCase{PG: shop.PGToss, Kind: kind, PaymentID: &b.cardPayment.ID, AttemptID: &b.cardPayment.AttemptID}))(t)
+		}
+		for _, kind := range []shop.DiscrepancyKind{
+			shop.DiscrepancyKindApprovalUnrecorded, shop.DiscrepancyKindPaidAfterEnd, shop.DiscrepancyKindRefundMissing,
+			shop.DiscrepancyKindMissingAtGateway, shop.DiscrepancyKindTaxFreeDiffers, shop.DiscrepancyKindInstallmentDiffers,
+		} {
+			open(kind)
+		}
+		if found := b.verify(t, b.gateways(), 0); !beginsAny(found, "gateway "+string(b.cardPayment.AttemptID)) {
+			t.Errorf("cases that cannot explain it hide a refund made at the gateway:\n%s", strings.Join(found, "\n"))
+		}
+		open(shop.DiscrepancyKindReversedAtGateway)
+		if found := b.verify(t, b.gateways(), 0); len(found) > 0 {
+			t.Errorf("violations in spite of the case that explains it:\n%s", strings.Join(found, "\n"))
+		}
+		open(shop.DiscrepancyKindAmountDiffers)
+		if found := b.verify(t, b.gateways(), 0); !beginsAny(found, "gateway "+string(b.cardPayment.AttemptID)) {
+			t.Error("two cases stand for one difference, and none is told")
+		}
+	})
+
+	t.Run("finds it in spite of a case over an overdue refund that has ended", func(t *testing.T) {
+		t.Parallel()
+		b := newBooks(t)
+		b.toss.Lose("cancel", 1)
+		part := shop.Won(2_000)
+		_, err := b.commands.CancelPayment(t.Context(), command.CancelPayment{
+			By: b.shopper(), IdempotencyKey: "part", PaymentID: b.cardPayment.ID, Amount: &part, Reason: "변심",
+		})
+		if shop.CodeOf(err) != shop.InProgress {
+			t.Fatalf("the refund ended in %v", err)
+		}
+		now := b.commands.Now
+		b.commands.Now = func() time.Time { return now().Add(20 * time.Minute) }
+		b.toss.Fail("lookup", pg.OutcomeUnknown, 0)
+		must(b.commands.ResolvePayments(t.Context()))(t)
+		b.toss.Heal()
+		var cases int
+		if err := b.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM discrepancies WHERE attempt_id = ? AND expected = 'an answer'`, b.cardPayment.AttemptID).Scan(&cases); err != nil || cases != 1 {
+			t.Fatalf("%d cases over what is overdue, %v", cases, err)
+		}
+		must(b.commands.ResolveAttempt(t.Context(), command.ResolveAttempt{AttemptID: b.cardPayment.AttemptID, Actor: shop.ActorResolver}))(t)
+		if _, err := b.db.ExecContext(t.Context(), `UPDATE discrepancies SET status = 'OPEN' WHERE attempt_id = ?`, b.cardPayment.AttemptID); err != nil {
+			t.Fatal(err)
+		}
+		must(b.toss.Cancel(t.Context(), pg.CancelRequest{
+			IdempotencyKey: "console", Key: pg.Key{PaymentKey: *b.cardPayment.PaymentKey, AttemptID: b.cardPayment.AttemptID},
+			Amount: 1_000, Available: b.cardPayment.Amount - part, Reason: "console",
+		}))(t)
+		if found := b.verify(t, b.gateways(), 0); !beginsAny(found, "gateway "+string(b.cardPayment.AttemptID)) {
+			t.Errorf("the case over what was overdue hides a refund made at the gateway:\n%s", strings.Join(found, "\n"))
 		}
 	})
 
