@@ -3,6 +3,7 @@ package faulttest_test
 import (
 	"testing"
 
+	"payment-system/internal/failpoint"
 	"payment-system/internal/proof"
 )
 
@@ -15,43 +16,46 @@ func TestStale(t *testing.T) {
 		done := proof.Begin(t, "stops", h.seed)
 		v := h.visitor(h.shopper, "stale")
 		var purchases []*purchase
-		for n := range stopsOf(t, 1) {
+		count, locked := stopsOf(t, 1, len(stops()))
+		for n := 0; n < count && !t.Failed(); n++ {
 			p := v.newPurchase(n, 1)
 			purchases = append(purchases, p)
+			if n == locked {
+				h.dropLocks()
+			}
 			if p.buy("KAKAO") {
-				h.staleRefund(p)
+				h.staleRefund(p, h.replicas[n%2], h.replicas[1-n%2])
 			}
 		}
 		h.calm(purchases)
 		h.checkBlames()
-		done(proof.Figure{Times: len(purchases), Note: "after a look-up, with another refund asked for meanwhile"})
+		done(proof.Figure{Times: len(purchases), NoLocks: max(0, len(purchases)-locked), Note: "after a look-up, with another refund asked for meanwhile"})
 	})
 }
 
-func (h *house) staleRefund(p *purchase) {
+// staleRefund stops a replica after a look-up that said that a refund was not made.
+func (h *house) staleRefund(p *purchase, holder, other *replica) {
+	h.t.Helper()
 	defer h.setFaults()
-	h.setFaults(fault{Call: "cancel", Fault: "drop_before"}, fault{Call: "lookup", Fault: "slow_after", DelayMS: 800})
-	one, two := &refund{key: p.key + "-one", amount: 9_000}, &refund{key: p.key + "-two", amount: 9_000}
-	err := p.by.ask(h.replicas[0], refundDocument, p.refundInput(one), nil)
-	h.t.Logf("refund one: %v", err)
+	h.waitForQuiet()
+	h.arm(holder, crash{in: "resolve", at: failpoint.AfterPG})
+	h.setFaults(fault{Call: "cancel", Fault: "drop_before"})
 	looked := h.entryOf(p).Calls.Lookup
-	var holder, other *replica
-	h.eventually("look-up", func() bool {
-		holder, other = h.holderOf(p)
-		return holder != nil && h.entryOf(p).Calls.Lookup > looked
-	})
-	h.stop(holder)
+	one, two := &refund{key: p.key + "-one", amount: 9_000}, &refund{key: p.key + "-two", amount: 9_000}
+	if err := p.by.ask(other, refundDocument, p.refundInput(one), nil); codeOf(err) != "IN_PROGRESS" {
+		h.t.Errorf("%s: a refund that never arrived was answered with %v", p.key, err)
+	}
+	h.stopAfterLook(p, holder, other, looked)
 	h.setFaults()
 	h.eventually("refund one to be done by the other", func() bool { return h.statusOf(p) == "PARTIALLY_CANCELED" })
 	h.setFaults(fault{Call: "cancel", Fault: "drop_after", Times: 1}, fault{Call: "lookup", Fault: "hang_before", DelayMS: 2000})
-	err = p.by.ask(other, refundDocument, p.refundInput(two), nil)
+	err := p.by.ask(other, refundDocument, p.refundInput(two), nil)
 	e := h.entryOf(p)
 	h.t.Logf("refund two: %v; ledger %+v", err, e)
-	if err := holder.running().resume(); err != nil {
-		h.t.Error(err)
+	if e.Applied.Cancel != 2 || codeOf(err) != "IN_PROGRESS" {
+		h.t.Errorf("%s: the second refund is not one that the gateway made and nobody knows of: %v, %+v", p.key, err, e)
 	}
-	h.eventually("the holder to live", func() bool { return answers(holder.url + "/livez") })
-	h.eventually("the payment to be left", func() bool { s := h.statusOf(p); return s == "UNKNOWN" || s == "PARTIALLY_CANCELED" })
+	h.resumeStale(p, holder, other)
 	h.setFaults()
 	var a, b refunded
 	errOne := p.by.insist(refundDocument, p.refundInput(one), &a)
@@ -65,5 +69,39 @@ func (h *house) staleRefund(p *purchase) {
 	}
 	for _, row := range h.read("SELECT CONCAT(kind, ' ', COALESCE(note,'')), at FROM events WHERE aggregate_id = '" + p.paymentID + "' ORDER BY id") {
 		h.t.Log(row)
+	}
+}
+
+// stopAfterLook waits until the holder has stopped after a look-up, with the lease; then the other
+// one may go on.
+func (h *house) stopAfterLook(p *purchase, holder, other *replica, looked int) {
+	h.t.Helper()
+	h.stop(other) // so that it does not take the lease
+	h.untilStopped(holder)
+	e := h.entryOf(p)
+	if by, _ := h.holderOf(p); by != holder || e.Calls.Lookup <= looked || e.Applied.Cancel != 0 {
+		h.t.Errorf("%s: no replica was stopped between its look-up and what it carries on: %+v", p.key, e)
+	}
+	if err := other.running().resume(); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// resumeStale lets the holder go on until it has done whatever its old look-up has it do, while no
+// new look-up tells anything.
+func (h *house) resumeStale(p *purchase, holder, other *replica) {
+	h.t.Helper()
+	asked := h.entryOf(p).Calls
+	h.stop(other)
+	h.lookAgain(p)
+	if err := holder.running().resume(); err != nil {
+		h.t.Error(err)
+	}
+	h.eventually("the holder to go on", holder.hasLookedAgain)
+	if now := h.entryOf(p).Calls; now.Cancel != asked.Cancel {
+		h.t.Errorf("%s: a refund was asked for again after an old look-up: %+v, then %+v", p.key, asked, now)
+	}
+	if err := other.running().resume(); err != nil {
+		h.t.Error(err)
 	}
 }

@@ -35,35 +35,58 @@ func TestStops(t *testing.T) {
 	t.Parallel()
 	// They wait for each other's leases, mostly: all at once, whatever -parallel says.
 	var all sync.WaitGroup
-	for _, s := range stops() {
-		all.Go(func() { t.Run(s.behavior, s.test) })
+	for i, s := range stops() {
+		all.Go(func() { t.Run(s.behavior, func(t *testing.T) { s.test(t, i) }) })
 	}
 	all.Wait()
 }
 
-func (s stop) test(t *testing.T) {
+// test stops replicas as often as is the i-th test's share, the second half with locks that do
+// nothing.
+func (s stop) test(t *testing.T, i int) {
 	h := open(t, plan{replicas: 2, stock: 1_000_000})
 	done := proof.Begin(t, "stops", h.seed)
-	count := stopsOf(t, s.tenths)
+	count, locked := stopsOf(t, s.tenths, i)
 	v := h.visitor(h.shopper, "stopped")
 	var purchases []*purchase
 	for n := 0; n < count && !t.Failed(); n++ {
 		p := v.newPurchase(n, 1)
 		purchases = append(purchases, p)
 		stopped, other := h.replicas[n%2], h.replicas[1-n%2]
-		stopped.running().kill()
-		h.startReplica(stopped, append(crash{in: s.in, at: s.at}.told(), "PAYMENT_CRASH_BY=stop")...)
+		if n == locked {
+			h.dropLocks()
+		}
+		h.arm(stopped, crash{in: s.in, at: s.at})
 		s.happen(h, p, stopped, other)
 	}
 	h.calm(purchases)
 	h.checkBlames()
-	done(proof.Figure{Times: len(purchases), Note: fmt.Sprintf("%s in %s", s.at, s.in)})
+	done(proof.Figure{Times: len(purchases), NoLocks: max(0, len(purchases)-locked), Note: fmt.Sprintf("%s in %s", s.at, s.in)})
 }
 
-// stopsOf is a test's share of all stops.
-func stopsOf(t *testing.T, tenths int) int {
+// stopsOf is the i-th test's share of all stops, and how many of these are with locks. An odd one is
+// with locks in every other test.
+func stopsOf(t *testing.T, tenths, i int) (count, locked int) {
 	t.Helper()
-	return max(1, proof.Count(t, "stops")*tenths/10)
+	count = max(1, proof.Count(t, "stops")*tenths/10)
+	return count, (count + i%2) / 2
+}
+
+// dropLocks has the locks of all replicas do nothing from now on.
+func (h *house) dropLocks() {
+	h.t.Helper()
+	for _, r := range h.replicas {
+		r.environment = append(r.environment, "PAYMENT_LOCKS=none")
+		r.running().kill()
+		h.startReplica(r)
+	}
+}
+
+// arm has a replica stop once, at a point of a flow.
+func (h *house) arm(r *replica, c crash) {
+	h.t.Helper()
+	r.running().kill()
+	h.startReplica(r, append(c.told(), "PAYMENT_CRASH_BY=stop")...)
 }
 
 // untilStopped waits until a replica has stopped where it was told to.
@@ -154,7 +177,7 @@ func (h *house) stopResolving(p *purchase, stopped, other *replica) {
 	if now := h.fenceOf(p); now <= fence {
 		h.t.Errorf("%s: the fence went from %d to %d while its holder was stopped", p.key, fence, now)
 	}
-	h.resume(stopped, func() bool { return answers(stopped.url + "/livez") })
+	h.resumeResolver(p, stopped, other)
 }
 
 // stopProjecting stops a replica between reading the events of an order and showing them; the other
@@ -198,6 +221,33 @@ func (h *house) stopSettling(p *purchase, stopped, _ *replica) {
 	h.resumeLate(stopped, answered)
 	if e := h.entryOf(p); p.canceled && (e.Applied.Cancel != 1 || e.Refunded != p.total) {
 		h.t.Errorf("%s: money that a file tells of was given back so: %+v", p.key, e)
+	}
+}
+
+// resumeResolver is resume, of a replica that was stopped while it resolved. A replica resolves one
+// batch after the other: once it asks the gateway again, it has left nothing of the first undone. So
+// that it asks again, the payment's attempt is to be looked up, and the other replica cannot.
+func (h *house) resumeResolver(p *purchase, stopped, other *replica) {
+	h.t.Helper()
+	h.stop(other)
+	h.lookAgain(p)
+	h.resume(stopped, stopped.hasLookedAgain)
+	if err := other.running().resume(); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// hasLookedAgain tells whether a replica that stopped after its first look-up has made another.
+func (r *replica) hasLookedAgain() bool {
+	n, err := r.lookUps()
+	return err == nil && n > 1
+}
+
+// lookAgain has the payment's attempt be looked up as soon as nobody has its lease.
+func (h *house) lookAgain(p *purchase) {
+	h.t.Helper()
+	if _, err := h.db.ExecContext(h.t.Context(), `UPDATE attempts SET check_at = UTC_TIMESTAMP(6) WHERE payment_key = ?`, p.attempt.PaymentKey); err != nil {
+		h.t.Error(err)
 	}
 }
 
