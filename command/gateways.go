@@ -134,7 +134,9 @@ func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
 	if !h.hearing.note(id, silent, now) {
 		return
 	}
-	_, err := h.DB.ExecContext(context.WithoutCancel(ctx), `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
 		now, string(id), now, string(shop.PaymentStatusWaitingForDeposit))
 	if err != nil {
 		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)
