@@ -119,6 +119,9 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 	case order.Status != shop.OrderStatusCanceled:
 		return shop.OrderCanceled{}, errAsking
 	}
+	if err != nil { // another canceled it, and may not have shown it yet
+		h.Projector.Project(ctx, string(order.ID), string(payment.ID))
+	}
 	done := shop.OrderCanceled{Order: order}
 	return done, h.finishRequest(ctx, req, done)
 }

@@ -34,21 +34,19 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 	if err != nil {
 		return shop.Payment{}, 0, err
 	}
-	var wrong string
 	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		wrong, met = "", c.payment.Version
+		met = c.payment.Version
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
 		if err := e.apply(ctx); err != nil {
 			return err
 		}
-		wrong = e.wrong
+		if e.wrong != "" {
+			c.needCase(evidenceCase(c.payment, cmd, e.wrong))
+		}
 		return nil
 	})
 	if err != nil {
 		return shop.Payment{}, 0, err
-	}
-	if wrong != "" {
-		h.openEvidenceCase(ctx, payment, cmd, wrong)
 	}
 	return payment, met, nil
 }
@@ -69,8 +67,8 @@ func (h *Handler) paymentOf(ctx context.Context, id shop.AttemptID) (shop.Paymen
 	return found, nil
 }
 
-// openEvidenceCase asks for a person where the gateway's evidence cannot be right.
-func (h *Handler) openEvidenceCase(ctx context.Context, payment shop.Payment, cmd ApplyEvidence, wrong string) {
+// evidenceCase asks for a person where the gateway's evidence cannot be right.
+func evidenceCase(payment shop.Payment, cmd ApplyEvidence, wrong string) OpenCase {
 	kind := shop.DiscrepancyKindAmountDiffers
 	switch {
 	case cmd.Evidence.AttemptID != string(cmd.AttemptID):
@@ -78,12 +76,9 @@ func (h *Handler) openEvidenceCase(ctx context.Context, payment shop.Payment, cm
 	case cmd.Evidence.Captured == 0:
 		kind = shop.DiscrepancyKindReversedAtGateway
 	}
-	_, err := h.OpenCase(ctx, OpenCase{
-		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &cmd.AttemptID, Amount: cmd.Evidence.Captured,
+	return OpenCase{
+		PG: attemptPG(payment, cmd.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &cmd.AttemptID, Amount: cmd.Evidence.Captured,
 		Expected: payment.Amount.String(), Actual: cmd.Evidence.Amount.String(), Note: wrong,
-	})
-	if err != nil {
-		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(cmd.AttemptID), "error", err)
 	}
 }
 

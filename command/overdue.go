@@ -13,15 +13,22 @@ import (
 // overdue is how long an outcome may stay unknown before a person is asked too.
 const overdue = 15 * time.Minute
 
+// overdueExpected is what marks a case as one of an outcome that was open for too
+// long: it ends with the outcome.
+const overdueExpected = "an answer"
+
 // tellOverdue opens a case for each attempt whose outcome has been open for too
 // long, however seldom the gateway is asked by then. A deposit is nobody's to
-// hurry.
+// hurry, and a case about something else says nothing of it. The change that
+// makes the outcome known ends the case.
 func (h *Handler) tellOverdue(ctx context.Context) error {
 	ids, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (id shop.AttemptID, err error) {
 		return id, rows.Scan(&id)
 	}, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
-		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id AND d.status IN ('OPEN', 'PLANNED')) LIMIT 64`,
-		h.now().Add(-overdue), string(shop.PaymentStatusWaitingForDeposit))
+		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id AND d.status IN ('OPEN', 'PLANNED')
+			AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)) LIMIT 64`,
+		h.now().Add(-overdue), string(shop.PaymentStatusWaitingForDeposit),
+		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded))
 	if err != nil {
 		return fmt.Errorf("read the outcomes that are overdue: %w", err)
 	}
@@ -33,16 +40,26 @@ func (h *Handler) tellOverdue(ctx context.Context) error {
 	return nil
 }
 
-func (h *Handler) openOverdueCase(ctx context.Context, payment shop.Payment, id shop.AttemptID) {
+// openOverdueCase opens the case unless the outcome that was awaited is known by now.
+func (h *Handler) openOverdueCase(ctx context.Context, was shop.Payment, id shop.AttemptID) {
+	_, err := h.changePayment(ctx, was.ID, shop.ActorResolver, func(c *change) error {
+		if awaited(c.payment, id) == awaited(was, id) {
+			c.needCase(overdueCase(c.payment, id))
+		}
+		return nil
+	})
+	if err != nil {
+		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(id), "error", err)
+	}
+}
+
+func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 	kind := shop.DiscrepancyKindApprovalUnrecorded
 	if payment.OpenRefund(id) != nil {
 		kind = shop.DiscrepancyKindRefundUnrecorded
 	}
-	_, err := h.OpenCase(ctx, OpenCase{
-		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: "an answer", Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
-	})
-	if err != nil {
-		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(id), "error", err)
+	return OpenCase{
+		PG: attemptPG(payment, id), Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
+		Expected: overdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
 }

@@ -198,6 +198,7 @@ type change struct {
 	facts   []fact
 	touched []string
 	checks  []check
+	cases   []OpenCase
 
 	orderWas   shop.Order
 	paymentWas shop.Payment
@@ -226,7 +227,10 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 		if err := do(c); err != nil {
 			return err
 		}
-		return c.save(ctx)
+		if err := c.save(ctx); err != nil {
+			return err
+		}
+		return h.saveCases(ctx, c)
 	}
 	err := mysqldb.InTx(ctx, h.DB, run)
 	for range 2 {
@@ -378,7 +382,7 @@ func (c *change) save(ctx context.Context) error {
 		}
 	}
 	for _, check := range c.checks {
-		if err := scheduleCheck(ctx, c.tx, check.attempt, check.at, c.now); err != nil {
+		if err := c.scheduleCheck(ctx, check); err != nil {
 			return err
 		}
 	}
@@ -443,16 +447,18 @@ func (c *change) saveRefunds(ctx context.Context) error {
 }
 
 // scheduleCheck says when an attempt is looked up next. A zero time says that
-// nothing is left to find out.
-func scheduleCheck(ctx context.Context, tx mysqldb.Execer, id shop.AttemptID, at, now time.Time) error {
+// nothing is left to find out. An outcome that was not awaited before is open
+// since now, however long another was.
+func (c *change) scheduleCheck(ctx context.Context, next check) error {
 	var err error
-	if at.IsZero() {
-		_, err = tx.ExecContext(ctx, `UPDATE attempts SET check_at = NULL, checks = 0, unresolved_since = NULL WHERE id = ?`, id)
+	if next.at.IsZero() {
+		_, err = c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = NULL, checks = 0, unresolved_since = NULL WHERE id = ?`, next.attempt)
 	} else {
-		_, err = tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = COALESCE(unresolved_since, ?) WHERE id = ?`, at, now, id)
+		_, err = c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, ?, COALESCE(unresolved_since, ?)) WHERE id = ?`,
+			next.at, c.begins(next.attempt), c.now, c.now, next.attempt)
 	}
 	if err != nil {
-		return fmt.Errorf("schedule the look-up of attempt %s: %w", id, err)
+		return fmt.Errorf("schedule the look-up of attempt %s: %w", next.attempt, err)
 	}
 	return nil
 }

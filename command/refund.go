@@ -105,7 +105,34 @@ func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundI
 	}
 	failpoint.At(ctx, failpoint.AfterIntent)
 	answer, err := gateway.Cancel(ctx, cancelRequest(*attempt, *refund))
+	if looked != 0 && isRefusal(err) {
+		return h.repeatRefused(ctx, gateway, payment, *refund, gatewayError(err))
+	}
 	return h.refundAnswered(ctx, payment, *refund, answer, err)
+}
+
+// isRefusal tells whether a gateway said that it did not do what it was asked for.
+func isRefusal(err error) bool {
+	refusal := gatewayError(err)
+	return refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound)
+}
+
+// repeatRefused looks again before it believes a refusal that came to a repeat,
+// or to a call that nobody waits for: the gateway refuses too what an earlier
+// call, thought lost, or another replica's made since the look-up before.
+func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment shop.Payment, refund shop.Refund, refusal *pg.Error) (shop.Payment, error) {
+	attempt := payment.Attempt(refund.AttemptID)
+	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
+	if err != nil {
+		return payment, gatewayAway(err)
+	}
+	if answer.Refunded > attempt.RefundedAmount {
+		payment, err = h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: answer, Actor: shop.ActorGateway})
+		if err != nil {
+			return payment, err
+		}
+	}
+	return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, true)
 }
 
 func cancelRequest(attempt shop.PaymentAttempt, refund shop.Refund) pg.CancelRequest {
@@ -121,9 +148,10 @@ func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refu
 	if cause == nil {
 		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
 	}
-	refusal := gatewayError(cause)
-	if refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
-		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message})
+	if isRefusal(cause) {
+		refusal := gatewayError(cause)
+		byItself := refund.Cause != shop.RefundCauseRequested // else whoever asked is told
+		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, byItself)
 	}
 	if err := h.renewKey(ctx, "refunds", "pg_key", string(refund.ID), cause); err != nil {
 		return payment, err
@@ -143,15 +171,19 @@ func nameLeg(answer pg.Payment, refund shop.Refund) pg.Payment {
 	return answer
 }
 
-// refuseRefund records that the gateway would not give the money back. A person
-// decides about money that the books meant to return by themselves.
-func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure) (shop.Payment, error) {
+// refuseRefund records that the gateway would not give the money back and, unless
+// that answers whoever asked for it, opens a case: a person decides about money
+// that was promised, or that the books meant to return by themselves.
+func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure, needsCase bool) (shop.Payment, error) {
 	after, err := h.changePayment(ctx, payment.ID, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
 			return nil
 		}
 		c.checkAt(refund.AttemptID, c.now) // the gateway may have given it back already
+		if needsCase {
+			c.needCase(refusedCase(c.payment, *open, failure))
+		}
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
 		if !e.isPaying() {
 			open.Status = shop.RefundStatusFailed
@@ -165,24 +197,19 @@ func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund
 	if err != nil || after.Refund(refund.ID).Status == shop.RefundStatusDone {
 		return after, err
 	}
-	h.openRefusedCase(ctx, after, refund, failure)
 	return after, declined(after.PG, failure)
 }
 
-func (h *Handler) openRefusedCase(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure) {
-	if refund.Cause == shop.RefundCauseRequested {
-		return // whoever asked is told
-	}
+// refusedCase asks for a person because of a refund that the gateway refused. The
+// kind is one for which giving the money back at the gateway tries again.
+func refusedCase(payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure) OpenCase {
 	kind := shop.DiscrepancyKindPaidAfterEnd
-	if refund.Cause == shop.RefundCauseWrongAnswer {
+	if refund.Cause == shop.RefundCauseWrongAnswer || refund.Cause == shop.RefundCauseRequested {
 		kind = shop.DiscrepancyKindAmountDiffers
 	}
-	_, err := h.OpenCase(ctx, OpenCase{
-		PG: payment.PG, Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID, Amount: refund.Amount,
+	return OpenCase{
+		PG: attemptPG(payment, refund.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID, Amount: refund.Amount,
 		Expected: "refunded", Actual: failure.Code, Note: "The gateway refused to give the money back: " + failure.Message,
-	})
-	if err != nil {
-		h.Logger.ErrorContext(ctx, "case not opened", "refund_id", string(refund.ID), "error", err)
 	}
 }
 
