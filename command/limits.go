@@ -18,7 +18,13 @@ var (
 	codesPerIP      = redis_rate.Limit{Rate: 300, Burst: 300, Period: 10 * time.Minute}
 	triesPerAddress = redis_rate.Limit{Rate: 10, Burst: 10, Period: 10 * time.Minute}
 	triesPerIP      = redis_rate.Limit{Rate: 300, Burst: 300, Period: 10 * time.Minute}
+
+	webhooksPerIP      = redis_rate.Limit{Rate: 300, Burst: 600, Period: time.Minute}
+	webhooksPerAttempt = redis_rate.Limit{Rate: 300, Burst: 300, Period: time.Hour}
 )
+
+// countWithin is how long a count may take that is done without if it must.
+const countWithin = 250 * time.Millisecond
 
 // allow counts a try of the name given. It returns RateLimited when there were
 // too many, and Unavailable when nobody can tell.
@@ -36,6 +42,17 @@ func (h *Handler) allow(ctx context.Context, name string, limit redis_rate.Limit
 		Message: fmt.Sprintf("Too many tries. Try again in %d seconds.", seconds),
 		Details: map[string]any{"retryAfter": seconds},
 	}
+}
+
+// allowOrSkip is allow for what must go on without Redis: it returns RateLimited
+// or nothing, and soon.
+func (h *Handler) allowOrSkip(ctx context.Context, name string, limit redis_rate.Limit) error {
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	if err := h.allow(ctx, name, limit); shop.CodeOf(err) == shop.RateLimited {
+		return err
+	}
+	return nil
 }
 
 // forgive forgets the tries that were counted under a name.

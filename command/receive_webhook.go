@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/subtle"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 type ReceiveWebhook struct {
 	Body           []byte
 	TransmissionID string
+	RemoteIP       string // for rate limits
 }
 
 // MaxWebhook is the most bytes a webhook may have.
@@ -47,11 +49,15 @@ type tossWebhook struct {
 // fail, HandleWebhooks tries again. A webhook is a hint and nothing more: it is
 // unsigned, so what it claims is never believed. The same webhook again is
 // stored once, and wakes nobody. It returns Invalid for what is no
-// webhook of Toss Payments, and Unavailable when it could not be stored, so that
-// the gateway sends it again.
+// webhook of Toss Payments, RateLimited when too many came of what is not ours,
+// and Unavailable when it could not be stored; after either the gateway sends it
+// again.
 func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error {
 	hook, err := parseWebhook(cmd.Body)
 	if err != nil {
+		return err
+	}
+	if err := h.allowWebhook(ctx, cmd.RemoteIP, hook); err != nil {
 		return err
 	}
 	now := h.now()
@@ -62,9 +68,47 @@ func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error 
 	case err == nil:
 		h.wakeInbox(ctx)
 	case !mysqldb.IsDuplicate(err, "uq_webhook_inbox_dedup"):
-		return &shop.Error{Code: shop.Unavailable, Message: "The webhook could not be stored. Please send it again.", Err: err}
+		return notStored(err)
 	}
 	return nil
+}
+
+func notStored(err error) error {
+	return &shop.Error{Code: shop.Unavailable, Message: "The webhook could not be stored. Please send it again.", Err: err}
+}
+
+// allowWebhook counts the webhooks of an address. One that has sent too many may
+// be the gateway, or a proxy before it: what it says of an attempt of ours is
+// taken all the same, as often as an attempt has things to tell, and the rest is
+// not. Nothing is refused because nobody can count.
+func (h *Handler) allowWebhook(ctx context.Context, remoteIP string, hook tossWebhook) error {
+	refused := h.allowOrSkip(ctx, "webhooks_ip:"+network(remoteIP), webhooksPerIP)
+	if refused == nil {
+		return nil
+	}
+	id, err := h.attemptNamed(ctx, hook.Data.PaymentKey, hook.OrderID)
+	switch {
+	case err != nil:
+		return notStored(err)
+	case id == "":
+		return refused
+	default:
+		return h.allowOrSkip(ctx, "webhooks_attempt:"+string(id), webhooksPerAttempt)
+	}
+}
+
+// attemptNamed returns the attempt that has the payment key or the id given, ""
+// for none.
+func (h *Handler) attemptNamed(ctx context.Context, paymentKey, ref string) (id shop.AttemptID, err error) {
+	if !isASCII(paymentKey + ref) {
+		return "", nil
+	}
+	err = h.DB.QueryRowContext(ctx, `SELECT id FROM attempts WHERE pg = ? AND payment_key = ? UNION ALL SELECT id FROM attempts WHERE id = ? AND pg = ? LIMIT 1`,
+		string(shop.PGToss), paymentKey, ref, string(shop.PGToss)).Scan(&id)
+	if isNoRows(err) {
+		return "", nil
+	}
+	return id, err
 }
 
 func parseWebhook(body []byte) (tossWebhook, error) {
@@ -104,10 +148,43 @@ type inboxEntry struct {
 // HandleWebhooks acts on the webhooks of the inbox: those that name an attempt of
 // ours, by its payment key or with its secret, make the resolver look it up at
 // once. It returns how many it handled. What fails is tried again, later from
-// time to time.
+// time to time. Now and then it forgets those that were handled long ago.
 func (h *Handler) HandleWebhooks(ctx context.Context) (int, error) {
 	handled, _, err := h.emptyInbox(ctx)
+	if err == nil && h.inbox.mayForget(h.now()) {
+		err = h.forgetWebhooks(ctx)
+	}
 	return handled, err
+}
+
+const (
+	// keepWebhooks is how long a webhook that was handled tells its repeats. Toss
+	// Payments sends one again for less than four days.
+	keepWebhooks = 14 * 24 * time.Hour
+	// forgetEvery is how often each replica looks for webhooks to forget, and
+	// forgetAtOnce how many it forgets then at most: more than may come meanwhile.
+	forgetEvery  = 10 * time.Second
+	forgetAtOnce = 1000
+)
+
+// forgetWebhooks deletes the oldest of the webhooks that were handled long ago.
+// It looks at them in the order in which they came, which is nearly the order in
+// which they were handled, so that it reads no more than it may delete.
+func (h *Handler) forgetWebhooks(ctx context.Context) error {
+	var last sql.NullInt64
+	before := h.now().Add(-keepWebhooks)
+	err := h.DB.QueryRowContext(ctx, `SELECT MAX(id) FROM (SELECT id, handled_at FROM webhook_inbox WHERE handled_at IS NOT NULL ORDER BY id LIMIT ?) oldest WHERE handled_at < ?`,
+		forgetAtOnce, before).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("look for webhooks to forget: %w", err)
+	}
+	if !last.Valid {
+		return nil
+	}
+	if _, err := h.DB.ExecContext(ctx, `DELETE FROM webhook_inbox WHERE id <= ? AND handled_at < ? ORDER BY id LIMIT ?`, last.Int64, before, forgetAtOnce); err != nil {
+		return fmt.Errorf("forget webhooks: %w", err)
+	}
+	return nil
 }
 
 // emptyInbox is HandleWebhooks, and tells which attempts are to be looked up.
@@ -152,6 +229,18 @@ const inboxRuns = 16
 type attendant struct {
 	mu            sync.Mutex
 	present, more bool
+	forgot        time.Time // when old webhooks were last looked for
+}
+
+// mayForget tells whether old webhooks are to be looked for, and takes note.
+func (a *attendant) mayForget(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Sub(a.forgot) < forgetEvery {
+		return false
+	}
+	a.forgot = now
+	return true
 }
 
 // call tells whether the attendant must come; one who is there takes note.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -36,7 +37,10 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 		return "", err
 	}
 	attempt := payment.Attempt(cmd.AttemptID)
-	if payment.AttemptID == cmd.AttemptID && (cmd.OrderRef == "" || cmd.OrderRef == string(cmd.AttemptID)) {
+	switch {
+	case cmd.OrderRef != "" && cmd.OrderRef != string(cmd.AttemptID):
+		h.refuseReturn(ctx, cmd, "orderId")
+	case payment.AttemptID == cmd.AttemptID:
 		if err := h.comeBack(ctx, cmd, payment); err != nil {
 			return "", err
 		}
@@ -61,12 +65,22 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 		_, err = h.FailPayment(ctx, FailPayment{By: by, PaymentID: payment.ID, Code: printable(cmd.Code, 100), Message: printable(cmd.Message, 500)})
 	}
 	switch shop.CodeOf(err) {
-	case shop.Declined, shop.Conflict, shop.InProgress, shop.Invalid, shop.Unavailable:
+	case shop.Invalid:
+		refusal, _ := errors.AsType[*shop.Error](err)
+		h.refuseReturn(ctx, cmd, refusal.Details["field"])
+		return nil
+	case shop.Declined, shop.Conflict, shop.InProgress, shop.Unavailable:
 		h.Logger.InfoContext(ctx, "shopper came back", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "error", err)
 		return nil
 	default:
 		return err
 	}
+}
+
+// refuseReturn logs that a browser carried something else than the books hold:
+// a bug, or somebody who tries. Nobody was asked, and nothing has changed.
+func (h *Handler) refuseReturn(ctx context.Context, cmd ReturnFromGateway, field any) {
+	h.Logger.WarnContext(ctx, "return refused", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "field", field)
 }
 
 // printable is what of s, which a browser carried, can be kept: at most n

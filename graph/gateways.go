@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -125,15 +126,27 @@ func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.timeout())
 	defer cancel()
 	err := s.Commands.ReceiveWebhook(ctx, command.ReceiveWebhook{
-		Body: body, TransmissionID: r.Header.Get("Tosspayments-Webhook-Transmission-Id"),
+		Body: body, TransmissionID: r.Header.Get("Tosspayments-Webhook-Transmission-Id"), RemoteIP: visitFrom(ctx).remoteIP,
 	})
 	if err != nil {
 		presented := s.present(ctx, err)
+		retryAfter(w, err)
 		say(w, webhookStatus(shop.CodeOf(err)), presented.Message)
 		return
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(0))
 	w.WriteHeader(http.StatusOK)
+}
+
+// retryAfter tells for how long there is no use in trying again.
+func retryAfter(w http.ResponseWriter, err error) {
+	known, ok := errors.AsType[*shop.Error](err)
+	if !ok {
+		return
+	}
+	if seconds, ok := known.Details["retryAfter"].(int); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	}
 }
 
 // webhookStatus makes Toss try again whenever that could help.
