@@ -92,3 +92,39 @@ func sealOf(ctx context.Context, t *testing.T, db *sql.DB, e shop.Event) shop.Se
 	}
 	return seal
 }
+
+// Proves: settlement files from before books_due_at are looked at once more, where there is
+// something to look at.
+func TestMigrations_booksDue(t *testing.T) {
+	t.Parallel()
+	db, err := mysqldb.Open(t.Context(), mysqltest.Empty(t), mysqldb.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	provider, err := goose.NewProvider(goose.DialectMySQL, db, migrations.Migrations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 4); err != nil {
+		t.Fatal(err)
+	}
+	for id, as := range map[string][2]string{
+		"applied": {"PAYMENT_STATE_CSV", "APPLIED"}, "planned": {"KAKAO_PAYMENTS_JSON", "PLANNED"},
+		"live": {"", "APPLIED"}, "reading": {"PAYMENT_STATE_CSV", "READING"}, "rejected": {"PAYMENT_STATE_CSV", "REJECTED"},
+	} {
+		_, err := db.ExecContext(t.Context(), `INSERT INTO reconciliations (id, pg, format, source, file_hash, status, row_count, percent, matched, auto_apply, started_at, version)
+			VALUES (?, 'TOSS', ?, 'f', ?, ?, 0, 0, 0, 1, NOW(6), 1)`, id, as[0], id, as[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mysqldb.Migrate(t.Context(), db, migrations.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	var due string
+	err = db.QueryRowContext(t.Context(), `SELECT GROUP_CONCAT(id ORDER BY id) FROM reconciliations WHERE books_due_at <= NOW(6)`).Scan(&due)
+	if err != nil || due != "applied,planned" {
+		t.Errorf("due are %q, %v; want applied and planned", due, err)
+	}
+}
