@@ -161,25 +161,37 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 		return h.approvalUnknown(ctx, payment.ID, attempt, cause)
 	case refusal.Outcome == pg.OutcomeNotSent, refusal.Outcome == pg.OutcomeMisconfigured:
 		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt), "error", cause)
-		if err := h.withdrawApproval(ctx, payment.ID, attempt, shop.ActorGateway, refusal.Outcome.String()); err != nil {
+		withdrawn, err := h.withdrawApproval(ctx, payment, attempt, shop.ActorGateway, refusal.Outcome.String())
+		if err != nil {
 			return err
 		}
-		return gatewayAway(cause)
+		if withdrawn {
+			return gatewayAway(cause)
+		}
 	default:
-		return h.failApproval(ctx, payment.ID, attempt, shop.ActorGateway, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+		failed, err := h.failApproval(ctx, payment, attempt, shop.ActorGateway, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+		if err != nil || failed {
+			return err
+		}
 	}
+	// It was asked for again meanwhile: that this call did nothing tells nothing of the other.
+	return h.approvalUnknown(ctx, payment.ID, attempt, cause)
 }
 
 // approvalUnknown records the silence, then asks at once when the gateway did
-// say something: that the payment was made before, say.
+// say something: that the payment was made before, say. When the books have gone
+// on since, a look-up tells whether they were right to.
 func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, cause error) error {
 	wait := resolveSchedule[0]
 	refusal := gatewayError(cause)
 	if refusal != nil && refusal.RetryAfter > 0 {
 		wait = refusal.RetryAfter
 	}
+	var silent bool
 	_, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
-		if c.payment.AttemptID != attempt || c.payment.Status != shop.PaymentStatusApproving {
+		silent = c.payment.AttemptID == attempt && c.payment.Status == shop.PaymentStatusApproving
+		if !silent {
+			c.lookAgain(attempt, c.now.Add(wait))
 			return nil
 		}
 		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
@@ -188,7 +200,7 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 		c.checkAt(attempt, c.now.Add(wait))
 		return c.did(shop.KindPaymentUnknown, noteOf(cause))
 	})
-	if err != nil {
+	if err != nil || !silent {
 		return err
 	}
 	if err := h.renewKey(ctx, "attempts", "approve_key", string(attempt), cause); err != nil {
@@ -201,6 +213,21 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 		}
 	}
 	return nil
+}
+
+// lookAgain has the resolver look up an attempt that may take money though the
+// books have done with it. One whose outcome is awaited is looked up anyhow.
+func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
+	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
+		c.checkAt(id, at)
+	}
+}
+
+// isAsked tells whether the word of a gateway on an approval is still awaited,
+// in the same state as it was before.
+func (c *change) isAsked(id shop.AttemptID, was shop.PaymentStatus) bool {
+	return c.payment.AttemptID == id && c.payment.Status == was && c.payment.CapturedAmount == 0 &&
+		(was == shop.PaymentStatusApproving || was == shop.PaymentStatusUnknown)
 }
 
 // keyTime makes an idempotency key of a call that is made anew.
@@ -231,13 +258,11 @@ func noteOf(cause error) string {
 }
 
 // withdrawApproval records that the gateway surely did nothing: the same attempt
-// may be approved again, under another key.
-func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, by shop.Actor, note string) error {
-	_, err := h.changePayment(ctx, id, by, func(c *change) error {
-		if c.payment.AttemptID != attempt {
-			return nil
-		}
-		if _, ok := shop.PaymentMove(c.payment.Status, shop.KindPaymentApprovalWithdrawn, 0); !ok {
+// may be approved again, under another key. It does nothing, and tells so, when
+// the payment is not any more in the state given.
+func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string) (withdrawn bool, err error) {
+	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
+		if withdrawn = c.isAsked(attempt, was.Status); !withdrawn {
 			return nil
 		}
 		latest := c.payment.Attempt(attempt)
@@ -249,14 +274,18 @@ func (h *Handler) withdrawApproval(ctx context.Context, id shop.PaymentID, attem
 		c.checkAt(attempt, time.Time{})
 		return c.did(shop.KindPaymentApprovalWithdrawn, note)
 	})
-	return err
+	return withdrawn, err
 }
 
 // failApproval records the gateway's refusal, which an actor told or found out.
-// The gateway is asked again at a moment, unless that is zero.
-func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) error {
-	_, err := h.changePayment(ctx, id, by, func(c *change) error {
-		if c.payment.AttemptID != attempt || (c.payment.Status != shop.PaymentStatusApproving && c.payment.Status != shop.PaymentStatusUnknown) {
+// The gateway is asked again at a moment, unless that is zero. It does nothing,
+// and tells so, when the payment is not any more in the state given.
+func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
+	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
+		if failed = overtaken(c.payment, attempt); failed {
+			return c.endOvertaken(attempt, failure, again)
+		}
+		if failed = c.isAsked(attempt, was.Status); !failed {
 			return nil
 		}
 		if err := c.payment.Fail(failure, c.now); err != nil {
@@ -265,7 +294,26 @@ func (h *Handler) failApproval(ctx context.Context, id shop.PaymentID, attempt s
 		c.checkAt(attempt, again)
 		return c.did(shop.KindPaymentFailed, failure.Code)
 	})
-	return err
+	return failed, err
+}
+
+// overtaken tells whether another attempt took the order's money while a gateway
+// was asked to take it by this one.
+func overtaken(payment shop.Payment, id shop.AttemptID) bool {
+	attempt := payment.Attempt(id)
+	return payment.AttemptID != id && attempt != nil && attempt.CapturedAmount == 0 &&
+		(attempt.Status == shop.PaymentStatusApproving || attempt.Status == shop.PaymentStatusUnknown)
+}
+
+// endOvertaken ends an attempt that was overtaken, and that took nothing so far.
+func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
+	attempt := c.payment.Attempt(id)
+	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
+	c.checkAt(id, again)
+	if err := c.payment.Record(shop.KindPaymentAttemptEnded, c.now); err != nil {
+		return err
+	}
+	return c.did(shop.KindPaymentAttemptEnded, failure.Code)
 }
 
 // approvalOf answers with what came of an approval, waiting a little for one

@@ -36,7 +36,7 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
-	found, err := findOpenCase(ctx, tx, cmd)
+	found, err := findOpenCase(ctx, tx, cmd, now)
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
@@ -91,7 +91,7 @@ func awaited(payment shop.Payment, id shop.AttemptID) string {
 	if refund := payment.OpenRefund(id); refund != nil {
 		return string(refund.ID)
 	}
-	if payment.AttemptID == id && busy(payment.Status) {
+	if payment.AttemptID == id && busy(payment.Status) || overtaken(payment, id) {
 		return "approval"
 	}
 	return ""

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -156,10 +157,7 @@ func (h *Handler) paymentAsItIs(ctx context.Context, attempt shop.AttemptID) sho
 
 // unresolved tells whether the gateway's word on an attempt is still awaited.
 func unresolved(payment shop.Payment, id shop.AttemptID) bool {
-	if payment.OpenRefund(id) != nil {
-		return true
-	}
-	return payment.AttemptID == id && busy(payment.Status)
+	return awaited(payment, id) != ""
 }
 
 // waits tells whether an attempt is to be looked up again, though nothing about
@@ -182,8 +180,8 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 		next = h.now().Add(h.jitter(depositCheck))
 	}
 	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
-		unresolved_since = IF(? IS NULL, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
-		next, a.checkAt, next, a.checkAt, next, a.id, a.fence+1)
+		unresolved_since = IF(? IS NULL AND check_at <=> ?, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
+		next, a.checkAt, next, a.checkAt, a.checkAt, next, a.id, a.fence+1)
 	return err
 }
 
@@ -228,6 +226,11 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	if err != nil {
 		return h.lookUpFailed(ctx, was, *attempt, err)
 	}
+	if attempt.CapturedAmount == 0 && answer.Captured == 0 && isEnd(answer.Status) {
+		if alone, err := h.isLeftAlone(ctx, was, cmd.AttemptID); err != nil || alone {
+			return was, cmp.Or(err, error(errAsking)) // the bank may take the money yet
+		}
+	}
 	if attempt.CapturedAmount == was.Amount && answer.Amount != was.Amount {
 		return was, gatewayAway(fmt.Errorf("the gateway took %s won, and says %s", was.Amount, answer.Amount))
 	}
@@ -238,6 +241,11 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 		return payment, err
 	}
 	return h.carryOn(ctx, gateway, payment, cmd.AttemptID, answer.Status)
+}
+
+// isEnd tells whether a payment in this state has ended, with or without money.
+func isEnd(status pg.Status) bool {
+	return status == pg.StatusFailed || status == pg.StatusExpired || status == pg.StatusRefunded
 }
 
 // lookUp asks the gateway, and once more when it answers with something else
@@ -251,9 +259,9 @@ func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key, amount shop.Won
 	return answer, err
 }
 
-// lookUpFailed ends an attempt that the gateway has never heard of, or whose
-// payment it has for another order or currency; silence, and an answer about
-// another payment altogether, leave everything as it is.
+// lookUpFailed ends an attempt whose payment the gateway has for another order
+// or currency, or does not find, though it has named it itself, for 15 minutes;
+// silence, and an answer about another payment altogether, leave everything as it is.
 func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attempt shop.PaymentAttempt, cause error) (shop.Payment, error) {
 	refusal := gatewayError(cause)
 	switch {
@@ -262,15 +270,41 @@ func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attemp
 	case refusal != nil && refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
 		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound && attempt.CapturedAmount == 0:
-		failure := shop.PaymentFailure{Code: refusal.Code, Message: "The gateway knows nothing of this payment."}
-		if err := h.failApproval(ctx, payment.ID, attempt.ID, shop.ActorResolver, failure, time.Time{}); err != nil {
-			return payment, err
-		}
-		return loadPayment(ctx, h.DB, payment.ID)
+		return h.notFound(ctx, payment, attempt.ID, cause, refusal.Code)
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound:
 		return payment, cause
 	}
 	return payment, gatewayAway(cause)
+}
+
+// notFound ends an attempt that the gateway does not find: not before it was
+// asked about for 15 minutes, and it is asked about once more after that.
+func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.AttemptID, cause error, code string) (shop.Payment, error) {
+	if unresolved(payment, id) {
+		alone, err := h.isLeftAlone(ctx, payment, id)
+		if err != nil || alone {
+			return payment, cmp.Or(err, error(errAsking))
+		}
+		var long bool
+		err = h.DB.QueryRowContext(ctx, `SELECT COALESCE(unresolved_since <= ?, TRUE) FROM attempts WHERE id = ?`, h.now().Add(-overdue), id).Scan(&long)
+		if err != nil {
+			return payment, fmt.Errorf("read since when attempt %s is open: %w", id, err)
+		}
+		if !long {
+			return payment, gatewayAway(cause)
+		}
+	}
+	failure := shop.PaymentFailure{Code: code, Message: "The gateway knows nothing of this payment."}
+	if _, err := h.failApproval(ctx, payment, id, shop.ActorResolver, failure, h.muchLater()); err != nil {
+		return payment, err
+	}
+	return loadPayment(ctx, h.DB, payment.ID)
+}
+
+// muchLater is when an attempt that failed is looked up once more, for a call
+// that was lost may reach the gateway yet.
+func (h *Handler) muchLater() time.Time {
+	return h.now().Add(resolveSchedule[len(resolveSchedule)-1])
 }
 
 // inFlight tells whether the call that an intent stands for may still be under
@@ -309,7 +343,10 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusAuthenticated && latest && asked:
 		return h.approveAgain(ctx, gateway, payment, id)
 	case status == pg.StatusOpen && latest && asked:
-		err := h.withdrawApproval(ctx, payment.ID, id, shop.ActorResolver, "the gateway still waits for the shopper")
+		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper")
+		return payment, err
+	case (status == pg.StatusAuthenticated || status == pg.StatusOpen) && overtaken(payment, id):
+		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, h.muchLater())
 		return payment, err
 	case status == pg.StatusWaitingForDeposit && payment.Attempt(id).CapturedAmount == 0:
 		return h.closeOrWait(ctx, gateway, payment, id)
@@ -325,22 +362,39 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 	if err != nil {
 		return payment, err
 	}
-	if now, err := loadPayment(ctx, h.DB, payment.ID); err != nil || now.Version != payment.Version {
+	now, mine, err := h.intendAgain(ctx, payment)
+	if err != nil || !mine {
 		return now, err // somebody went on since the look-up
 	}
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
-		// The call that was lost may reach the gateway yet: it is looked at again.
 		failure := shop.PaymentFailure{Code: "HOLD_OVER", Message: "The order's time was over before the gateway took the money."}
-		err = h.failApproval(ctx, payment.ID, id, shop.ActorResolver, failure, h.now().Add(resolveSchedule[len(resolveSchedule)-1]))
+		_, err = h.failApproval(ctx, now, id, shop.ActorResolver, failure, h.muchLater())
 	} else {
 		var answer pg.Payment
-		answer, err = gateway.Approve(ctx, approveRequest(payment, id))
-		err = h.approvedAgain(ctx, payment, id, answer, err)
+		answer, err = gateway.Approve(ctx, approveRequest(now, id))
+		err = h.approvedAgain(ctx, now, id, answer, err)
 	}
 	if err != nil {
-		return payment, err
+		return now, err
 	}
 	return loadPayment(ctx, h.DB, payment.ID)
+}
+
+// intendAgain commits that an approval is about to be asked for again: from now
+// on the word on the call before is about that call alone. It tells whether
+// nobody went on since the payment was read.
+func (h *Handler) intendAgain(ctx context.Context, was shop.Payment) (now shop.Payment, mine bool, err error) {
+	now, err = h.changePayment(ctx, was.ID, shop.ActorResolver, func(c *change) error {
+		mine = c.payment.Version == was.Version
+		if !mine || c.payment.Status != shop.PaymentStatusApproving {
+			return nil
+		}
+		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+			return err
+		}
+		return c.did(shop.KindPaymentUnknown, "asked again")
+	})
+	return now, mine, err
 }
 
 // approvedAgain commits what the gateway answered to a repeat. Silence leaves
@@ -351,21 +405,21 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 		return err
 	}
 	if refusal := gatewayError(cause); refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
-		return h.failApproval(ctx, payment.ID, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, h.muchLater())
+		return err
 	}
 	if err := h.renewKey(ctx, "attempts", "approve_key", string(id), cause); err != nil {
 		return err
 	}
-	if wait := patience(cause); wait > 0 {
-		_, err := h.changePayment(ctx, payment.ID, shop.ActorResolver, func(c *change) error {
-			if unresolved(c.payment, id) {
-				c.checkAt(id, c.now.Add(wait))
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	_, err := h.changePayment(ctx, payment.ID, shop.ActorResolver, func(c *change) error {
+		if wait := patience(cause); wait > 0 && unresolved(c.payment, id) {
+			c.checkAt(id, c.now.Add(wait))
 		}
+		c.lookAgain(id, c.now.Add(resolveSchedule[0]))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return gatewayAway(cause)
 }
