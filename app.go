@@ -264,7 +264,7 @@ func (a *app) newSchedule() *projections.Schedule {
 func (a *app) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if err := checkSchema(ctx, a.db); err != nil {
+	if err := errors.Join(checkSchema(ctx, a.db), mysqldb.CheckClock(ctx, a.db, a.world.now)); err != nil {
 		return err
 	}
 	if a.reads == a.db {

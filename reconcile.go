@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/internal/mysqldb"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -47,6 +48,9 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
+	if err := mysqldb.CheckClock(ctx, a.db, w.now); err != nil {
+		return err
+	}
 	bar := newProgress(w.err, "reconciling")
 	a.reconciler.Progress = func(r shop.Reconciliation) { bar.percent(r.Percent) }
 	done, err := c.reconcile(ctx, a, format)

@@ -40,7 +40,7 @@ func (c *serveCommand) Run(ctx context.Context, w *world) (err error) {
 	if err := a.newMailer().Check(); err != nil {
 		return fmt.Errorf("SMTP_ADDR, SMTP_FROM: %w", err)
 	}
-	if err := errors.Join(mysqldb.Check(ctx, a.db), checkSchema(ctx, a.db)); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, a.db), mysqldb.CheckClock(ctx, a.db, w.now), checkSchema(ctx, a.db)); err != nil {
 		return err
 	}
 	listener, err := listen(ctx, "HTTP_ADDR", c.HTTPAddr)
@@ -155,7 +155,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http
 	if withJobs {
 		jobs.Go(func() {
 			defer stop()
-			errs[len(handlers)] = a.newSchedule().Run(jobsCtx)
+			errs[len(handlers)] = a.runJobs(jobsCtx)
 		})
 	}
 	for i, h := range handlers {
