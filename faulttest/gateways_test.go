@@ -39,20 +39,24 @@ func TestGateways(t *testing.T) {
 	lost := locking(proof.Count(t, "lost"))
 	parallel := locking(proof.Count(t, "parallel"))
 	for i, lock := range lost {
-		t.Run("approvals whose answers are all lost end approved, and many at once are one, "+lock.name, func(t *testing.T) {
-			h := open(t, plan{replicas: 3, stock: 1_000_000, noLocks: lock.noLocks})
-			h.loseAnswers(lock.half)
-			h.approveAtOnce(parallel[i].half)
+		t.Run("approvals whose answers are all lost end approved, "+lock.name, func(t *testing.T) {
+			open(t, plan{replicas: 3, stock: 1_000_000, noLocks: lock.noLocks}).loseAnswers(lock.half)
+		})
+		t.Run("many approvals at once are one, "+lock.name, func(t *testing.T) {
+			// Whoever asks second waits for as long as the first may: this machine may be slow.
+			patient := []string{"PG_TIMEOUT=10s"}
+			open(t, plan{replicas: 3, stock: 1_000_000, noLocks: lock.noLocks, environment: patient}).approveAtOnce(parallel[i].half)
 		})
 	}
 }
 
 // loseAnswers pays many orders while every answer to an approval is lost, at either gateway and in
-// either way.
+// either way, and every webhook with it.
 func (h *house) loseAnswers(times int) {
 	h.t.Helper()
 	done := proof.Begin(h.t, "lost", h.seed)
-	h.setFaults(fault{Call: "approve", Fault: "drop_after", Probability: .5, Seed: h.seed}, fault{Call: "approve", Fault: "hang_after", DelayMS: 1500})
+	h.setFaults(fault{Call: "approve", Fault: "drop_after", Probability: .5, Seed: h.seed}, fault{Call: "approve", Fault: "hang_after", DelayMS: 1500},
+		fault{Call: "webhook", Fault: "drop_before"})
 	enough := h.lookOut()
 	purchases := make([]*purchase, times)
 	var slowest atomic.Int64
@@ -72,6 +76,7 @@ func (h *house) loseAnswers(times int) {
 		}
 	})
 	enough()
+	h.checkAllLost(purchases)
 	h.calm(purchases)
 	h.checkBlames()
 	h.checkAllApproved(purchases)
@@ -96,6 +101,22 @@ func (h *house) checkAllApproved(purchases []*purchase) {
 	}
 }
 
+// checkAllLost wants no answer to an approval to have arrived: each was looked up, and either
+// unknown before or, on a slow machine, found by the resolver before anybody said so. It is to be
+// asked before anything else looks payments up.
+func (h *house) checkAllLost(purchases []*purchase) {
+	h.t.Helper()
+	unknown := map[string]bool{}
+	for _, row := range h.read(`SELECT aggregate_id, kind FROM events WHERE kind = 'payment.unknown' OR (kind = 'payment.approved' AND actor = 'RESOLVER')`) {
+		unknown[row[0]] = true
+	}
+	for _, p := range purchases {
+		if e := h.entryOf(p); e.Calls.Lookup == 0 || !unknown[p.paymentID] {
+			h.t.Errorf("%s was approved by an answer that was to be lost: it was unknown: %t; %+v", p.key, unknown[p.paymentID], e)
+		}
+	}
+}
+
 // approveAtOnce approves payments 50 times at once each, over all replicas.
 func (h *house) approveAtOnce(times int) {
 	h.t.Helper()
@@ -103,25 +124,33 @@ func (h *house) approveAtOnce(times int) {
 	h.setFaults(fault{Call: "approve", Fault: "slow", DelayMS: 200})
 	v := h.visitor(h.shopper, "one")
 	var purchases []*purchase
+	later := 0
 	for n := range times {
 		p := v.newPurchase(n, 1)
 		if p.place() && p.ready(gateways[n%2]) {
-			h.approveTogether(p, 50)
+			later += h.approveTogether(p, atOnce)
 		}
 		purchases = append(purchases, p)
 	}
 	h.calm(purchases)
 	h.checkBlames()
 	h.checkAllApproved(purchases)
-	done(h.figure(times, fmt.Sprintf("50 approvals each over %d replicas", len(h.replicas))))
+	if later*10 > times*atOnce {
+		h.t.Errorf("%d of %d approvals at once were told to ask again", later, times*atOnce)
+	}
+	done(h.figure(times, fmt.Sprintf("%d approvals each over %d replicas; %d of %d were told to ask again", atOnce, len(h.replicas), later, times*atOnce)))
 }
 
-// approveTogether approves one payment many times at once, and wants one call and one answer.
-func (h *house) approveTogether(p *purchase, times int) {
+// atOnce is how often one payment is approved at once.
+const atOnce = 50
+
+// approveTogether approves one payment many times at once, and wants one call and one answer. It
+// returns how many had to ask again for theirs, as they may on a slow machine.
+func (h *house) approveTogether(p *purchase, times int) (later int) {
 	h.t.Helper()
 	input := p.approveInput(p.shop())
 	answers := make([]approvedAnswer, times)
-	var failed atomic.Int32
+	var failed, again atomic.Int32
 	var asking sync.WaitGroup
 	gate := make(chan struct{})
 	for i := range times {
@@ -129,7 +158,8 @@ func (h *house) approveTogether(p *purchase, times int) {
 		asking.Go(func() {
 			<-gate
 			err := v.ask(h.replicas[i%len(h.replicas)], approveDocument, input, &answers[i])
-			if codeOf(err) == "IN_PROGRESS" { // on a slow machine
+			if codeOf(err) == "IN_PROGRESS" {
+				again.Add(1)
 				err = v.insist(approveDocument, input, &answers[i])
 			}
 			if err != nil {
@@ -149,6 +179,7 @@ func (h *house) approveTogether(p *purchase, times int) {
 	if e := h.entryOf(p); e.Calls.Approve != 1 || e.Captured != p.total {
 		h.t.Errorf("%d approvals of %s came to %+v", times, p.key, e)
 	}
+	return int(again.Load())
 }
 
 // outage is how long the gateways are silent: the resolver has gone through its early steps by
@@ -210,7 +241,8 @@ func TestOutage(t *testing.T) {
 		h.calm(slices.Concat(paying, refunding))
 		h.checkBlames()
 		h.checkAllApproved(paying)
-		done(h.figure(len(paying), fmt.Sprintf("an outage of %s left %d outcomes unknown, all known %.1f s after its end", outage, unknown, took.Seconds())))
+		// No Times: of some of these payments the call was lost, and not the answer.
+		done(h.figure(0, fmt.Sprintf("an outage of %s left %d outcomes unknown, all known %.1f s after its end", outage, unknown, took.Seconds())))
 	})
 }
 

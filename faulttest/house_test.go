@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"sync"
@@ -44,6 +45,7 @@ type plan struct {
 	noLocks     bool          // the replicas' locks do nothing
 	lockTTL     time.Duration // their locks expire that soon; 0 for the usual
 	environment []string      // what else every replica is told, as NAME=value
+	seed        uint64        // of the house's dice; 0 for one of its own
 
 	// between, when set, is asked by which way a replica, counted from 0, reaches the servers: it
 	// may put a proxy in between, which it closes with h.t.Cleanup. The servers run by then, and
@@ -71,6 +73,8 @@ type house struct {
 
 	mu     sync.Mutex
 	blames []string // answers that said it was the program's own fault
+
+	secrets secrets
 }
 
 // blame keeps an answer that said it was the program's own fault.
@@ -96,6 +100,7 @@ type product struct {
 type replica struct {
 	url         string
 	environment []string
+	log         *os.File // all that its processes ever said
 
 	mu      sync.Mutex
 	process *process
@@ -104,7 +109,10 @@ type replica struct {
 // open opens the house that a test wants.
 func open(t *testing.T, wanted plan) *house {
 	t.Helper()
-	h := &house{t: t, plan: wanted, seed: proof.Seed(t)}
+	h := &house{t: t, plan: wanted, seed: wanted.seed}
+	if h.seed == 0 {
+		h.seed = proof.Seed(t)
+	}
 	var err error
 	if h.servers, err = devservers.Start(t.Context(), devservers.Config{InMemory: true}); err != nil {
 		t.Fatal(err)
@@ -119,7 +127,11 @@ func open(t *testing.T, wanted plan) *house {
 	h.startSimulators()
 	for i, r := range h.replicas {
 		r.environment = h.replicaEnvironment(i, mailbox.Addr())
+		r.log = h.openLog(i)
 		h.startReplica(r)
+	}
+	for what, secret := range map[string]string{"secret key of Kakao Pay": kakaoKey, "secret key of Toss Payments": tossKey, "password": password} {
+		h.secrets.keep(what, secret)
 	}
 	h.furnish(mailbox)
 	return h
@@ -214,7 +226,7 @@ func freeAddr(t *testing.T) string {
 // startSimulators starts the gateways.
 func (h *house) startSimulators() {
 	addr := freeAddr(h.t)
-	start(h.t, []string{
+	start(h.t, nil, []string{
 		"PGSIM_ADDR=" + addr, "TOSS_WEBHOOK_URL=" + h.replicas[0].url + "/webhooks/toss",
 		"KAKAO_SECRET_KEY=" + kakaoKey, "TOSS_SECRET_KEY=" + tossKey, "LOG_LEVEL=error",
 	}, "pgsim")
@@ -240,7 +252,7 @@ func (h *house) startReplica(r *replica, told ...string) {
 // launchReplica starts a replica, told something besides, and does not wait for it.
 func (h *house) launchReplica(r *replica, told ...string) *process {
 	h.t.Helper()
-	started := start(h.t, slices.Concat(r.environment, told), "serve")
+	started := start(h.t, r.log, slices.Concat(r.environment, told), "serve")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.process = started
@@ -275,10 +287,10 @@ func answers(address string) bool {
 }
 
 // eventually polls until the condition holds; it is no failure of the rules, but of the machine,
-// when that takes a minute.
+// when that takes three minutes.
 func (h *house) eventually(what string, holds func() bool) {
 	h.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); {
+	for deadline := time.Now().Add(3 * time.Minute); !holds(); {
 		if time.Now().After(deadline) {
 			h.t.Errorf("waited in vain for %s; transactions that are open: %v", what, h.transactions())
 			return
@@ -345,6 +357,8 @@ func (h *house) signUp(mailbox http.Handler, email string) account {
 		}
 		return code != ""
 	})
+	h.secrets.keep("e-mail address", email)
+	h.secrets.keep("code of a mail", code)
 	v.must(`mutation($input: ConfirmEmailVerificationInput!) { confirmEmailVerification(input: $input) { verificationId } }`,
 		object{"verificationId": id, "code": code}, nil)
 	var signed struct {

@@ -14,7 +14,7 @@ const (
 	networkChanges = 12
 	// confirmWithin is how long a shopper who comes back from a gateway may wait while Redis says
 	// nothing at all: the locks wait for one answer, and so does the announcement of new views.
-	confirmWithin = 5 * time.Second
+	confirmWithin = 15 * time.Second
 )
 
 // A network is what is between the replicas and their servers.

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,7 @@ import (
 type operatorAtWork struct {
 	*visitor
 	files  []*settlementFile
+	left   []*settlementFile // of the files, those that may not be carried out
 	strays []*purchase
 }
 
@@ -45,16 +47,20 @@ const (
 	applyDocument  = `mutation($input: ApplyReconciliationInput!) { applyReconciliation(input: $input) { reconciliation { id status planHash rows counts { kind count } } } }`
 )
 
-// operate has an operator work until done is closed; what she returns is for finish.
-func (h *house) operate(done <-chan struct{}) *operatorAtWork {
-	o := &operatorAtWork{visitor: h.visitor(h.operator, "operator")}
-	shopper := h.visitor(h.shopper, "stray")
+func (h *house) newOperator() *operatorAtWork {
+	return &operatorAtWork{visitor: h.visitor(h.operator, "operator")}
+}
+
+// operate works until done is closed. What could not be finished then is for finish.
+func (o *operatorAtWork) operate(done <-chan struct{}) {
+	shopper := o.house.visitor(o.house.shopper, "stray")
 	for n := 0; ; n++ {
 		select {
 		case <-done:
-			return o
+			return
 		case <-time.After(time.Duration(100+o.dice.IntN(400)) * time.Millisecond):
 		}
+		o.goOn()
 		pg, day := "TOSS", today()
 		if n%3 > 0 {
 			pg = "KAKAO"
@@ -63,10 +69,21 @@ func (h *house) operate(done <-chan struct{}) *operatorAtWork {
 			o.strays = append(o.strays, p)
 		}
 		if file := o.fetch(pg, day); file != nil {
-			o.files = append(o.files, file)
+			o.files, o.left = append(o.files, file), append(o.left, file)
 			o.handIn(file)
 		}
 	}
+}
+
+// goOn hands a file in again that was left: the one that was not tried for longest.
+func (o *operatorAtWork) goOn() {
+	o.left = slices.DeleteFunc(o.left, func(file *settlementFile) bool { return file.booked.isOver() })
+	if len(o.left) == 0 {
+		return
+	}
+	file := o.left[0]
+	o.left = append(o.left[1:], file)
+	o.handIn(file)
 }
 
 // stray pays at Kakao Pay in a way that the shop hears nothing of: only a settlement file tells.
@@ -191,20 +208,34 @@ func (o *operatorAtWork) upload(r *replica, file *settlementFile, autoApply bool
 	return o.send(r, form.FormDataContentType(), body.Bytes(), out)
 }
 
-// finish hands in again what was left, until all is carried out.
-func (o *operatorAtWork) finish() {
+// finish hands in again what was left, until all is carried out: first what is of the wreck.
+func (o *operatorAtWork) finish(w *wreck) {
 	h := o.house
 	h.t.Helper()
-	for _, file := range o.files {
-		h.eventually(fmt.Sprintf("the settlement file %s to be carried out", file.name), func() bool {
-			if !file.booked.isOver() {
-				o.handIn(file)
-				time.Sleep(100 * time.Millisecond) // it may be held for long
-			}
-			return file.booked.isOver()
-		})
+	ofWreck := func(file *settlementFile) bool { return w.has(file) }
+	first, then := slices.Clone(o.files), slices.Clone(o.left)
+	first = slices.DeleteFunc(first, func(file *settlementFile) bool { return !ofWreck(file) })
+	then = slices.DeleteFunc(then, ofWreck)
+	h.t.Logf("%d settlement files were handed in, %d are half done, %d others may be left; %d payments were known from them alone",
+		len(o.files), len(first), len(then), len(o.strays))
+	for _, files := range [][]*settlementFile{first, then} {
+		for i, file := range files {
+			h.eventually(fmt.Sprintf("the settlement file %s to be carried out", file.name), func() bool {
+				o.handInAll(files[i:])
+				time.Sleep(50 * time.Millisecond) // eases the wait for those that are held
+				return file.booked.isOver()
+			})
+		}
 	}
-	h.t.Logf("%d settlement files were handed in, %d payments were known from them alone", len(o.files), len(o.strays))
+}
+
+// handInAll hands in each file that is not carried out. Some may be held by the dead for a while.
+func (o *operatorAtWork) handInAll(files []*settlementFile) {
+	for _, file := range files {
+		if !file.booked.isOver() {
+			o.handIn(file)
+		}
+	}
 }
 
 // agree hands in a last file of each gateway, after a last purchase there: nothing may differ.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -80,6 +81,7 @@ type process struct {
 type tail struct {
 	mu         sync.Mutex
 	head, last bytes.Buffer
+	all        io.Writer // also gets everything, unless nil
 }
 
 const tailSize = 64 << 10
@@ -88,6 +90,11 @@ const tailSize = 64 << 10
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.all != nil {
+		if n, err := t.all.Write(p); err != nil {
+			return n, err
+		}
+	}
 	if t.head.Len() < 4<<10 {
 		return t.head.Write(p)
 	}
@@ -104,10 +111,11 @@ func (t *tail) String() string {
 	return t.head.String() + t.last.String()
 }
 
-// start starts the program; it is killed when the test ends.
-func start(t *testing.T, environment []string, args ...string) *process {
+// start starts the program; it is killed when the test ends. What it says goes to log, too, unless
+// that is nil.
+func start(t *testing.T, log io.Writer, environment []string, args ...string) *process {
 	t.Helper()
-	p, err := launch(environment, args...)
+	p, err := launch(log, environment, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,12 +125,12 @@ func start(t *testing.T, environment []string, args ...string) *process {
 
 // launch starts and reaps a process from one thread, so that it dies with this process and not
 // with the thread.
-func launch(environment []string, args ...string) (*process, error) {
+func launch(log io.Writer, environment []string, args ...string) (*process, error) {
 	path, err := binary()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{command: exec.Command(path, args...), said: &tail{}, ended: make(chan struct{})}
+	p := &process{command: exec.Command(path, args...), said: &tail{all: log}, ended: make(chan struct{})}
 	p.command.Env = environ(environment)
 	p.command.Stdout, p.command.Stderr = p.said, p.said
 	p.command.SysProcAttr = diesWithUs()

@@ -18,7 +18,7 @@ func TestProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, setting := range []string{"PAYMENT_CRASH_AT", "PAYMENT_CRASH_IN", "PAYMENT_CRASH_AFTER", "PAYMENT_LOCKS", "PAYMENT_LOCK_TTL"} {
+		for _, setting := range []string{"PAYMENT_CRASH_AT", "PAYMENT_CRASH_IN", "PAYMENT_CRASH_AFTER", "PAYMENT_CRASH_BY", "PAYMENT_LOCKS", "PAYMENT_LOCK_TTL"} {
 			if holds(t, shipped, setting) {
 				t.Errorf("the program listens to %s", setting)
 			}

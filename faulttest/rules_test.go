@@ -11,7 +11,8 @@ import (
 )
 
 // calm ends all faults, waits until nothing is under way, and holds the books against the rules,
-// the gateways' ledger and what the shoppers were told.
+// the gateways' ledger and what the shoppers were told, and the replicas' word against what they must
+// not say.
 func (h *house) calm(purchases []*purchase) {
 	h.t.Helper()
 	h.setFaults()
@@ -23,6 +24,7 @@ func (h *house) calm(purchases []*purchase) {
 		h.checkPromises(p)
 	}
 	h.waitForQuiet()
+	h.checkSecrets()
 	if h.t.Failed() {
 		h.tell()
 	}
@@ -50,14 +52,14 @@ func (h *house) tell() {
 	}
 }
 
-// pending counts what is under way, each by its name.
+// pending are the rows of what is under way, each by its name.
 var pending = map[string]string{
-	"payments unresolved":  `SELECT COUNT(*) FROM payments WHERE status IN ('APPROVING', 'CANCELING', 'UNKNOWN')`,
-	"refunds open":         `SELECT COUNT(*) FROM refunds WHERE open_attempt_id IS NOT NULL`,
-	"look-ups due":         `SELECT COUNT(*) FROM attempts WHERE check_at IS NOT NULL`,
-	"events not published": `SELECT COUNT(*) FROM events WHERE published_at IS NULL`,
-	"webhooks not handled": `SELECT COUNT(*) FROM webhook_inbox WHERE handled_at IS NULL`,
-	"settlement files":     `SELECT COUNT(*) FROM reconciliations WHERE status IN ('READING', 'APPLYING', 'FAILED')`,
+	"payments unresolved":  `payments WHERE status IN ('APPROVING', 'CANCELING', 'UNKNOWN')`,
+	"refunds open":         `refunds WHERE open_attempt_id IS NOT NULL`,
+	"look-ups due":         `attempts WHERE check_at IS NOT NULL`,
+	"events not published": `events WHERE published_at IS NULL`,
+	"webhooks not handled": `webhook_inbox WHERE handled_at IS NULL`,
+	"settlement files":     `reconciliations WHERE status IN ('READING', 'APPLYING', 'FAILED')`,
 }
 
 // waitForQuiet waits until everything is resolved and published: a minute at most.
@@ -80,15 +82,33 @@ func (h *house) waitForQuiet() {
 
 func (h *house) pending() map[string]string {
 	left := map[string]string{}
-	for name, query := range pending {
+	for name, rows := range pending {
 		var n int
-		if err := h.db.QueryRowContext(context.Background(), query).Scan(&n); err != nil {
+		if err := h.db.QueryRowContext(context.Background(), `SELECT COUNT(*) FROM `+rows).Scan(&n); err != nil {
 			left[name] = err.Error()
 		} else if n > 0 {
 			left[name] = fmt.Sprint(n)
 		}
 	}
 	return left
+}
+
+// pendingRows returns which rows of what is under way there are.
+func (h *house) pendingRows(name string) (ids map[string]bool, err error) {
+	rows, err := h.db.QueryContext(context.Background(), `SELECT id FROM `+pending[name])
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	ids = map[string]bool{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids[id] = true
+	}
+	return ids, rows.Err()
 }
 
 // verify has the program check itself, the gateways' word included.

@@ -27,12 +27,13 @@ func TestSale(t *testing.T) {
 	t.Parallel()
 	t.Run("a sale sells exactly what there is, while redis is flushed or killed again and again and locks expire under their holders", func(t *testing.T) {
 		count := proof.Count(t, "sale")
-		done := proof.Begin(t, "sale", proof.Seed(t))
+		seed := proof.Seed(t)
+		done := proof.Begin(t, "sale", seed)
 		figure := proof.Figure{Times: count}
 		var slowest time.Duration
 		wiped, expired := 0, 0
 		for i := range count {
-			s := &sale{}
+			s := &sale{seed: seed + uint64(i)}
 			if i%3 == 2 {
 				s.noLocks = true
 				figure.NoLocks++
@@ -48,6 +49,7 @@ func TestSale(t *testing.T) {
 // A sale is one run: more buyers than units.
 type sale struct {
 	*house
+	seed    uint64
 	noLocks bool
 	proxies []*mysqlProxy
 
@@ -57,7 +59,7 @@ type sale struct {
 
 func (s *sale) hold(t *testing.T) {
 	t.Helper()
-	s.house = open(t, plan{replicas: 2, stock: saleUnits, noLocks: s.noLocks, lockTTL: saleTTL, between: func(h *house, _ int, to ways) ways {
+	s.house = open(t, plan{replicas: 2, stock: saleUnits, noLocks: s.noLocks, lockTTL: saleTTL, seed: s.seed, between: func(h *house, _ int, to ways) ways {
 		p := openMySQLProxy(h.t, to.mysqlDSN)
 		s.proxies = append(s.proxies, p)
 		to.mysqlDSN = p.dsn

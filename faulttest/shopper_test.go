@@ -105,6 +105,7 @@ func (v *visitor) send(r *replica, contentType string, body []byte, out any) err
 func (v *visitor) enter() (err error) {
 	if v.token == "" && v.account.id != "" {
 		v.token, err = v.house.sessions.Start(context.Background(), v.account.id)
+		v.house.secrets.keep("token of a session", v.token)
 	}
 	return err
 }
@@ -259,6 +260,7 @@ func (p *purchase) shop() *url.URL {
 		p.by.house.t.Errorf("%s: the gateway sent the browser to %q: %v", p.key, answer.RedirectURL, err)
 		return &url.URL{}
 	}
+	p.by.house.secrets.keep("pg_token", back.Query().Get("pg_token"))
 	return back
 }
 
