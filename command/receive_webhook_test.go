@@ -3,8 +3,10 @@ package command_test
 import (
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +176,59 @@ func TestHandler_webhookThatFails(t *testing.T) {
 	c.wantLedger(payment, 1, 11_000)
 }
 
+// TestHandler_HandleWebhooks_forgets has two replicas forget what was handled
+// long ago, and nothing else: who still waits, however old, and who may yet come
+// again are kept.
+func TestHandler_HandleWebhooks_forgets(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 1)
+	const each = 1_100 // more than are forgotten at once
+	now := c.clock.Now()
+	add := func(name string, n int, received time.Time, handled, next any) {
+		t.Helper()
+		_, err := c.db.ExecContext(c.ctx, `INSERT INTO webhook_inbox (pg, dedup_key, event_type, attempt_ref, payment_key, secret, body, received_at, handled_at, next_try_at)
+SELECT 'TOSS', CONCAT(?, seq), 'PAYMENT_STATUS_CHANGED', '', ?, '', '', ?, ?, ? FROM seq_1_to_`+fmt.Sprint(n), name, name, received, handled, next)
+		c.must(err)
+	}
+	left := func() string {
+		t.Helper()
+		var names string
+		c.must(c.db.QueryRowContext(c.ctx, `SELECT COALESCE(GROUP_CONCAT(DISTINCT payment_key ORDER BY payment_key), '') FROM webhook_inbox`).Scan(&names))
+		return names
+	}
+	long, lately := now.Add(-14*24*time.Hour-time.Minute), now.Add(-14*24*time.Hour+time.Hour)
+	add("a waits", 2, long, nil, now.Add(24*time.Hour))
+	add("b long ago", each, long, long, nil)
+	add("c late to be handled", 1, long, lately, nil)
+	add("d lately", each, lately, lately, nil)
+	handle := func() {
+		t.Helper()
+		_, err := c.HandleWebhooks(c.ctx)
+		c.must(err)
+	}
+	handle()
+	var gone int
+	c.must(c.db.QueryRowContext(c.ctx, `SELECT ? - COUNT(*) FROM webhook_inbox WHERE payment_key = 'b long ago'`, each).Scan(&gone))
+	if gone != 1_000 {
+		t.Errorf("%d are forgotten at once, want 1000", gone)
+	}
+	handle() // too soon to look again
+	if got, want := left(), "a waits,b long ago,c late to be handled,d lately"; got != want {
+		t.Errorf("left are %q, want %q", got, want)
+	}
+	c.clock.Advance(10 * time.Second)
+	var replicas sync.WaitGroup
+	for range 2 {
+		replicas.Go(handle)
+	}
+	replicas.Wait()
+	if got, want := left(), "a waits,c late to be handled,d lately"; got != want {
+		t.Errorf("left are %q, want %q", got, want)
+	}
+	_, err := c.db.ExecContext(c.ctx, `DELETE FROM webhook_inbox WHERE payment_key = 'a waits'`) // verify wants none that old
+	c.must(err)
+}
+
 // FuzzHandler_ReceiveWebhook feeds the inbox anything: it is stored once or
 // refused as no webhook, acting on it ends, and no payment moves by it.
 func FuzzHandler_ReceiveWebhook(f *testing.F) {
@@ -187,7 +242,7 @@ func FuzzHandler_ReceiveWebhook(f *testing.F) {
 		s := &shopfloor{Handler: open.Handler, t: t, log: open.log}
 		before := s.count("SELECT COUNT(*) FROM webhook_inbox")
 		for range 2 {
-			err := s.ReceiveWebhook(ctx, command.ReceiveWebhook{Body: body})
+			err := s.ReceiveWebhook(ctx, command.ReceiveWebhook{Body: body, RemoteIP: anybody()})
 			if code := shop.CodeOf(err); code != "" && code != shop.Invalid {
 				t.Fatalf("received with %v", err)
 			}
@@ -208,6 +263,13 @@ func FuzzHandler_ReceiveWebhook(f *testing.F) {
 			t.Errorf("%d things happened", n)
 		}
 	})
+}
+
+// anybody is an address that nobody has sent from.
+func anybody() string {
+	var half [8]byte
+	_, _ = crand.Read(half[:])
+	return netip.AddrFrom16([16]byte(append(half[:], make([]byte, 8)...))).String()
 }
 
 var webhookSeeds = []string{
