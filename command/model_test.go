@@ -91,7 +91,7 @@ func (l *modelLane) run(checks int, seed uint64) {
 	rapidFlags.Lock()
 	begun := sync.OnceFunc(rapidFlags.Unlock)
 	defer begun()
-	for name, value := range map[string]string{"checks": fmt.Sprint(checks), "seed": strconv.FormatUint(seed, 10), "nofailfile": "true", "shrinktime": "20s"} {
+	for name, value := range map[string]string{"checks": fmt.Sprint(checks), "seed": strconv.FormatUint(seed, 10), "nofailfile": "true"} {
 		if err := flag.Set("rapid."+name, value); err != nil {
 			l.Errorf("%v", err)
 			return

@@ -26,11 +26,23 @@ func TestParseBug(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.what != "the shop gives money away" || b.pkg != "./command" || b.run != "TestX/of_y" || len(b.files) != 1 || b.files[0].path != "command/x.go" {
+		if b.what != "the shop gives money away" || len(b.aims) != 1 || b.aims[0] != (aim{pkg: "./command", run: "TestX/of_y"}) || len(b.files) != 1 || b.files[0].path != "command/x.go" {
+			t.Errorf("got %+v", b)
+		}
+	})
+	t.Run("a head may name several tests, of the table too", func(t *testing.T) {
+		t.Parallel()
+		b, err := parseBug("01-x", strings.Replace(headOfABug, "test: ", "test: FAULT_PERCENT=20 ./faulttest -run TestSale\ntest: ", 1)+someDiff)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b.aims) != 2 || b.aims[0] != (aim{pkg: "./faulttest", run: "TestSale", percent: "20"}) || b.aims[1].ofTable() {
 			t.Errorf("got %+v", b)
 		}
 	})
 	for name, text := range map[string]string{
+		"a test that says more":                strings.Replace(headOfABug, "test: ", "test: SOON=1 ", 1) + someDiff,
+		"a test without a selection":           strings.Replace(headOfABug, " -run 'TestX/of_y'", "", 1) + someDiff,
 		"a head that does not say the test":    strings.Replace(headOfABug, "test: ", "bug: ", 1) + someDiff,
 		"a head that says more":                "fault: x\n" + headOfABug + someDiff,
 		"no diff":                              headOfABug,

@@ -40,11 +40,13 @@ func TestBugs(t *testing.T) {
 	done := proof.Begin(t, "bugs", 0)
 	bugs = bugs[:max(1, min(len(bugs), len(bugs)*proof.Count(t, "bugs")/proof.Find(t, "bugs").CI))]
 	t.Run("without a bug the same tests pass", func(t *testing.T) {
-		for pkg, run := range selections(bugs) {
+		for pkg, aims := range selections(bugs) {
 			t.Run(pkg, func(t *testing.T) {
 				t.Parallel()
-				if got := lab.try(t, pkg, run, nil); got.verdict != survived {
-					t.Errorf("%s -run '%s' %s:\n%s", pkg, run, got.verdict, got.output)
+				for i, got := range lab.try(t, aims, nil) {
+					if got.verdict != survived {
+						t.Errorf("%s -run '%s' %s:\n%s", pkg, aims[i].run, got.verdict, got.output)
+					}
 				}
 			})
 		}
@@ -65,17 +67,22 @@ func TestBugs(t *testing.T) {
 	done(proof.Figure{Times: len(planted), Note: noteOf(planted)})
 }
 
-// noteOf says how many were caught, and how long the slowest took.
+// noteOf says how many were caught, how many of them by tests of the table too, and how long the
+// slowest took.
 func noteOf(planted []result) string {
-	noticed := 0
+	noticed, byTable := 0, 0
 	var slowest time.Duration
 	for _, r := range planted {
 		if r.verdict == caught {
 			noticed++
 		}
+		if r.byTable {
+			byTable++
+		}
 		slowest = max(slowest, r.took)
 	}
-	return fmt.Sprintf("%d of %d caught, the slowest, compiling included, in %.1f s", noticed, len(planted), slowest.Seconds())
+	return fmt.Sprintf("%d of %d caught, %d of them by the tests of this table too; the slowest, compiling included, in %.1f s",
+		noticed, len(planted), byTable, slowest.Seconds())
 }
 
 // readBugs reads every patch, in order of their names.
@@ -103,19 +110,22 @@ func readBugs(t *testing.T) []bug {
 	return bugs
 }
 
-// selections are the tests that bugs name, all of a package together.
-func selections(bugs []bug) map[string]string {
-	runs := map[string][]string{}
+// selections are the tests that bugs name, by package: those that depend on no count all together.
+func selections(bugs []bug) map[string][]aim {
+	aims := map[string][]aim{}
 	for _, b := range bugs {
-		if !slices.Contains(runs[b.pkg], b.run) {
-			runs[b.pkg] = append(runs[b.pkg], b.run)
+		for _, a := range b.aims {
+			at := slices.IndexFunc(aims[a.pkg], func(known aim) bool { return known.percent == a.percent && !a.ofTable() })
+			switch {
+			case slices.Contains(aims[a.pkg], a):
+			case at < 0:
+				aims[a.pkg] = append(aims[a.pkg], a)
+			case !slices.Contains(strings.Split(aims[a.pkg][at].run, "|"), a.run):
+				aims[a.pkg][at].run += "|" + a.run
+			}
 		}
 	}
-	joined := map[string]string{}
-	for pkg, of := range runs {
-		joined[pkg] = strings.Join(of, "|")
-	}
-	return joined
+	return aims
 }
 
 // A verdict is what came of running tests.
@@ -152,8 +162,9 @@ func judge(output string, passed bool) verdict {
 // A result is a verdict and what it was read from.
 type result struct {
 	verdict
-	output string
-	took   time.Duration
+	output  string
+	took    time.Duration
+	byTable bool // tests of the table noticed
 }
 
 // failures matches the names of the tests that failed.
@@ -229,13 +240,20 @@ func (l *lab) plant(t *testing.T, b bug) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := l.try(t, b.pkg, b.run, replaced)
-	if got.verdict != caught {
-		t.Errorf("planted: %s. It breaks rule %s\n%s -run '%s' %s:\n%s", b.what, b.rule, b.pkg, b.run, got.verdict, got.output)
-		return got
+	sum := result{verdict: caught}
+	for pkg, aims := range selections([]bug{b}) {
+		for i, got := range l.try(t, aims, replaced) {
+			sum.took += got.took
+			if got.verdict != caught {
+				sum.verdict = got.verdict
+				t.Errorf("planted: %s. It breaks rule %s\n%s -run '%s' %s:\n%s", b.what, b.rule, pkg, aims[i].run, got.verdict, got.output)
+				continue
+			}
+			sum.byTable = sum.byTable || aims[i].ofTable()
+			t.Logf("%s: caught in %.1f s by %s", b.what, got.took.Seconds(), strings.Join(got.noticedBy(), ", "))
+		}
 	}
-	t.Logf("%s: caught in %.1f s by %s", b.what, got.took.Seconds(), strings.Join(got.noticedBy(), ", "))
-	return got
+	return sum
 }
 
 // patched writes copies of the files that a bug changes, and returns which are to be read instead of
@@ -266,13 +284,25 @@ func (l *lab) patched(dir string, b bug) (map[string]string, error) {
 	return replaced, nil
 }
 
-// try builds the test program of a package, with some files replaced, and runs some of its tests.
-// What does not compile proves nothing, and ends t.
-func (l *lab) try(t *testing.T, pkg, run string, replaced map[string]string) result {
+// try builds the test program of the package that all aims are in, with some files replaced, and
+// runs the tests of each aim by itself. What does not compile proves nothing, and ends t.
+func (l *lab) try(t *testing.T, aims []aim, replaced map[string]string) (results []result) {
 	t.Helper()
 	l.places <- struct{}{}
 	defer func() { <-l.places }()
 	began := time.Now()
+	program := l.build(t, aims[0].pkg, replaced)
+	for _, a := range aims {
+		got := l.run(t, program, a)
+		got.took, began = time.Since(began), time.Now()
+		results = append(results, got)
+	}
+	return results
+}
+
+// build builds the test program of a package, with some files replaced.
+func (l *lab) build(t *testing.T, pkg string, replaced map[string]string) (program string) {
+	t.Helper()
 	overlay, err := json.Marshal(map[string]any{"Replace": maps.Clone(replaced)})
 	if err != nil {
 		t.Fatal(err)
@@ -281,26 +311,35 @@ func (l *lab) try(t *testing.T, pkg, run string, replaced map[string]string) res
 	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(dir, "program.test")
+	program = filepath.Join(dir, "program.test")
 	// Not optimized, and without tables for debuggers, it is built in three quarters of the time.
 	build := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-gcflags=-N -l", "-overlay=" + filepath.Join(dir, "overlay.json"), "-o", program, pkg}
 	if output, err := l.command(t.Context(), root, "go", build...).CombinedOutput(); err != nil {
 		t.Fatalf("%s does not compile: %v\n%s", pkg, err, output)
 	}
+	return program
+}
+
+// run runs the tests of an aim.
+func (l *lab) run(t *testing.T, program string, a aim) result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	args := []string{"-test.run=" + run, "-test.timeout=2m"}
-	if usesRapid(t, pkg) {
-		args = append(args, "-rapid.nofailfile") // what fails here is to be forgotten
+	args := []string{"-test.run=" + a.run, "-test.timeout=2m"}
+	if usesRapid(t, a.pkg) {
+		args = append(args, "-rapid.nofailfile", "-rapid.shrinktime=1s") // what fails here is to be forgotten
 	}
-	tests := l.command(ctx, filepath.Join(root, pkg), program, args...)
+	tests := l.command(ctx, filepath.Join(root, a.pkg), program, args...)
+	if a.ofTable() {
+		tests.Env = append(slices.Clone(tests.Env), "FAULT_PERCENT="+a.percent)
+	}
 	var output bytes.Buffer
 	tests.Stdout, tests.Stderr = &output, &output
-	err = tests.Run()
+	err := tests.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		t.Fatalf("run the tests of %s: %v", pkg, err)
+		t.Fatalf("run the tests of %s: %v", a.pkg, err)
 	}
-	return result{verdict: judge(output.String(), err == nil), output: clip(output.String()), took: time.Since(began)}
+	return result{verdict: judge(output.String(), err == nil), output: clip(output.String())}
 }
 
 // usesRapid tells whether the tests of a package keep what failed, to try it first the next time.

@@ -7,14 +7,44 @@ import (
 	"strings"
 )
 
-// A bug is a patch that breaks a rule, and the tests that must notice.
+// A bug is a patch that breaks a rule, and the tests that must notice, each by itself.
 type bug struct {
 	name  string // of its file, without the suffix
 	what  string // what goes wrong, in a sentence
 	rule  string // the rule of the design that it breaks
-	pkg   string // where the tests are, as ./command
-	run   string // which tests, as -run selects them
+	aims  []aim
 	files []filePatch
+}
+
+// An aim is a selection of tests.
+type aim struct {
+	pkg     string // where they are, as ./command
+	run     string // which, as -run selects them
+	percent string // FAULT_PERCENT, or "" where nothing depends on it: the tests of the table
+}
+
+// ofTable tells whether the tests are those of a row of the table of internal/proof.
+func (a aim) ofTable() bool { return a.percent != "" }
+
+// parseAim reads what follows "test: ".
+func parseAim(text string) (aim, error) {
+	settings, run, found := strings.Cut(text, " -run ")
+	a := aim{run: strings.Trim(run, "'")}
+	for word := range strings.FieldsSeq(settings) {
+		percent, isPercent := strings.CutPrefix(word, "FAULT_PERCENT=")
+		switch {
+		case isPercent:
+			a.percent = percent
+		case a.pkg == "" && strings.HasPrefix(word, "./"):
+			a.pkg = word
+		default:
+			return a, fmt.Errorf("%q selects tests by a word %q", text, word)
+		}
+	}
+	if !found || a.pkg == "" || a.run == "" {
+		return a, fmt.Errorf("%q selects no tests: say ./package -run 'TestName', and FAULT_PERCENT=n before it for a test of the table", text)
+	}
+	return a, nil
 }
 
 // A filePatch changes one file.
@@ -41,14 +71,17 @@ func parseBug(name, text string) (bug, error) {
 		case "rule":
 			b.rule = value
 		case "test":
-			b.pkg, b.run, _ = strings.Cut(value, " -run ")
-			b.run = strings.Trim(b.run, "'")
+			a, err := parseAim(value)
+			if err != nil {
+				return b, fmt.Errorf("%s: %w", name, err)
+			}
+			b.aims = append(b.aims, a)
 		case "":
 		default:
 			return b, fmt.Errorf("%s: the head has a line %q, and may have bug, rule and test", name, strings.TrimSpace(line))
 		}
 	}
-	if b.what == "" || b.rule == "" || b.pkg == "" || b.run == "" {
+	if b.what == "" || b.rule == "" || len(b.aims) == 0 {
 		return b, fmt.Errorf("%s: the head must say bug, rule, and test: ./package -run 'TestName'", name)
 	}
 	var err error
