@@ -36,7 +36,7 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
-	found, err := findOpenCase(ctx, tx, cmd)
+	found, err := findOpenCase(ctx, tx, cmd, now)
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}

@@ -42,7 +42,8 @@ func (c OpenCase) subject() string {
 
 // OpenCase opens a case in the gateway's reconciliation of the day, whose source
 // is LiveSource. While a case of the same kind and attempt is open it answers
-// with that one and changes nothing.
+// with that one and changes nothing. A refund that is planned for the same does
+// not take place: what was planned becomes the case.
 func (h *Handler) OpenCase(ctx context.Context, cmd OpenCase) (shop.Discrepancy, error) {
 	var opened shop.Discrepancy
 	var live shop.Reconciliation
@@ -51,7 +52,7 @@ func (h *Handler) OpenCase(ctx context.Context, cmd OpenCase) (shop.Discrepancy,
 		if live, err = h.holdLive(ctx, tx, cmd.PG, now); err != nil {
 			return err
 		}
-		found, err := findOpenCase(ctx, tx, cmd)
+		found, err := findOpenCase(ctx, tx, cmd, now)
 		if err != nil {
 			return err
 		}
@@ -99,8 +100,12 @@ func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now
 }
 
 // findOpenCase returns the open case of the same kind and subject, of any day
-// and any file, or nil.
-func findOpenCase(ctx context.Context, tx *sql.Tx, cmd OpenCase) (*shop.Discrepancy, error) {
+// and any file, which a refund that is planned for the same becomes, or nil.
+// Nobody else opens a case of the gateway until the transaction ends.
+func findOpenCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, now time.Time) (*shop.Discrepancy, error) {
+	if err := lockCases(ctx, tx, cmd.PG); err != nil {
+		return nil, err
+	}
 	const open = `status = 'OPEN' AND pg = ? AND kind = ?`
 	args := []any{string(cmd.PG), string(cmd.Kind)}
 	where := open + ` AND payment_id IS NULL AND attempt_id IS NULL AND note = ?`
@@ -115,10 +120,44 @@ func findOpenCase(ctx context.Context, tx *sql.Tx, cmd OpenCase) (*shop.Discrepa
 		args = append(args, clip(cmd.Note, 1000))
 	}
 	found, err := listDiscrepancies(ctx, tx, where+` ORDER BY id LIMIT 1`, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return takePlanned(ctx, tx, cmd, now)
+	}
+	return &found[0], nil
+}
+
+// takePlanned makes the case of a refund that a settlement file plans for the same
+// money, or returns nil: whoever carries the plan out finds it open, and leaves it
+// to a person.
+func takePlanned(ctx context.Context, tx *sql.Tx, cmd OpenCase, now time.Time) (*shop.Discrepancy, error) {
+	if cmd.PaymentID == nil || cmd.AttemptID == nil {
+		return nil, nil
+	}
+	found, err := listDiscrepancies(ctx, tx, `payment_id = ? AND status = ? AND attempt_id = ? AND pg = ? AND kind = ? AND action = ? ORDER BY id LIMIT 1`,
+		string(*cmd.PaymentID), string(shop.DiscrepancyStatusPlanned), string(*cmd.AttemptID), string(cmd.PG), string(cmd.Kind), string(shop.CorrectiveActionRefundAtGateway))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return &found[0], nil
+	d := found[0]
+	d.Status, d.Note, d.Version = shop.DiscrepancyStatusOpen, clipped(cmd.Note, 1000), d.Version+1
+	return &d, saveDiscrepancy(ctx, tx, d, shop.KindDiscrepancyOpened, shop.ActorResolver, now)
+}
+
+// lockCases lets one at a time open cases of a gateway. The lock is the row of its
+// first reconciliation.
+func lockCases(ctx context.Context, tx *sql.Tx, gateway shop.PG) error {
+	var first sql.NullString
+	err := tx.QueryRowContext(ctx, `SELECT MIN(id) FROM reconciliations WHERE pg = ?`, string(gateway)).Scan(&first)
+	if err == nil && first.Valid {
+		err = tx.QueryRowContext(ctx, `SELECT id FROM reconciliations WHERE id = ? FOR UPDATE`, first.String).Scan(&first)
+	}
+	if err != nil {
+		return fmt.Errorf("lock the cases of %s: %w", gateway, err)
+	}
+	return nil
 }
 
 // openCase writes the case and its event. Its dedup key counts the earlier cases

@@ -62,11 +62,18 @@ func (h *Handler) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reco
 // FinishApplying says that the plan was carried out.
 type FinishApplying struct{ Hold ReconciliationHold }
 
-// FinishApplying returns Conflict unless the plan is being carried out.
+// FinishApplying returns Conflict unless the plan is being carried out. It
+// changes nothing while a correction still waits for a gateway's answer.
 func (h *Handler) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		if r.Status != shop.ReconciliationStatusApplying {
 			return false, reconciliationConflict(*r)
+		}
+		var waiting int
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ? AND status = ?`,
+			string(r.ID), string(shop.DiscrepancyStatusPlanned)).Scan(&waiting)
+		if err != nil || waiting > 0 {
+			return false, err
 		}
 		now := h.now()
 		r.Status, r.Percent, r.FinishedAt = shop.ReconciliationStatusApplied, 100, &now

@@ -52,9 +52,11 @@ type SettleDiscrepancy struct {
 
 // SettleDiscrepancy asks the gateway first, where it can be asked, corrects the
 // books or the gateway, and says what came of it: APPLIED, or OPEN with a note
-// when a person must decide. Carrying out again what broke off does nothing
-// twice, and a discrepancy that is no longer planned stays as it is. It returns
-// IN_PROGRESS when the hold is lost.
+// when a person must decide, unless another case stands for the same: then
+// IGNORED. It stays PLANNED while the gateway has not answered to a refund that
+// was asked for again. Carrying out again what broke off does nothing twice, and
+// a discrepancy that is no longer planned stays as it is. It returns IN_PROGRESS
+// when the hold is lost.
 func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) (shop.Discrepancy, error) {
 	// What is begun is finished: money may move.
 	ctx = context.WithoutCancel(ctx)
@@ -69,18 +71,39 @@ func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) 
 	if err != nil {
 		return d, fmt.Errorf("settle discrepancy %s: %w", d.ID, err)
 	}
+	if came.waits {
+		return d, nil
+	}
 	return h.endDiscrepancy(ctx, d.ID, func(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind string, err error) {
 		if d.Status != shop.DiscrepancyStatusPlanned {
 			return "", nil
 		}
 		now := h.now()
-		d.Status, d.Note = shop.DiscrepancyStatusOpen, clipped(came.note, 1000)
+		if err := keepHold(ctx, tx, cmd.Hold, now); err != nil {
+			return "", err
+		}
+		d.Note = clipped(came.note, 1000)
 		if came.done {
 			d.Status, d.ResolvedAt = shop.DiscrepancyStatusApplied, &now
-			return shop.KindDiscrepancyApplied, keepHold(ctx, tx, cmd.Hold, now)
+			return shop.KindDiscrepancyApplied, nil
 		}
-		return shop.KindDiscrepancyOpened, keepHold(ctx, tx, cmd.Hold, now)
+		return leaveToPerson(ctx, tx, d)
 	}, shop.ActorReconciliation)
+}
+
+// leaveToPerson makes a case of what was planned, unless one stands for the same.
+func leaveToPerson(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind string, err error) {
+	f := Finding{Kind: d.Kind, Action: shop.CorrectiveActionOpenCase, PaymentID: d.PaymentID, AttemptID: d.AttemptID}
+	stands, err := findStanding(ctx, tx, d.PG, d.ReconciliationID, []Finding{f})
+	if err != nil {
+		return "", err
+	}
+	if !stands.yield(&f) {
+		d.Status = shop.DiscrepancyStatusOpen
+		return shop.KindDiscrepancyOpened, nil
+	}
+	d.Status, d.Action, d.Note = shop.DiscrepancyStatusIgnored, f.Action, &f.Note
+	return shop.KindDiscrepancyIgnored, nil
 }
 
 // endDiscrepancy lets do change a discrepancy in one transaction; a do that
@@ -109,8 +132,9 @@ func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID, do 
 
 // A correction is what came of an action.
 type correction struct {
-	done bool
-	note string
+	done  bool
+	waits bool // the gateway has not answered yet, and is to be asked again
+	note  string
 }
 
 // correct does what an action says about a discrepancy. The error says that the
@@ -135,7 +159,7 @@ func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.C
 	case action != shop.CorrectiveActionRefundAtGateway:
 		return c.recordRows()
 	case !asked:
-		return correction{note: "No money was moved: " + c.why()}, nil
+		return correction{waits: c.repeats() && !c.isUnheardOf(), note: "No money was moved: " + c.why()}, nil
 	case d.Kind == shop.DiscrepancyKindRefundMissing:
 		return c.repeatRefunds(answer)
 	}
@@ -278,10 +302,16 @@ func noonOf(day *time.Time) *time.Time {
 
 // why says why the gateway did not tell.
 func (c *correcting) why() string {
-	if refusal := gatewayError(c.silence); refusal != nil && refusal.Outcome == pg.OutcomeNotFound {
+	if c.isUnheardOf() {
 		return "the gateway knows nothing of this payment."
 	}
 	return "the gateway cannot be asked now."
+}
+
+// isUnheardOf tells whether the gateway, asked, knew nothing of the payment.
+func (c *correcting) isUnheardOf() bool {
+	refusal := gatewayError(c.silence)
+	return refusal != nil && refusal.Outcome == pg.OutcomeNotFound
 }
 
 // recordAnswer makes the books say what the gateway says.
@@ -401,28 +431,6 @@ func (c *correcting) returnMoney(left shop.Won) (correction, error) {
 	return correction{done: true, note: "The money was given back."}, nil
 }
 
-// repeatRefunds asks the gateway again for refunds that the books call done and
-// that it, asked, has not made.
-func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
-	for _, refund := range c.payment.Refunds {
-		if refund.AttemptID != c.attempt.ID || refund.Status != shop.RefundStatusDone || hasLeg(answer, refund) {
-			continue
-		}
-		if answer.Refunded >= c.attempt.RefundedAmount {
-			break
-		}
-		var err error
-		answer, err = c.repeatRefund(refund, answer)
-		if err != nil {
-			return correction{note: "The gateway did not repeat the refund. " + c.refusal(err)}, nil
-		}
-	}
-	if answer.Refunded < c.attempt.RefundedAmount {
-		return correction{note: fmt.Sprintf("The gateway gave back %s won of %s won.", answer.Refunded, c.attempt.RefundedAmount)}, nil
-	}
-	return correction{done: true, note: "The gateway has made the refund now."}, nil
-}
-
 // refusal is the gateway's own word on a refund that it did not make.
 func (c *correcting) refusal(err error) string {
 	c.h.Logger.WarnContext(c.ctx, "refund not repeated", "discrepancy_id", string(c.d.ID), "error", err)
@@ -430,38 +438,4 @@ func (c *correcting) refusal(err error) string {
 		return refused.Code + " " + refused.Message
 	}
 	return "It did not answer."
-}
-
-// hasLeg tells whether the gateway's answer holds the refund.
-func hasLeg(answer pg.Payment, refund shop.Refund) bool {
-	for _, leg := range answer.Cancels {
-		if leg.RefundID == refund.ID || (refund.TransactionKey != nil && *refund.TransactionKey == leg.Key) {
-			return true
-		}
-	}
-	return false
-}
-
-// repeatRefund makes one refund anew, with an idempotency key of its own: the
-// old one would only repeat the old answer. Kakao Pay refuses it when the money
-// that is left is not what was looked up just now.
-func (c *correcting) repeatRefund(refund shop.Refund, answer pg.Payment) (pg.Payment, error) {
-	available := answer.Captured - answer.Refunded
-	after, err := c.h.gateway(c.attempt.PG).Cancel(c.ctx, pg.CancelRequest{
-		IdempotencyKey: string(c.d.ID) + ":" + string(refund.ID), Key: keyOf(c.attempt), RefundID: refund.ID, Amount: refund.Amount,
-		TaxFree: refund.TaxFreeAmount, Available: available, Whole: refund.Amount == available, Reason: c.returnReason(),
-	})
-	if err != nil {
-		return answer, err
-	}
-	_, err = c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
-		if after.LegKey != "" {
-			change.payment.Refund(refund.ID).TransactionKey = &after.LegKey
-		}
-		if err := change.payment.Record(shop.KindPaymentRecordChanged, change.now); err != nil {
-			return err
-		}
-		return change.did(shop.KindPaymentRecordChanged, "refund repeated at the gateway")
-	})
-	return after, err
 }

@@ -56,8 +56,9 @@ type PlanFindings struct {
 }
 
 // PlanFindings notes the findings, all or none. One that was noted before is
-// brought up to date unless somebody has dealt with it. It returns IN_PROGRESS
-// when the hold is lost.
+// brought up to date unless somebody has dealt with it. A case that another file,
+// or the day, has opened already is not opened again. It returns IN_PROGRESS when
+// the hold is lost.
 func (h *Handler) PlanFindings(ctx context.Context, cmd PlanFindings) error {
 	if len(cmd.Findings) == 0 {
 		return nil
@@ -96,10 +97,17 @@ func (p *planning) note(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stands, err := findStanding(ctx, p.tx, p.cmd.PG, p.cmd.Hold.ID, p.cmd.Findings)
+	if err != nil {
+		return err
+	}
 	var added []keyedDiscrepancy
 	var facts []fact
 	for _, f := range p.cmd.Findings {
 		d, found := known[f.Key]
+		if d.Status != shop.DiscrepancyStatusOpen {
+			stands.yield(&f)
+		}
 		if found {
 			if err := p.renew(ctx, f, d); err != nil {
 				return err

@@ -30,7 +30,7 @@ func (v *verdict) classify(ctx context.Context) {
 	case v.told.failed:
 		v.failure(ctx)
 	case b.attempt.captured == 0:
-		v.unrecorded()
+		v.unrecorded(ctx)
 	case v.compare():
 		// The rest is for a person.
 	case v.told.canceled:
@@ -97,7 +97,7 @@ func (v *verdict) askedNote(ctx context.Context) string {
 }
 
 // unrecorded judges money that the books do not know to have been taken.
-func (v *verdict) unrecorded() {
+func (v *verdict) unrecorded(ctx context.Context) {
 	b, t := v.booked, v.told
 	amount, back := t.captured(), t.refunded()
 	ended := b.attempt.status == shop.PaymentStatusCanceled || b.attempt.status == shop.PaymentStatusExpired
@@ -120,7 +120,23 @@ func (v *verdict) unrecorded() {
 		v.found(shop.DiscrepancyKindTaxFreeDiffers, shop.CorrectiveActionOpenCase, differ(*t.approval.taxFree, b.payment.taxFree), "")
 	default:
 		v.found(shop.DiscrepancyKindApprovalUnrecorded, shop.CorrectiveActionRecordApproval, amount, "")
+		v.unrecordedMonths(ctx)
 	}
+}
+
+// unrecordedMonths holds the installments of an approval that is not recorded
+// against those that were asked for. The gateway, asked, may tell of others that
+// the shopper chose there: then they are recorded with the approval.
+func (v *verdict) unrecordedMonths(ctx context.Context) {
+	told, asked := v.told.approval.months, v.booked.attempt.months
+	if told == nil || sameMonths(*told, asked) {
+		return
+	}
+	if answer, ok := v.ask(ctx, v.booked); ok && answer.Captured > 0 && sameMonths(*told, answer.InstallmentMonths) {
+		return
+	}
+	v.found(shop.DiscrepancyKindInstallmentDiffers, shop.CorrectiveActionOpenCase, 0,
+		fmt.Sprintf("The books have %d months, the file %s.", asked, monthsText(*told)))
 }
 
 func differ(a, b shop.Won) shop.Won { return max(a-b, b-a) }

@@ -1,0 +1,88 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+)
+
+// standing is the cases of a gateway that are open, by what they are about, but
+// for those of one reconciliation.
+type standing map[string]shop.DiscrepancyID
+
+// findStanding reads the open cases that stand for some of the findings, and lets
+// nobody else open one of the gateway until the transaction ends.
+func findStanding(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, findings []Finding) (standing, error) {
+	var payments, keys []any
+	for _, f := range findings {
+		switch {
+		case f.Action != shop.CorrectiveActionOpenCase:
+		case f.PaymentID != nil:
+			payments = append(payments, string(*f.PaymentID))
+		case f.Key != "" && f.Kind != shop.DiscrepancyKindMalformedRow: // whose key is its line
+			keys = append(keys, f.Key)
+		}
+	}
+	found := standing{}
+	if len(payments)+len(keys) == 0 {
+		return found, nil
+	}
+	if err := lockCases(ctx, tx, gateway); err != nil {
+		return nil, err
+	}
+	if err := found.read(ctx, tx, gateway, but, `payment_id`, payments); err != nil {
+		return nil, err
+	}
+	return found, found.read(ctx, tx, gateway, but, `payment_id IS NULL AND dedup_key`, keys)
+}
+
+func (s standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, column string, values []any) error {
+	if len(values) == 0 {
+		return nil
+	}
+	args := append([]any{string(shop.DiscrepancyStatusOpen), string(gateway), string(but)}, values...)
+	type openCase struct {
+		id    shop.DiscrepancyID
+		about string
+	}
+	open, err := mysqldb.Collect(ctx, tx, func(rows *sql.Rows) (c openCase, err error) {
+		var f Finding
+		err = rows.Scan(&c.id, &f.Kind, &f.PaymentID, &f.AttemptID, &f.Key)
+		c.about = f.about()
+		return c, err
+	}, `SELECT id, kind, payment_id, attempt_id, dedup_key FROM discrepancies WHERE status = ? AND pg = ? AND reconciliation_id <> ? AND `+
+		column+` IN (`+marks(len(values))+`) ORDER BY id DESC`, args...)
+	if err != nil {
+		return fmt.Errorf("read the open cases of %s: %w", gateway, err)
+	}
+	for _, c := range open {
+		s[c.about] = c.id
+	}
+	return nil
+}
+
+// about names what a finding is about, in whatever file: the payment and its
+// attempt or, where the books have none, the row's own payment.
+func (f Finding) about() string {
+	if f.PaymentID == nil {
+		return f.Key
+	}
+	if f.AttemptID == nil {
+		return fmt.Sprint(f.Kind, " ", *f.PaymentID)
+	}
+	return fmt.Sprint(f.Kind, " ", *f.PaymentID, " ", *f.AttemptID)
+}
+
+// yield lets a finding that asks for a case ask for nothing, and reports true,
+// where another case stands for it.
+func (s standing) yield(f *Finding) bool {
+	id, ok := s[f.about()]
+	if !ok || f.Action != shop.CorrectiveActionOpenCase {
+		return false
+	}
+	f.Action, f.Note = shop.CorrectiveActionNone, "Case "+string(id)+" stands for it already."
+	return true
+}
