@@ -244,9 +244,15 @@ func (e *evidence) knows(leg pg.Cancel) bool {
 	return false
 }
 
-// refundOf finds which of our open refunds the gateway's leg is, or notes one
-// that was made in the gateway's own console.
+// refundOf finds which of our refunds the gateway's leg is, an open one or one
+// that was believed to be refused, or notes one that was made in the gateway's
+// own console.
 func (e *evidence) refundOf(leg pg.Cancel) *shop.Refund {
+	if named := e.payment.Refund(leg.RefundID); named != nil && named.AttemptID == e.attempt.ID &&
+		named.Status == shop.RefundStatusFailed && named.Amount == leg.Amount {
+		named.TaxFreeAmount = max(0, min(named.TaxFreeAmount, e.payment.TaxFreeAmount-e.payment.RefundedTaxFree))
+		return named
+	}
 	open := e.payment.OpenRefund(e.attempt.ID)
 	if open != nil && (open.ID == leg.RefundID || (leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
 		return open

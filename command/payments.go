@@ -210,12 +210,17 @@ type check struct {
 	at      time.Time
 }
 
+// changeTimeout bounds a change of the books: a database that says nothing at all
+// keeps nobody for ever.
+const changeTimeout = 30 * time.Second
+
 // changeOrder holds an order and its payment, lets do change them, and writes
 // what changed and its events, all in one transaction; then the read models
 // follow. The closure may run again: it must assign, never append. What it
 // returned is the state after the commit.
 func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change, error) {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
+	defer cancel()
 	unlock := h.Locks.Lock(ctx, lockKey(string(id)))
 	defer unlock()
 	var c *change
@@ -257,6 +262,8 @@ func (h *Handler) committed(ctx context.Context, c *change) bool {
 		return false
 	}
 	last := c.facts[len(c.facts)-1]
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	var found int
 	err := h.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
 		last.aggregateID, last.version, last.kind, last.at).Scan(&found)

@@ -175,13 +175,13 @@ type cancelRequest struct {
 	Payload               string   `json:"payload,omitempty"`
 }
 
-// Cancel implements pg.Gateway. A refusal over amount or state may come of this
-// very cancel having been made earlier: it is looked up, and is
-// pg.OutcomeUnknown if that is so or cannot be told.
+// Cancel implements pg.Gateway. A refusal, be it over amount or state or what a
+// bank says of them, may come of this very cancel having been made earlier: it
+// is looked up, and is pg.OutcomeUnknown if that is so or cannot be told.
 func (c *Client) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
 	p, err := c.cancel(ctx, req)
 	var e *pg.Error
-	if errors.As(err, &e) && e.Outcome == pg.OutcomeRefused && stateCodes[e.Code] && c.maybeCanceled(ctx, req) {
+	if errors.As(err, &e) && e.Outcome == pg.OutcomeRefused && c.maybeCanceled(ctx, req) {
 		e.Outcome = pg.OutcomeUnknown
 	}
 	return p, err

@@ -53,10 +53,6 @@ func (c *Client) failure(call string, a pghttp.Answer) *pg.Error {
 	return e
 }
 
-// stateCodes refuse a cancel over the amount left or the state of the payment,
-// which an earlier cancel may have changed.
-var stateCodes = map[string]bool{"-710": true, "-722": true, "-784": true}
-
 // outcomes says what each code means; one that is not here means that nobody knows.
 var outcomes = map[int]pg.Outcome{
 	-1:    pg.OutcomeUnknown,       // internal

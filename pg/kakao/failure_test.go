@@ -288,7 +288,14 @@ func TestClient_LookUp_statuses(t *testing.T) {
 
 func TestClient_Cancel_already(t *testing.T) {
 	t.Parallel()
-	for _, code := range []int{-710, -722, -784} {
+	for code, refusal := range map[string]string{
+		"-710":                       `{"error_code":-710,"error_message":"m"}`,
+		"-722":                       `{"error_code":-722,"error_message":"m"}`,
+		"-784":                       `{"error_code":-784,"error_message":"m"}`,
+		"-710/x":                     `{"error_code":-710,"error_message":"m","extras":{"method_result_code":"x"}}`,
+		"-781/INVALID_CANCEL_AMOUNT": `{"error_code":-781,"error_message":"m","extras":{"method_result_code":"INVALID_CANCEL_AMOUNT"}}`,
+		"-781/6666":                  `{"error_code":-781,"error_message":"m","extras":{"method_result_code":"6666"}}`,
+	} {
 		for sentence, test := range map[string]struct {
 			order string
 			want  pg.Outcome
@@ -300,12 +307,12 @@ func TestClient_Cancel_already(t *testing.T) {
 			script := pgtest.NewScript(t)
 			c := &kakao.Client{BaseURL: script.URL, SecretKey: "k", Now: func() time.Time { return now }}
 			c.HTTP = &http.Client{Transport: split{
-				"cancel": fmt.Appendf(nil, `{"error_code":%d,"error_message":"m"}`, code),
+				"cancel": []byte(refusal),
 				"order":  edit(t, "order_success.json", `"payment_action_type": "PAYMENT"`, test.order),
 			}.over(script)}
 			_, err := c.Cancel(t.Context(), pg.CancelRequest{Key: docKey, RefundID: "rfd_1", Amount: 100, Available: 2200})
-			if e := wantOutcome(t, err, test.want); e.Call != "cancel" || e.Code != strconv.Itoa(code) {
-				t.Errorf("%d for a cancel %s: %v", code, sentence, e)
+			if e := wantOutcome(t, err, test.want); e.Call != "cancel" || e.Code != code {
+				t.Errorf("%s for a cancel %s: %v", code, sentence, e)
 			}
 		}
 	}
