@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payment-system/internal/failpoint"
+	"payment-system/internal/mysqldb"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -136,7 +137,7 @@ func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
+	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
 		now, string(id), now, string(shop.PaymentStatusWaitingForDeposit))
 	if err != nil {
 		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)

@@ -62,7 +62,7 @@ func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error 
 	}
 	now := h.now()
 	dedup := hashOf(hook.EventType, hook.Data.PaymentKey, hook.OrderID, hook.Status, hook.TransactionKey, hook.Secret)
-	_, err = h.DB.ExecContext(ctx, `INSERT INTO webhook_inbox (pg, dedup_key, event_type, attempt_ref, payment_key, secret, body, received_at, next_try_at) VALUES (?,?,?,?,?,?,?,?,?)`,
+	_, err = mysqldb.Alone(h.DB).ExecContext(ctx, `INSERT INTO webhook_inbox (pg, dedup_key, event_type, attempt_ref, payment_key, secret, body, received_at, next_try_at) VALUES (?,?,?,?,?,?,?,?,?)`,
 		string(shop.PGToss), dedup, hook.EventType, hook.OrderID, hook.Data.PaymentKey, hook.Secret, cmd.Body, now, now)
 	switch {
 	case err == nil:
@@ -181,7 +181,7 @@ func (h *Handler) forgetWebhooks(ctx context.Context) error {
 	if !last.Valid {
 		return nil
 	}
-	if _, err := h.DB.ExecContext(ctx, `DELETE FROM webhook_inbox WHERE id <= ? AND handled_at < ? ORDER BY id LIMIT ?`, last.Int64, before, forgetAtOnce); err != nil {
+	if _, err := mysqldb.Alone(h.DB).ExecContext(ctx, `DELETE FROM webhook_inbox WHERE id <= ? AND handled_at < ? ORDER BY id LIMIT ?`, last.Int64, before, forgetAtOnce); err != nil {
 		return fmt.Errorf("forget webhooks: %w", err)
 	}
 	return nil
@@ -327,7 +327,7 @@ func (h *Handler) dueWebhooks(ctx context.Context) ([]inboxEntry, error) {
 // should this try fail.
 func (h *Handler) claimWebhook(ctx context.Context, e inboxEntry) (bool, error) {
 	wait := min(time.Second<<min(e.tries, 12), time.Hour)
-	err := mysqldb.ExecOne(ctx, h.DB, `UPDATE webhook_inbox SET tries = tries + 1, next_try_at = ? WHERE id = ? AND tries = ? AND next_try_at IS NOT NULL`,
+	err := mysqldb.ExecOne(ctx, mysqldb.Alone(h.DB), `UPDATE webhook_inbox SET tries = tries + 1, next_try_at = ? WHERE id = ? AND tries = ? AND next_try_at IS NOT NULL`,
 		h.now().Add(h.PGTimeout+h.jitter(wait)), e.id, e.tries)
 	if errors.Is(err, mysqldb.ErrStale) {
 		return false, nil
@@ -338,7 +338,7 @@ func (h *Handler) claimWebhook(ctx context.Context, e inboxEntry) (bool, error) 
 // webhookHandled keeps what tells a repeat; the body, which may name a person,
 // has done its service.
 func (h *Handler) webhookHandled(ctx context.Context, e inboxEntry, verdict string) error {
-	_, err := h.DB.ExecContext(ctx, `UPDATE webhook_inbox SET handled_at = ?, next_try_at = NULL, error = ?, body = '' WHERE id = ?`, h.now(), nullIfEmpty(verdict), e.id)
+	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE webhook_inbox SET handled_at = ?, next_try_at = NULL, error = ?, body = '' WHERE id = ?`, h.now(), nullIfEmpty(verdict), e.id)
 	return err
 }
 
@@ -368,6 +368,6 @@ func (h *Handler) handleWebhook(ctx context.Context, e inboxEntry) (id shop.Atte
 
 // WakeAttempt has the resolver look an attempt up at once.
 func (h *Handler) WakeAttempt(ctx context.Context, id shop.AttemptID) error {
-	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE id = ?`, h.now(), id)
+	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE id = ?`, h.now(), id)
 	return err
 }

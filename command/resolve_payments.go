@@ -117,7 +117,7 @@ func (h *Handler) readAttempts(ctx context.Context, where string, args ...any) (
 // claim leases an attempt to this replica for as long as its look-up may take.
 func (h *Handler) claim(ctx context.Context, a dueAttempt) (bool, error) {
 	now := h.now()
-	err := mysqldb.ExecOne(ctx, h.DB, `UPDATE attempts SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ?`,
+	err := mysqldb.ExecOne(ctx, mysqldb.Alone(h.DB), `UPDATE attempts SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ?`,
 		h.Replica, now.Add(4*h.PGTimeout), a.id, a.fence)
 	if errors.Is(err, mysqldb.ErrStale) {
 		return false, nil
@@ -179,7 +179,7 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
 	}
-	_, err := h.DB.ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
+	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
 		unresolved_since = IF(? IS NULL AND check_at <=> ?, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
 		next, a.checkAt, next, a.checkAt, a.checkAt, next, a.id, a.fence+1)
 	return err
