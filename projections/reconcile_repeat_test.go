@@ -24,8 +24,8 @@ type lapsing struct {
 	pg.Gateway
 	forgets bool
 	kept    shop.Won // what it claims to have given back, and did not
-	lose    string // before, after or ""; once
-	refuse  string // the code of a refusal, or ""
+	lose    string   // before, after or ""; once
+	refuse  string   // the code of a refusal, or ""
 	asked   func(pg.CancelRequest)
 }
 
