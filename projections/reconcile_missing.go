@@ -183,7 +183,7 @@ func (b *bookedDay) netted() bool {
 // absent tells whether a payment that no file told of a moment ago is in none. One
 // near midnight may be in the file of the neighboring day, which is waited for.
 func (p *plan) absent(ctx context.Context, b *bookedDay, from time.Time) (absent bool, note string, err error) {
-	neighbor := from
+	var neighbor time.Time
 	switch before := from.AddDate(0, 0, 1); {
 	case b.approvedAt.Sub(from) < nearMidnight:
 		neighbor = from.AddDate(0, 0, -1)

@@ -686,8 +686,12 @@ func TestReconciler_missing(t *testing.T) {
 		t.Parallel()
 		const before, after = "toss_2026-01-01.csv", "toss_2026-01-03.csv"
 		for _, order := range [][]string{
-			{before, name, after}, {before, after, name}, {name, before, after},
-			{name, after, before}, {after, before, name}, {after, name, before},
+			{before, name, after},
+			{before, after, name},
+			{name, before, after},
+			{name, after, before},
+			{after, before, name},
+			{after, name, before},
 		} {
 			d := openDesk(t)
 			early, late, earlyTold, lateTold := d.paid(), d.paid(), d.paid(), d.paid()
