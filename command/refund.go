@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"payment-system/internal/failpoint"
@@ -21,8 +22,9 @@ type ReturnMoney struct {
 }
 
 // ReturnMoney commits the intent, asks the gateway and records the outcome. A
-// refund of the attempt that is under way is carried on instead of another. It
-// returns Invalid when the attempt holds less than the amount, Declined when
+// refund of the attempt that is under way is carried on instead of another, and
+// one discrepancy moves money once: a refund of its reason that is done is the
+// one asked for. It returns Invalid when the attempt holds less than the amount, Declined when
 // the gateway refuses and InProgress while its answer is not known.
 func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Payment, error) {
 	id, err := h.paymentOf(ctx, cmd.AttemptID)
@@ -45,10 +47,11 @@ func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Paymen
 }
 
 // intendReturn commits the refund that the gateway is about to be asked for. It
-// returns "" when another is under way.
+// returns "" when another is under way, and when the discrepancy that the reason
+// names was settled by a refund since the caller looked.
 func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error) {
 	e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID)}
-	if c.payment.OpenRefund(cmd.AttemptID) != nil {
+	if c.payment.OpenRefund(cmd.AttemptID) != nil || cmd.isDone(c.payment) {
 		return "", nil
 	}
 	if cmd.Amount <= 0 || cmd.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
@@ -61,6 +64,13 @@ func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error
 	c.checkAt(cmd.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
 	err := e.requestReturn(cmd.Cause, cmd.Reason, cmd.Amount)
 	return c.payment.Refunds[len(c.payment.Refunds)-1].ID, err
+}
+
+// isDone tells whether the payment has the refund that settles the discrepancy.
+func (cmd ReturnMoney) isDone(payment shop.Payment) bool {
+	return cmd.Cause == shop.RefundCauseReconciliation && slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
+		return refund.AttemptID == cmd.AttemptID && refund.Reason == cmd.Reason && refund.Status == shop.RefundStatusDone
+	})
 }
 
 // intendRefund requests a refund of the attempt that paid. A nil tax-free part is

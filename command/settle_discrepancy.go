@@ -411,11 +411,6 @@ func (c *correcting) returnMoney(left shop.Won) (correction, error) {
 	if c.pays() {
 		amount = min(left, c.d.Amount)
 	}
-	for _, refund := range c.payment.Refunds {
-		if refund.Reason == c.returnReason() && refund.Status == shop.RefundStatusDone {
-			return correction{done: true, note: "The money was given back."}, nil
-		}
-	}
 	_, err := c.h.ReturnMoney(c.ctx, ReturnMoney{
 		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(), Actor: c.actor,
 	})
