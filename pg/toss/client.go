@@ -189,6 +189,7 @@ type cancelRequest struct {
 	CancelReason         string          `json:"cancelReason"`
 	CancelAmount         *shop.Won       `json:"cancelAmount,omitempty"`
 	TaxFreeAmount        shop.Won        `json:"taxFreeAmount"`
+	RefundableAmount     shop.Won        `json:"refundableAmount"`
 	RefundReceiveAccount *receiveAccount `json:"refundReceiveAccount,omitempty"`
 }
 
@@ -200,9 +201,13 @@ type receiveAccount struct {
 
 // Cancel implements pg.Gateway. A Whole refund names no amount, which is all
 // that payments without partial refunds take; the leg that Toss then makes must
-// be of the amount asked for all the same.
+// be of the amount asked for all the same. Toss makes none when more or less is
+// left than the caller believes; under a key that it answered before, it repeats
+// that answer, whatever is left by now.
 func (c *Client) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
-	body := cancelRequest{CancelReason: reason(req.Reason), TaxFreeAmount: req.TaxFree, RefundReceiveAccount: receive(req.Account)}
+	body := cancelRequest{
+		CancelReason: reason(req.Reason), TaxFreeAmount: req.TaxFree, RefundableAmount: req.Available, RefundReceiveAccount: receive(req.Account),
+	}
 	if !req.Whole {
 		body.CancelAmount = &req.Amount
 	}

@@ -252,16 +252,16 @@ func TestClient_requests(t *testing.T) {
 			_, _ = c.Approve(t.Context(), pg.ApproveRequest{IdempotencyKey: "key_1", Key: key, Amount: 15000})
 		}},
 		{
-			"cancel in part", "POST", "/k%2F1/cancel", `{"cancelReason":"변심","cancelAmount":5000,"taxFreeAmount":1000}`,
+			"cancel in part", "POST", "/k%2F1/cancel", `{"cancelReason":"변심","cancelAmount":5000,"taxFreeAmount":1000,"refundableAmount":15000}`,
 			cancel(pg.CancelRequest{Amount: 5000, TaxFree: 1000, Available: 15000, Reason: " 변심 "}),
 		},
 		{
-			"cancel of all", "POST", "/k%2F1/cancel", `{"cancelReason":"고객 요청","taxFreeAmount":4000}`,
+			"cancel of all", "POST", "/k%2F1/cancel", `{"cancelReason":"고객 요청","taxFreeAmount":4000,"refundableAmount":15000}`,
 			cancel(pg.CancelRequest{Amount: 15000, TaxFree: 4000, Available: 15000, Whole: true}),
 		},
 		{
 			"cancel to an account", "POST", "/k%2F1/cancel",
-			`{"cancelReason":"` + strings.Repeat("가", 200) + `","cancelAmount":1,"taxFreeAmount":0,` +
+			`{"cancelReason":"` + strings.Repeat("가", 200) + `","cancelAmount":1,"taxFreeAmount":0,"refundableAmount":2,` +
 				`"refundReceiveAccount":{"bank":"20","accountNumber":"1002123456789","holderName":"홍길동"}}`,
 			cancel(pg.CancelRequest{Amount: 1, Available: 2, Reason: strings.Repeat("가", 201), Account: account}),
 		},
