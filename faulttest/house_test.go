@@ -75,6 +75,8 @@ type house struct {
 	blames []string // answers that said it was the program's own fault
 
 	secrets secrets
+	// claimed are the keys of payments that a gateway once told too much of, taken and given back.
+	claimed map[string]bool
 }
 
 // blame keeps an answer that said it was the program's own fault.
@@ -109,7 +111,7 @@ type replica struct {
 // open opens the house that a test wants.
 func open(t *testing.T, wanted plan) *house {
 	t.Helper()
-	h := &house{t: t, plan: wanted, seed: wanted.seed}
+	h := &house{t: t, plan: wanted, seed: wanted.seed, claimed: map[string]bool{}}
 	if h.seed == 0 {
 		h.seed = proof.Seed(t)
 	}
