@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"payment-system/internal/mysqldb"
@@ -173,7 +174,8 @@ type correcting struct {
 	d       shop.Discrepancy
 	action  shop.CorrectiveAction
 	actor   shop.Actor
-	silence error // why the gateway did not answer
+	silence error      // why the gateway did not answer
+	answer  pg.Payment // what it answered to be recorded; zero when it did not
 
 	payment shop.Payment
 	attempt shop.PaymentAttempt
@@ -277,8 +279,12 @@ func (c *correcting) evidence() pg.Payment {
 	if c.rows.whole {
 		p.Refunded = c.rows.refunded
 	} else {
-		p.Refunded = max(c.attempt.RefundedAmount, min(c.rows.refunded, captured))
-		p.Cancels = c.rows.legs
+		p.Cancels = c.unrecordedLegs()
+		p.Refunded = c.attempt.RefundedAmount
+		for _, leg := range p.Cancels {
+			p.Refunded += leg.Amount
+		}
+		p.Refunded = min(captured, max(p.Refunded, c.rows.refunded))
 	}
 	switch {
 	case c.rows.failed:
@@ -289,6 +295,37 @@ func (c *correcting) evidence() pg.Payment {
 		p.Status = pg.StatusPartiallyRefunded
 	}
 	return p
+}
+
+// unrecordedLegs are the refunds of the file that the books do not have. The file
+// is of one day: what it does not tell of was given back on another. A refund that
+// has no name in the books may be the one of its amount.
+func (c *correcting) unrecordedLegs() (legs []pg.Cancel) {
+	var nameless []shop.Won
+	for _, refund := range c.payment.Refunds {
+		if refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil {
+			nameless = append(nameless, refund.Amount)
+		}
+	}
+	for _, leg := range c.rows.legs {
+		if leg.Key == "" || c.records(leg) {
+			continue
+		}
+		if i := slices.Index(nameless, leg.Amount); i >= 0 {
+			nameless = slices.Delete(nameless, i, i+1)
+			continue
+		}
+		legs = append(legs, leg)
+	}
+	return legs
+}
+
+// records tells whether the books have the gateway's leg by its name.
+func (c *correcting) records(leg pg.Cancel) bool {
+	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
+		return refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone &&
+			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
+	})
 }
 
 // noonOf is a moment surely within a business day.
@@ -316,6 +353,7 @@ func (c *correcting) isUnheardOf() bool {
 
 // recordAnswer makes the books say what the gateway says.
 func (c *correcting) recordAnswer(answer pg.Payment) (correction, error) {
+	c.answer = answer
 	return c.apply(answer, "The gateway, asked, says "+string(answer.Status)+".")
 }
 
@@ -362,10 +400,20 @@ func (c *correcting) recorded() bool {
 	case shop.CorrectiveActionRecordApproval:
 		return captured > 0
 	case shop.CorrectiveActionRecordRefund:
-		return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded)
+		return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded && c.recordsLegs())
 	default:
 		return captured == refunded
 	}
+}
+
+// recordsLegs tells whether the books have every refund that the file names: by
+// its name or, where the gateway told of it, as a part of what the gateway says.
+func (c *correcting) recordsLegs() bool {
+	return !slices.ContainsFunc(c.rows.legs, func(leg pg.Cancel) bool {
+		told := c.attempt.RefundedAmount >= c.answer.Refunded &&
+			slices.ContainsFunc(c.answer.Cancels, func(answered pg.Cancel) bool { return answered.Key == leg.Key })
+		return leg.Key != "" && !told && !c.records(leg)
+	})
 }
 
 // returnReason is the reason of the refund that settles a discrepancy; it names

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"payment-system/command"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -47,6 +48,7 @@ type bookedRefund struct {
 	amount shop.Won
 	leg    *string
 	doneAt *time.Time
+	told   bool // by name, in another file than this
 }
 
 func (b *booked) version() int {
@@ -158,16 +160,20 @@ func (p *plan) readRefunds(ctx context.Context, books *bookPage) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return p.each(ctx, `SELECT attempt_id, status, amount, transaction_key, done_at FROM refunds
-		WHERE payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`)) ORDER BY requested_at, id`, ids, func(scan scanner) error {
-		var attempt string
-		var refund bookedRefund
-		err := scan(&attempt, &refund.status, &refund.amount, &refund.leg, &refund.doneAt)
-		if b := books.byID[attempt]; b != nil {
-			b.refunds = append(b.refunds, refund)
-		}
-		return err
-	})
+	return p.each(ctx, `SELECT f.attempt_id, f.status, f.amount, f.transaction_key, f.done_at, EXISTS (
+			SELECT 1 FROM settlement_rows r WHERE r.payment_key = a.payment_key AND r.leg_key = f.transaction_key
+			AND r.kind = ? AND r.malformed IS NULL AND r.reconciliation_id <> ?)
+		FROM refunds f JOIN attempts a ON a.id = f.attempt_id
+		WHERE f.payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`)) ORDER BY f.requested_at, f.id`,
+		append([]any{command.SettlementRefund, string(p.rec.ID)}, ids...), func(scan scanner) error {
+			var attempt string
+			var refund bookedRefund
+			err := scan(&attempt, &refund.status, &refund.amount, &refund.leg, &refund.doneAt, &refund.told)
+			if b := books.byID[attempt]; b != nil {
+				b.refunds = append(b.refunds, refund)
+			}
+			return err
+		})
 }
 
 // ask asks the gateway what it has of an attempt. It reports false when the

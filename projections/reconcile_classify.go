@@ -221,12 +221,12 @@ func (v *verdict) unknownRefunds() shop.Won {
 	return sum
 }
 
-// unmatched is the sum of the refunds in the books that no leg of the file names
-// and that were made on a day of its legs, or the day before or after.
+// unmatched is the sum of the refunds in the books that no leg of this file or of
+// another names and that were made on a day of its legs, or the day before or after.
 func (v *verdict) unmatched(legs map[string]bool) shop.Won {
 	var sum shop.Won
 	for _, refund := range v.booked.refunds {
-		named := refund.leg != nil && legs[*refund.leg]
+		named := refund.told || (refund.leg != nil && legs[*refund.leg])
 		if refund.status == shop.RefundStatusDone && !named && refund.doneAt != nil && v.nearLeg(*refund.doneAt) {
 			sum += refund.amount
 		}

@@ -1,0 +1,214 @@
+package projections_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"payment-system/command"
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// A hushed gateway answers no look-up while it is quiet, and tells of every
+// moment around its calls.
+type hushed struct {
+	pg.Gateway
+	quiet  bool
+	moment func()
+}
+
+func (g *hushed) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
+	if g.quiet {
+		return pg.Payment{}, &pg.Error{Call: "lookup", Outcome: pg.OutcomeUnknown, Err: errors.New("no answer came")}
+	}
+	g.tell()
+	defer g.tell()
+	return g.Gateway.LookUp(ctx, key)
+}
+
+func (g *hushed) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+	g.tell()
+	defer g.tell()
+	return g.Gateway.Cancel(ctx, req)
+}
+
+func (g *hushed) tell() {
+	if g.moment != nil {
+		g.moment()
+	}
+}
+
+// hush puts a hushed gateway before the counter's own.
+func (c *counter) hush() *hushed {
+	g := &hushed{Gateway: c.Commands.Gateways[c.pg]}
+	c.Commands.Gateways[c.pg] = g
+	return g
+}
+
+// console gives money back in the gateway's own console, and returns the leg's name.
+func (c *counter) console(p shop.Payment, amount, available shop.Won) string {
+	c.t.Helper()
+	key := pg.Key{PaymentKey: *p.PaymentKey, AttemptID: p.AttemptID}
+	return must(c.Commands.Gateways[c.pg].Cancel(c.t.Context(), pg.CancelRequest{
+		IdempotencyKey: "console", Key: key, Amount: amount, Available: available, Reason: "console",
+	}))(c.t).LegKey
+}
+
+// nextDay is Kakao's document of the day after with one refund.
+func nextDay(p shop.Payment, leg string, amount shop.Won) string {
+	return fmt.Sprintf(`{"type":"payments","target_date":"20260303","statistics":{"payment":{"count":0,"amount":0},"cancel":{"count":1,"amount":%d}},"data":[`+
+		`{"tid":%q,"aid":%q,"approved_at":"2026-03-03T10:00:00","partner_order_id":%q,"payment_action_type":"CANCEL","currency":"KRW","amount":%d}]}`,
+		amount, *p.PaymentKey, leg, p.AttemptID, amount)
+}
+
+// wantBooks fails the test unless the books gave back so much.
+func (d *desk) wantBooks(p shop.Payment, refunded shop.Won) {
+	d.t.Helper()
+	if got := d.now(p).RefundedAmount; got != refunded {
+		d.t.Errorf("the books gave back %s won, want %s won", got, refunded)
+	}
+}
+
+// discrepancy names the only discrepancy of a payment in a file.
+func (d *desk) discrepancy(rec shop.Reconciliation, p shop.Payment) (id shop.DiscrepancyID) {
+	d.t.Helper()
+	d.must(d.db.QueryRowContext(d.t.Context(), `SELECT id FROM discrepancies WHERE reconciliation_id = ? AND payment_id = ?`, string(rec.ID), string(p.ID)).Scan(&id))
+	return id
+}
+
+// settler carries out one discrepancy of a file, as often as it is called.
+func (d *desk) settler(rec shop.Reconciliation, p shop.Payment) func() shop.Discrepancy {
+	d.t.Helper()
+	hold, _, err := d.Commands.HoldReconciliation(d.t.Context(), rec.ID)
+	d.must(err)
+	cmd := command.SettleDiscrepancy{Hold: hold, ID: d.discrepancy(rec, p)}
+	return func() shop.Discrepancy {
+		d.t.Helper()
+		return must(d.Commands.SettleDiscrepancy(d.t.Context(), cmd))(d.t)
+	}
+}
+
+func TestReconciler_legsOfDays(t *testing.T) {
+	t.Parallel()
+	const format = shop.SettlementFormatKakaoPaymentsJSON
+	unrecorded := func(status shop.DiscrepancyStatus) found {
+		return found{shop.DiscrepancyKindRefundUnrecorded, status, shop.CorrectiveActionRecordRefund, 2_000}
+	}
+	t.Run("a refund that yesterday's file names is not the one of the same sum in today's", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, shop.PGKakao)
+		p := c.paid()
+		c.refund(p, 2_000)
+		c.want(c.imported(format, c.daysFile(format)))
+		rec := c.imported(format, nextDay(p, c.console(p, 2_000, 58_000), 2_000))
+		c.want(rec, unrecorded(statusPlanned))
+		c.applied(rec)
+		c.want(rec, unrecorded(statusApplied))
+		c.wantBooks(p, 4_000)
+		c.agree()
+	})
+	t.Run("a refund of a later day is recorded once while the gateway does not tell", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, shop.PGKakao)
+		gateway := c.hush()
+		p := c.paid()
+		c.refund(p, 3_000)
+		body := nextDay(p, c.console(p, 2_000, 57_000), 2_000)
+		rec, again := c.imported(format, body), c.imported(format, body+"\n")
+		c.want(rec, unrecorded(statusPlanned))
+		c.want(again, unrecorded(statusPlanned))
+		gateway.quiet = true
+		for _, settle := range []func() shop.Discrepancy{c.settler(rec, p), c.settler(again, p)} {
+			if d := settle(); d.Status != statusApplied {
+				t.Errorf("the discrepancy is %s: %s", d.Status, *d.Note)
+			}
+			c.wantBooks(p, 5_000)
+		}
+		gateway.quiet = false
+		c.agree()
+	})
+	t.Run("a refund without a name in the books may be the one that the file names", func(t *testing.T) {
+		t.Parallel()
+		c := openCounter(t, shop.PGKakao)
+		gateway := c.hush()
+		p := c.paid()
+		c.refund(p, 3_000)
+		rec := c.imported(format, nextDay(p, c.console(p, 2_000, 57_000), 2_000))
+		_, err := c.db.ExecContext(t.Context(), `UPDATE refunds SET transaction_key = NULL, amount = 2000 WHERE payment_id = ?`, string(p.ID))
+		c.must(err)
+		gateway.quiet = true
+		if d := c.settler(rec, p)(); d.Status != statusOpen {
+			t.Errorf("the discrepancy is %s: %s", d.Status, *d.Note)
+		}
+		c.wantBooks(p, 3_000)
+	})
+}
+
+// Proves that two files that both show one missing refund have it made once, however their steps fall.
+func TestReconciler_twoRepeats(t *testing.T) {
+	t.Parallel()
+	type rounds struct {
+		*counter
+		lapsing *lapsing
+		hushed  *hushed
+		format  shop.SettlementFormat
+	}
+	// missing is a payment whose refund of 1,000 won the gateway lacks, and what settles it by each of two files.
+	missing := func(r rounds) (shop.Payment, []func() shop.Discrepancy) {
+		p := r.paid()
+		r.lapsing.forgets = true
+		r.refund(p, 1_000)
+		r.lapsing.forgets, r.lapsing.kept = false, 0
+		body := r.daysFile(r.format)
+		return p, []func() shop.Discrepancy{r.settler(r.imported(r.format, body), p), r.settler(r.imported(r.format, body+"\n"), p)}
+	}
+	// ended settles until nothing waits.
+	ended := func(r rounds, p shop.Payment, settle []func() shop.Discrepancy) {
+		for deadline := time.Now().Add(20 * time.Second); len(settle) > 0; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				r.t.Fatal("the gateway's answer is still awaited")
+			}
+			settle = slices.DeleteFunc(settle, func(settle func() shop.Discrepancy) bool {
+				d := settle()
+				if d.Status != statusPlanned && d.Status != statusApplied {
+					r.t.Errorf("the discrepancy is %s: %s", d.Status, *d.Note)
+				}
+				return d.Status != statusPlanned
+			})
+		}
+		r.wantRefunded(r.pg, p, 1_000, 1)
+	}
+	for gateway, format := range detailedFormats {
+		t.Run(strings.ToLower(string(gateway)), func(t *testing.T) {
+			t.Parallel()
+			c := openCounter(t, gateway)
+			c.Commands.PGTimeout = 500 * time.Millisecond
+			r := rounds{counter: c, lapsing: c.lapse(gateway), format: format}
+			r.hushed = c.hush()
+			for turn, met := 1, true; met; turn++ {
+				p, settle := missing(r)
+				left := turn
+				r.hushed.moment = func() {
+					if left--; left == 0 {
+						settle[0]()
+					}
+				}
+				settle[1]()
+				r.hushed.moment = nil
+				met = left <= 0
+				ended(r, p, settle)
+			}
+			for _, lose := range []string{"before", "after"} {
+				p, settle := missing(r)
+				r.lapsing.lose = lose
+				ended(r, p, settle)
+			}
+			c.agree()
+		})
+	}
+}
