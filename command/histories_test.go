@@ -28,7 +28,7 @@ const (
 	historyDeeds   = 200 // of each client
 	// historyCheck is how long the checker may think about one product or order: what it cannot tell
 	// until then counts as wrong.
-	historyCheck = 20 * time.Second
+	historyCheck = 3 * time.Minute
 )
 
 // TestHandler_histories lets clients buy, pay, refund, cancel and read at once, over two replicas,
