@@ -14,12 +14,12 @@ import (
 	"payment-system/internal/proof"
 )
 
-// figures are what tests kept, each test's latest only, in the order of the rows.
+// figures are what tests kept, each of the commit that it was run at last, in the order of the rows.
 type figures []proof.Figure
 
 // readFigures reads files of JSON lines.
 func readFigures(names []string) (figures, error) {
-	latest := map[string]proof.Figure{}
+	latest := map[string]figures{}
 	for _, name := range names {
 		file, err := os.Open(name)
 		if err != nil {
@@ -31,17 +31,19 @@ func readFigures(names []string) (figures, error) {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	all := make(figures, 0, len(latest))
-	for _, f := range latest {
-		all = append(all, f)
+	var all figures
+	for _, of := range latest {
+		all = append(all, of...)
 	}
 	slices.SortFunc(all, func(a, b proof.Figure) int {
-		return cmp.Or(cmp.Compare(place(a.Row), place(b.Row)), strings.Compare(a.Test, b.Test), boolOrder(a.Torture)-boolOrder(b.Torture))
+		return cmp.Or(cmp.Compare(place(a.Row), place(b.Row)), strings.Compare(a.Test, b.Test), boolOrder(a.Torture)-boolOrder(b.Torture), a.At.Compare(b.At), cmp.Compare(a.Seed, b.Seed))
 	})
 	return all, nil
 }
 
-func readLines(file *os.File, latest map[string]proof.Figure) error {
+// readLines adds the figures of a file. Those of one test at one commit are runs that add up, and
+// one that failed stays; a test that was run at another commit begins anew.
+func readLines(file *os.File, latest map[string]figures) error {
 	lines := bufio.NewScanner(file)
 	for n := 1; lines.Scan(); n++ {
 		var f proof.Figure
@@ -51,7 +53,11 @@ func readLines(file *os.File, latest map[string]proof.Figure) error {
 		if place(f.Row) < 0 {
 			return fmt.Errorf("line %d: there is no row %q", n, f.Row)
 		}
-		latest[fmt.Sprint(f.Row, "\x00", f.Test, "\x00", f.Torture)] = f
+		key := fmt.Sprint(f.Row, "\x00", f.Test, "\x00", f.Torture)
+		if before := latest[key]; len(before) > 0 && before[0].Of != f.Of {
+			latest[key] = nil
+		}
+		latest[key] = append(latest[key], f)
 	}
 	return lines.Err()
 }
@@ -85,7 +91,7 @@ func (f figures) where(holds func(proof.Figure) bool) figures {
 
 // A total is all that was done of a row in one size of run.
 type total struct {
-	times, noLocks, failed, tests int
+	times, noLocks, failed, runs int
 	took                          time.Duration
 	rows                          []string // of the row about locks: which others it is made of
 }
@@ -98,7 +104,7 @@ func (f figures) total() (t total) {
 		t.times += one.Times
 		t.noLocks += one.NoLocks
 		t.took += one.Took
-		t.tests++
+		t.runs++
 		t.failed += boolOrder(one.Failed)
 	}
 	return t
@@ -118,7 +124,7 @@ func (f figures) totalOf(id string, torture bool) total {
 		}
 		all := without.total()
 		t.times += all.noLocks
-		t.tests += all.tests
+		t.runs += all.runs
 		t.failed += all.failed
 		t.noLocks = 0
 	}
@@ -171,14 +177,14 @@ func outcome(runs ...total) string {
 	var all total
 	for _, t := range runs {
 		all.times += t.times
-		all.tests += t.tests
+		all.runs += t.runs
 		all.failed += t.failed
 	}
 	switch {
 	case all.idle():
 		return notRun
 	case all.failed > 0:
-		return fmt.Sprintf("**FAILED** in %d of %s", all.failed, many(all.tests, "test"))
+		return fmt.Sprintf("**FAILED** in %d of %s", all.failed, many(all.runs, "run"))
 	}
 	return "held"
 }

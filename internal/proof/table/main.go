@@ -2,8 +2,8 @@
 //
 //	go run ./internal/proof/table -o docs/reliability.md figures.jsonl
 //
-// Where a test kept figures more than once, the last ones count. Everything in the tables comes from
-// the files; what they do not tell was not run.
+// What a test kept more than once at one commit adds up; what it kept at another commit before does
+// not count. Everything in the tables comes from the files; what they do not tell was not run.
 package main
 
 import (
