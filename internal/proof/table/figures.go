@@ -92,8 +92,8 @@ func (f figures) where(holds func(proof.Figure) bool) figures {
 // A total is all that was done of a row in one size of run.
 type total struct {
 	times, noLocks, failed, runs int
-	took                          time.Duration
-	rows                          []string // of the row about locks: which others it is made of
+	took                         time.Duration
+	rows                         []string // of the row about locks: which others it is made of
 }
 
 // idle tells that nothing was done, and that nothing failed before it could be.
