@@ -185,6 +185,39 @@ func TestHandler_lateAnswer(t *testing.T) {
 
 // Proves rule 2 for a gateway that does not find a payment it has named itself: nobody believes it
 // at once, and nothing waits for it for ever.
+// Proves that money which a call takes late is found and given back, however often somebody had the
+// gateway asked in vain before.
+func TestHandler_lookedUpEarly(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		s := openTill(t, 1)
+		g := s.script(gateway)
+		var arrive func() (pg.Payment, error)
+		g.approve = func(n int, made func() (pg.Payment, error)) (pg.Payment, error) {
+			arrive = made
+			return pg.Payment{}, &pg.Error{PG: gateway, Call: "approve", Outcome: pg.OutcomeUnknown}
+		}
+		payment := s.ready(s.order(1), gateway)
+		_, err := s.ApprovePayment(s.ctx, s.authenticate(payment))
+		s.wantCode(err, shop.InProgress)
+		s.clock.Advance(16 * time.Minute)
+		for range 3 { // the order's time is over, and nothing is taken so far
+			s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
+			_, err = s.ResolvePayments(s.ctx)
+			s.must(err)
+			_, err = s.ExpireOrders(s.ctx)
+			s.must(err)
+			s.clock.Advance(time.Second)
+		}
+		s.want(payment, state{shop.OrderStatusExpired, shop.PaymentStatusExpired, 1, 0, 0})
+		_, err = arrive()
+		s.must(err)
+		s.settle()
+		s.want(payment, state{shop.OrderStatusExpired, shop.PaymentStatusExpired, 1, 0, 0})
+		s.wantLedger(payment, 1, 0)
+	})
+}
+
 func TestHandler_notFound(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {

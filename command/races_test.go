@@ -261,7 +261,7 @@ func breakOnce(fake *pgtest.Fake, dice *rand.Rand) {
 // finish brings the race to rest and checks how it ended.
 func (r *race) finish() account {
 	r.t.Helper()
-	if r.late || r.dice.IntN(3) == 0 { // what is on its way comes when the order's time is over
+	if stays := r.late || r.dice.IntN(3) == 0; stays && r.isAwaited() { // what is on its way comes when the order's time is over
 		ahead := time.Duration(2+r.dice.IntN(20)) * time.Minute
 		if r.late {
 			ahead = 20 * time.Minute
@@ -285,6 +285,14 @@ func (r *race) finish() account {
 	}
 	r.checkEnd(got, ledger.Captured-ledger.Refunded)
 	return got
+}
+
+// isAwaited tells whether the books still wait for the gateway's word on an approval.
+func (r *race) isAwaited() bool {
+	r.t.Helper()
+	var status shop.PaymentStatus
+	r.check(r.name, r.db.QueryRowContext(r.t.Context(), `SELECT status FROM payments WHERE id = ?`, r.payment.ID).Scan(&status))
+	return status == shop.PaymentStatusApproving || status == shop.PaymentStatusUnknown
 }
 
 // checkEnd holds the order's end against the money that the gateways kept, and the stock.

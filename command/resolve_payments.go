@@ -167,6 +167,21 @@ func waits(payment shop.Payment, id shop.AttemptID) bool {
 	return attempt != nil && attempt.Status == shop.PaymentStatusWaitingForDeposit
 }
 
+// endedUnpaid tells whether an attempt has failed, or its order ended, before the
+// gateway took anything. A call that was lost may reach the gateway yet: a look-up
+// that somebody asked for early does not stand for the one that comes later.
+func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
+	attempt := payment.Attempt(id)
+	if attempt == nil || attempt.CapturedAmount > 0 {
+		return false
+	}
+	status := attempt.Status
+	if payment.AttemptID == id {
+		status = payment.Status
+	}
+	return status == shop.PaymentStatusFailed || status == shop.PaymentStatusExpired || status == shop.PaymentStatusCanceled
+}
+
 // release gives the lease back and, unless nothing is left to find out, sets the
 // next look-up: later from time to time, and never at the same moment for all. A
 // look-up that was asked for meanwhile, by a webhook or the outcome, stays, and is
@@ -178,6 +193,10 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 		next = h.now().Add(h.jitter(resolveSchedule[step]))
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
+	default:
+		if last := payment.UpdatedAt.Add(resolveSchedule[len(resolveSchedule)-1]); endedUnpaid(payment, a.id) && h.now().Before(last) {
+			next = last
+		}
 	}
 	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
 		unresolved_since = IF(? IS NULL AND check_at <=> ?, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
