@@ -15,10 +15,10 @@ dev: build ## Run everything, servers and gateway simulators included (ARGS="--d
 	@exec bin/payment-system dev $(ARGS)
 
 test: ## Run the tests on a MariaDB and a Redis of their own (or MYSQL_DSN and REDIS_ADDRS).
-	$(if $(PROOF_FILE),PROOF_FILE=$(abspath $(PROOF_FILE)) )$(WITH_SERVERS) go test $(if $(PROOF_FILE),-count=1 )-timeout 12m ./...
+	$(if $(PROOF_FILE),PROOF_FILE=$(abspath $(PROOF_FILE)) )$(WITH_SERVERS) go test $(if $(PROOF_FILE),-count=1 )-timeout 25m ./...
 
 race: ## Run the tests of what is concurrent under the race detector (needs a C compiler).
-	$(WITH_SERVERS) go test -race -timeout 12m $(RACY)
+	$(WITH_SERVERS) go test -race -timeout 25m $(RACY)
 
 torture: ## Break the program on purpose, for hours, and write docs/reliability.md (RUN=TestX for a part, FAULT_SEED=N repeats).
 	@$(if $(RUN),:,rm -f $(FIGURES))
