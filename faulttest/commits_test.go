@@ -394,8 +394,9 @@ func numbered(key string, again int) string {
 func (o *office) pass(of string, nth int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	place := fmt.Sprint(of, nth)
-	o.places[place] = o.places[place]
+	if place := fmt.Sprint(of, nth); !o.places[place] {
+		o.places[place] = false
+	}
 }
 
 // noteLoss counts what a trap has done, and tells whether it has: not, where there were fewer
