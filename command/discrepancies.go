@@ -46,29 +46,9 @@ func (c OpenCase) subject() string {
 // not take place: what was planned becomes the case.
 func (h *Handler) OpenCase(ctx context.Context, cmd OpenCase) (shop.Discrepancy, error) {
 	var opened shop.Discrepancy
-	var live shop.Reconciliation
 	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) (err error) {
-		now := h.now()
-		if live, err = h.holdLive(ctx, tx, cmd.PG, now); err != nil {
-			return err
-		}
-		found, err := findOpenCase(ctx, tx, cmd, now)
-		if err != nil {
-			return err
-		}
-		if found != nil {
-			opened = *found
-			return nil
-		}
-		opened, err = h.openCase(ctx, tx, cmd, live.ID, now)
-		if err != nil {
-			return err
-		}
-		if live.Counts, err = countDiscrepancies(ctx, tx, live.ID); err != nil {
-			return err
-		}
-		live.Version++
-		return saveReconciliation(ctx, tx, live, shop.KindReconciliationApplied, shop.ActorResolver, "", now)
+		opened, err = h.openCaseIn(ctx, tx, cmd, h.now())
+		return err
 	})
 	if err != nil {
 		return shop.Discrepancy{}, fmt.Errorf("open a case of %s: %w", cmd.Kind, err)

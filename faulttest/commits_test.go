@@ -735,12 +735,19 @@ func (o *office) compare(e *errand, histories map[string][]string, ledger map[st
 	}
 }
 
-// past is a history without what a look-up saw, that a webhook may set off at any time, and without
-// a doubt that need not have come up.
-func (e *errand) past(history []string) []string {
-	return slices.DeleteFunc(slices.Clone(history), func(kind string) bool {
-		return kind == shop.KindPaymentRecordChanged || e.early && kind == shop.KindPaymentUnknown
-	})
+// past is a history without what a look-up saw, that a webhook may set off at any time, without a
+// doubt that need not have come up, and without the times that a silent gateway was left alone.
+func (e *errand) past(history []string) (past []string) {
+	for _, kind := range history {
+		switch last := len(past) - 1; {
+		case kind == shop.KindPaymentRecordChanged, e.early && kind == shop.KindPaymentUnknown:
+		case e.leftOpen && kind == shop.KindPaymentApprovalWithdrawn && past[last] == shop.KindPaymentApproving:
+			past = past[:last]
+		default:
+			past = append(past, kind)
+		}
+	}
+	return past
 }
 
 // checkProducts wants each product that was made to be there once, with the stock it was given.

@@ -190,6 +190,7 @@ func (k *killing) run() {
 	working.Wait()
 	o.finish(k.wreck)
 	clearing.Wait()
+	h.waitForQuiet()
 	last := o.agree()
 	enough()
 	h.t.Logf("%d kills in %s, of which %v; %s", k.killed, k.wreck.at.Sub(began).Round(time.Second), k.hit, k.wreck)
