@@ -37,6 +37,20 @@ func TestRun(t *testing.T) {
 			t.Errorf("the page is another (-want +got), see go test ./internal/proof/table -update:\n%s", diff)
 		}
 	})
+	t.Run("docs/reliability.md is what docs/reliability.jsonl makes", func(t *testing.T) {
+		t.Parallel()
+		var got bytes.Buffer
+		if err := run([]string{"../../../docs/reliability.jsonl"}, &got); err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile("../../../docs/reliability.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("make it anew, by go run ./internal/proof/table -o docs/reliability.md docs/reliability.jsonl (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("without figures every row says that it was not run", func(t *testing.T) {
 		t.Parallel()
 		name := filepath.Join(t.TempDir(), "page.md")
