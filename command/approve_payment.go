@@ -223,9 +223,9 @@ func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
 	}
 }
 
-// isAsked tells whether the word of a gateway on an approval is still awaited,
+// isUndecided tells whether the word of a gateway on an approval is still awaited,
 // in the same state as it was before.
-func (c *change) isAsked(id shop.AttemptID, was shop.PaymentStatus) bool {
+func (c *change) isUndecided(id shop.AttemptID, was shop.PaymentStatus) bool {
 	return c.payment.AttemptID == id && c.payment.Status == was && c.payment.CapturedAmount == 0 &&
 		(was == shop.PaymentStatusApproving || was == shop.PaymentStatusUnknown)
 }
@@ -262,7 +262,7 @@ func noteOf(cause error) string {
 // the payment is not any more in the state given.
 func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string) (withdrawn bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
-		if withdrawn = c.isAsked(attempt, was.Status); !withdrawn {
+		if withdrawn = c.isUndecided(attempt, was.Status); !withdrawn {
 			return nil
 		}
 		latest := c.payment.Attempt(attempt)
@@ -285,7 +285,7 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 		if failed = overtaken(c.payment, attempt); failed {
 			return c.endOvertaken(attempt, failure, again)
 		}
-		if failed = c.isAsked(attempt, was.Status); !failed {
+		if failed = c.isUndecided(attempt, was.Status); !failed {
 			return nil
 		}
 		if err := c.payment.Fail(failure, c.now); err != nil {

@@ -13,9 +13,9 @@ import (
 // overdue is how long an outcome may stay unknown before a person is asked too.
 const overdue = 15 * time.Minute
 
-// overdueExpected is what marks a case as one of an outcome that was open for too
-// long: it ends with the outcome.
-const overdueExpected = "an answer"
+// OverdueExpected is what marks a case as one of an outcome that was open for too
+// long: it ends with the outcome, and explains nothing once that is known.
+const OverdueExpected = "an answer"
 
 // tellOverdue opens a case for each attempt whose outcome has been open for too
 // long, however seldom the gateway is asked by then. A deposit is nobody's to
@@ -60,6 +60,6 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 	}
 	return OpenCase{
 		PG: attemptPG(payment, id), Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: overdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
+		Expected: OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
 }

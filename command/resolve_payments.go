@@ -423,7 +423,8 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: id, Evidence: answer, Actor: shop.ActorResolver})
 		return err
 	}
-	if refusal := gatewayError(cause); refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound) {
+	if isRefusal(cause) {
+		refusal := gatewayError(cause)
 		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, h.muchLater())
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"payment-system/command"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -177,7 +178,7 @@ type difference struct {
 // excuse returns "" when exactly one case that can explain the difference stands for it, or a plan.
 func (v *Verifier) excuse(ctx context.Context, d difference) (string, error) {
 	rows, err := v.DB.QueryContext(ctx, `SELECT kind, status, COALESCE(expected, '') = ? FROM discrepancies
-WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('OPEN', 'PLANNED')`, anAnswer, d.paymentID, d.id)
+WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('OPEN', 'PLANNED')`, command.OverdueExpected, d.paymentID, d.id)
 	if err != nil {
 		return "", fmt.Errorf("read the cases of %s: %w", d.id, err)
 	}
@@ -202,10 +203,6 @@ WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('
 	}
 	return d.detail + "; no open case stands for it", rows.Err()
 }
-
-// anAnswer is what a case over an overdue outcome expects. It stands for that outcome alone: once
-// the books know what became of the attempt, it explains nothing.
-const anAnswer = "an answer"
 
 // explainedBy tells whether a case of the kind can stand for the difference.
 func (d difference) explainedBy(kind shop.DiscrepancyKind) bool {

@@ -3,9 +3,6 @@ package mysqldb
 import (
 	"context"
 	"database/sql"
-	"errors"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // Alone executes statements on db that are a transaction each. One that the server gave up for the
@@ -19,11 +16,7 @@ type alone struct{ db *sql.DB }
 func (a alone) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	for runs := 1; ; runs++ {
 		result, err := a.db.ExecContext(ctx, query, args...)
-		var refused *mysql.MySQLError
-		if err == nil || runs == maxRuns || !errors.As(err, &refused) || !isRolledBack(refused) {
-			return result, err
-		}
-		if pause(ctx, runs) != nil {
+		if runs == maxRuns || !isRolledBack(err) || pause(ctx, runs) != nil {
 			return result, err
 		}
 	}

@@ -60,14 +60,13 @@ func commit(ctx context.Context, tx *sql.Tx) error {
 	failpoint.At(ctx, failpoint.BeforeCommit)
 	err := tx.Commit()
 	failpoint.At(ctx, failpoint.AfterCommit)
-	var refused *mysql.MySQLError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sql.ErrTxDone), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		// database/sql answers so before it sends COMMIT.
 		return fmt.Errorf("commit: %w", errors.Join(err, context.Cause(ctx)))
-	case errors.As(err, &refused) && isRolledBack(refused):
+	case isRolledBack(err):
 		return fmt.Errorf("commit: %w", err)
 	default:
 		return fmt.Errorf("%w: %w", ErrCommitUnknown, err)
@@ -81,13 +80,13 @@ func mayRunAgain(err error) bool {
 	if errors.Is(err, ErrStale) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) {
 		return true
 	}
-	var refused *mysql.MySQLError
-	return errors.As(err, &refused) && isRolledBack(refused)
+	return isRolledBack(err)
 }
 
 // isRolledBack reports whether the server gave the transaction up for the sake of another.
-func isRolledBack(err *mysql.MySQLError) bool {
-	return err.Number == 1213 || err.Number == 1205
+func isRolledBack(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.As(err, &refused) && (refused.Number == 1213 || refused.Number == 1205)
 }
 
 // pause waits longer from run to run, at random, so that those who collided part.
