@@ -15,19 +15,19 @@ import (
 // other goes on meanwhile, and that what the first then writes late changes nothing.
 type stop struct {
 	behavior string
-	in       string
-	at       failpoint.Point
+	at       crash
 	tenths   int // of all stops
 	happen   func(h *house, p *purchase, stopped, other *replica)
 }
 
 func stops() []stop {
 	return []stop{
-		{"a replica stopped after the gateway approved writes nothing over what another did meanwhile", "approve", failpoint.AfterPG, 3, (*house).stopApproving},
-		{"a replica stopped after the gateway refunded writes nothing over what another did meanwhile", "cancel", failpoint.AfterPG, 2, (*house).stopRefunding},
-		{"a resolver stopped past its lease writes nothing over what another did meanwhile", "resolve", failpoint.AfterPG, 2, (*house).stopResolving},
-		{"a projector stopped past its lease shows nothing that is out of date", "project", failpoint.BeforePublish, 1, (*house).stopProjecting},
-		{"a replica stopped past its hold on a settlement file settles nothing twice", "reconcile", failpoint.AfterPG, 1, (*house).stopSettling},
+		{"a replica stopped after the gateway approved writes nothing over what another did meanwhile", crash{in: "approve", at: failpoint.AfterPG}, 2, (*house).stopApproving},
+		{"a replica stopped before its commit keeps no row from the other, and commits nothing late", crash{in: "approve", at: failpoint.BeforeCommit, after: 1}, 1, (*house).stopApproving},
+		{"a replica stopped after the gateway refunded writes nothing over what another did meanwhile", crash{in: "cancel", at: failpoint.AfterPG}, 2, (*house).stopRefunding},
+		{"a resolver stopped past its lease writes nothing over what another did meanwhile", crash{in: "resolve", at: failpoint.AfterPG}, 2, (*house).stopResolving},
+		{"a projector stopped past its lease shows nothing that is out of date", crash{in: "project", at: failpoint.BeforePublish}, 1, (*house).stopProjecting},
+		{"a replica stopped past its hold on a settlement file settles nothing twice", crash{in: "reconcile", at: failpoint.AfterPG}, 1, (*house).stopSettling},
 	}
 }
 
@@ -56,12 +56,12 @@ func (s stop) test(t *testing.T, i int) {
 		if n == locked {
 			h.dropLocks()
 		}
-		h.arm(stopped, crash{in: s.in, at: s.at})
+		h.arm(stopped, s.at)
 		s.happen(h, p, stopped, other)
 	}
 	h.calm(purchases)
 	h.checkBlames()
-	done(proof.Figure{Times: len(purchases), NoLocks: max(0, len(purchases)-locked), Note: fmt.Sprintf("%s in %s", s.at, s.in)})
+	done(proof.Figure{Times: len(purchases), NoLocks: max(0, len(purchases)-locked), Note: fmt.Sprintf("%s in %s", s.at.at, s.at.in)})
 }
 
 // stopsOf is the i-th test's share of all stops, and how many of these are with locks. An odd one is
@@ -113,8 +113,8 @@ func (h *house) resumeLate(r *replica, answered <-chan error) {
 	}
 }
 
-// stopApproving stops a replica between the gateway's approval and its own record of it; the other
-// resolves the payment and gives the money back.
+// stopApproving stops a replica between the gateway's approval and the end of its own record of it;
+// the other resolves the payment and gives the money back.
 func (h *house) stopApproving(p *purchase, stopped, other *replica) {
 	h.t.Helper()
 	if !p.place() || !p.ready(gateways[p.by.dice.IntN(2)]) {

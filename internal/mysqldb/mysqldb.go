@@ -25,6 +25,7 @@ type Config struct {
 	DialTimeout time.Duration // for one attempt to connect; 5 s when zero
 	IOTimeout   time.Duration // for one read or write on the wire; 60 s when zero
 	LockWait    time.Duration // for a row lock, in whole seconds; 5 s when zero
+	IdleTx      time.Duration // see NewConnector, in whole seconds; 20 s when zero
 	IdleTime    time.Duration // after which an unused connection is closed; 5 min when zero
 	Logger      *slog.Logger  // hears of broken connections; nil for nobody
 }
@@ -55,7 +56,9 @@ func Limit(db *sql.DB, config Config) {
 	db.SetConnMaxIdleTime(cmp.Or(config.IdleTime, 5*time.Minute))
 }
 
-// NewConnector returns what Open dials with, for callers that wrap it.
+// NewConnector returns what Open dials with, for callers that wrap it. MariaDB rolls a transaction back
+// when no statement of it comes for Config.IdleTx: a replica that is stopped, or cut off, keeps rows
+// from the others no longer than that. MySQL has no such limit.
 func NewConnector(dsn string, config Config) (driver.Connector, error) {
 	parsed, err := ParseDSN(dsn, config)
 	if err != nil {
@@ -65,7 +68,11 @@ func NewConnector(dsn string, config Config) (driver.Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the database DSN: %w", err)
 	}
-	return &readCommitted{connector}, nil
+	return &sessions{connector, []string{
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		fmt.Sprintf("SET SESSION innodb_lock_wait_timeout = %d /*M!100300 , SESSION idle_transaction_timeout = %d */",
+			seconds(cmp.Or(config.LockWait, 5*time.Second)), seconds(cmp.Or(config.IdleTx, 20*time.Second))),
+	}}, nil
 }
 
 // ParseDSN reads dsn and forces on it what this program relies on.
@@ -86,7 +93,7 @@ func ParseDSN(dsn string, config Config) (*mysql.Config, error) {
 	parsed.ReadTimeout = cmp.Or(config.IOTimeout, parsed.ReadTimeout, time.Minute)
 	parsed.WriteTimeout = cmp.Or(config.IOTimeout, parsed.WriteTimeout, time.Minute)
 	parsed.Logger = driverLogger{config.Logger}
-	parsed.Params = sessionVariables(parsed.Params, config)
+	parsed.Params = sessionVariables(parsed.Params)
 	return parsed, parsed.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
 }
 
@@ -100,28 +107,31 @@ func (l driverLogger) Print(message ...any) {
 	}
 }
 
-func sessionVariables(given map[string]string, config Config) map[string]string {
+func sessionVariables(given map[string]string) map[string]string {
 	variables := maps.Clone(given)
 	if variables == nil {
 		variables = map[string]string{}
 	}
-	// Isolation has two names and is set when connected; see readCommitted.
-	delete(variables, "transaction_isolation")
-	delete(variables, "tx_isolation")
+	// What servers name differently, or do not all have, is set when connected; see NewConnector.
+	for _, name := range []string{"transaction_isolation", "tx_isolation", "innodb_lock_wait_timeout", "idle_transaction_timeout"} {
+		delete(variables, name)
+	}
 	variables["time_zone"] = "'+00:00'"
 	variables["sql_mode"] = sqlMode
-	wait := cmp.Or(config.LockWait, 5*time.Second)
-	variables["innodb_lock_wait_timeout"] = fmt.Sprint(max(1, int(wait.Seconds())))
 	return variables
 }
 
-// readCommitted is a connector whose sessions run READ COMMITTED. MySQL and MariaDB name the
-// variable differently; the statement they share costs one round trip per connection, not one
-// per transaction.
-type readCommitted struct{ driver.Connector }
+func seconds(d time.Duration) int { return max(1, int(d.Seconds())) }
 
-// Connect returns a connection whose transactions are READ COMMITTED.
-func (c *readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
+// sessions is a connector that tells each session how to behave in statements that MySQL and MariaDB
+// share. They cost a round trip each per connection, not per transaction.
+type sessions struct {
+	driver.Connector
+	statements []string
+}
+
+// Connect returns a connection that has been told.
+func (c *sessions) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -130,9 +140,10 @@ func (c *readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the database driver cannot execute"), conn.Close())
 	}
-	const statement = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-	if _, err := execer.ExecContext(ctx, statement, nil); err != nil {
-		return nil, errors.Join(fmt.Errorf("set the isolation level: %w", err), conn.Close())
+	for _, statement := range c.statements {
+		if _, err := execer.ExecContext(ctx, statement, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", statement, err), conn.Close())
+		}
 	}
 	return conn, nil
 }

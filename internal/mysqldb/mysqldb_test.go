@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
@@ -165,6 +166,55 @@ func TestInTx(t *testing.T) {
 			t.Errorf("a is %d, want 0", got)
 		}
 	})
+}
+
+// Proves: a replica that stops in the middle of a transaction does not keep its rows from the others.
+func TestInTx_idle(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"a row that it wrote":  "UPDATE counters SET n = 100 WHERE id = 'a'",
+		"a row that it locked": "SELECT n FROM counters WHERE id = 'a' FOR UPDATE",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := mysqltest.Empty(t)
+			db := open(t, dsn)
+			create(t, db)
+			stopping, err := mysqldb.Open(t.Context(), dsn, mysqldb.Config{IdleTx: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { stopping.Close() })
+			held, goOn := make(chan struct{}), make(chan struct{})
+			runs, ended := 0, make(chan error, 1)
+			go func() {
+				ended <- mysqldb.InTx(t.Context(), stopping, func(ctx context.Context, tx *sql.Tx) error {
+					if _, err := tx.ExecContext(ctx, statement); err != nil {
+						return err
+					}
+					if runs++; runs == 1 {
+						close(held)
+						<-goOn
+					}
+					return add(ctx, tx, "b")
+				})
+			}()
+			<-held
+			if err := mysqldb.InTx(t.Context(), db, func(ctx context.Context, tx *sql.Tx) error { return add(ctx, tx, "a") }); err != nil {
+				t.Errorf("a row of one who stopped: %v", err)
+			}
+			if got := value(t, db, "a"); got != 1 {
+				t.Errorf("a is %d while the other is stopped, want 1", got)
+			}
+			close(goOn)
+			if err := <-ended; err != nil || runs != 2 {
+				t.Errorf("who had stopped ended with %v after %d runs, want none after 2", err, runs)
+			}
+			if got := value(t, db, "b"); got != 1 {
+				t.Errorf("b is %d, want 1", got)
+			}
+		})
+	}
 }
 
 // Proves: money recorded in a transaction whose commit was not answered is looked up, never
