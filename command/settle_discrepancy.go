@@ -55,8 +55,9 @@ type SettleDiscrepancy struct {
 // books or the gateway, and says what came of it: APPLIED, or OPEN with a note
 // when a person must decide, unless another case stands for the same: then
 // IGNORED. It stays PLANNED while the gateway has not answered to a refund that
-// was asked for again. Carrying out again what broke off does nothing twice, and
-// a discrepancy that is no longer planned stays as it is. It returns IN_PROGRESS
+// was asked for again, or has fallen silent about money that the books do not
+// have yet. Carrying out again what broke off does nothing twice, and a
+// discrepancy that is no longer planned stays as it is. It returns IN_PROGRESS
 // when the hold is lost.
 func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) (shop.Discrepancy, error) {
 	// What is begun is finished: money may move.
@@ -431,7 +432,8 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 	if refused := refusalNote(err); refused != "" {
 		return correction{note: refused}, nil
 	}
-	if err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Unavailable {
+	silent := isUnanswered(err)
+	if err != nil && !silent {
 		return correction{}, err
 	}
 	if err := c.reload(c.payment.ID); err != nil {
@@ -439,14 +441,24 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 	}
 	left := c.attempt.CapturedAmount - c.attempt.RefundedAmount
 	switch {
+	case c.attempt.CapturedAmount == 0 && silent:
+		return correction{waits: true, note: "No money was moved: " + c.why()}, nil
+	case c.attempt.CapturedAmount == 0:
+		return correction{note: "No money was moved: the gateway, asked again, has taken none."}, nil
 	case left == 0:
-		return correction{done: c.attempt.CapturedAmount > 0, note: "The money was given back."}, nil
+		return correction{done: true, note: "The money was given back."}, nil
 	case c.payment.OpenRefund(c.attempt.ID) != nil:
 		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
 	case c.pays() && c.d.Kind == shop.DiscrepancyKindPaidAfterEnd:
 		return correction{note: "This money pays the order by now."}, nil
 	}
 	return c.returnMoney(left)
+}
+
+// isUnanswered tells whether an error says that the gateway's word is still awaited.
+func isUnanswered(err error) bool {
+	code := shop.CodeOf(err)
+	return code == shop.InProgress || code == shop.Unavailable
 }
 
 // pays tells whether the attempt is the one that pays the order.
@@ -466,7 +478,7 @@ func (c *correcting) returnMoney(left shop.Won) (correction, error) {
 		return correction{note: refused}, nil
 	}
 	switch {
-	case shop.CodeOf(err) == shop.InProgress, shop.CodeOf(err) == shop.Unavailable:
+	case isUnanswered(err):
 		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
 	case err != nil:
 		return correction{}, err

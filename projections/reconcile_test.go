@@ -628,6 +628,40 @@ func TestReconciler_silentGateway(t *testing.T) {
 		d.want(rec)
 		d.wantStatus(p, shop.PaymentStatusFailed, 0)
 	})
+	t.Run("nothing is called given back that a gateway fallen silent may hold, and it is once it answers", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		p := d.expired()
+		rec := d.planned(row(p, 1))
+		gateway := &hushed{Gateway: d.gateway}
+		gateway.moment = func() { gateway.quiet = true } // after the look-up under way
+		d.Commands.Gateways[shop.PGToss] = gateway
+		_, err := d.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
+		d.must(err)
+		d.want(rec, found{shop.DiscrepancyKindPaidAfterEnd, statusPlanned, shop.CorrectiveActionRefundAtGateway, 50_000})
+		d.wantStatus(p, shop.PaymentStatusExpired, 50_000)
+		gateway.moment, gateway.quiet = nil, false
+		d.resumed(rec)
+		d.want(rec, found{shop.DiscrepancyKindPaidAfterEnd, statusApplied, shop.CorrectiveActionRefundAtGateway, 50_000})
+		d.wantStatus(p, shop.PaymentStatusExpired, 0)
+		d.agree()
+	})
+	t.Run("who decides to give money back is told when the gateway falls silent", func(t *testing.T) {
+		t.Parallel()
+		d := openDesk(t)
+		p := d.expired()
+		rec := d.planned(row(p, 1))
+		gateway := &hushed{Gateway: d.gateway}
+		gateway.moment = func() { gateway.quiet = true }
+		d.Commands.Gateways[shop.PGToss] = gateway
+		_, err := d.Commands.ResolveDiscrepancy(t.Context(), command.ResolveDiscrepancy{
+			By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: d.discrepancy(rec, p), Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
+		})
+		if shop.CodeOf(err) != shop.Conflict || !strings.Contains(err.Error(), "No money was moved") {
+			t.Errorf("got %v, want CONFLICT that says that no money was moved", err)
+		}
+		d.wantStatus(p, shop.PaymentStatusExpired, 50_000)
+	})
 	t.Run("a refund that may be missing is a case when the gateway cannot be asked", func(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
