@@ -21,37 +21,46 @@ type ReturnMoney struct {
 	Actor     shop.Actor
 }
 
-// ReturnMoney commits the intent, asks the gateway and records the outcome. A
-// refund of the attempt that is under way is carried on instead of another, and
-// one discrepancy moves money once: a refund of its reason that is done is the
-// one asked for. It returns Invalid when the attempt holds less than the amount, Declined when
-// the gateway refuses and InProgress while its answer is not known.
+// ReturnMoney commits the intent, asks the gateway and records the outcome. One
+// discrepancy moves money once: a refund of its reason that is done is the one
+// asked for, and one that is under way is carried on. So is any refund of an
+// attempt that pays for nothing, which is of all that is left. It returns Invalid
+// when the attempt holds less than the amount, Conflict while the money that pays
+// an order is refunded for another reason, Declined when the gateway refuses and
+// InProgress while its answer is not known.
 func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Payment, error) {
 	id, err := h.paymentOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, err
 	}
 	var refund shop.RefundID
-	_, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
+	payment, err := h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
 		var err error
 		refund, err = h.intendReturn(c, cmd)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return shop.Payment{}, err
+	case refund != "":
+		return h.carryOutRefund(ctx, id, refund, 0)
+	case cmd.isDone(payment):
+		return payment, nil
 	}
-	if refund == "" {
-		return h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: cmd.AttemptID, Actor: cmd.Actor})
-	}
-	return h.carryOutRefund(ctx, id, refund, 0)
+	return h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: cmd.AttemptID, Actor: cmd.Actor})
 }
 
 // intendReturn commits the refund that the gateway is about to be asked for. It
-// returns "" when another is under way, and when the discrepancy that the reason
-// names was settled by a refund since the caller looked.
+// returns "" when one is under way that stands for it, and when the discrepancy
+// that the reason names was settled by a refund since the caller looked.
 func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error) {
 	e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID)}
-	if c.payment.OpenRefund(cmd.AttemptID) != nil || cmd.isDone(c.payment) {
+	switch open := c.payment.OpenRefund(cmd.AttemptID); {
+	case cmd.isDone(c.payment):
+		return "", nil
+	case open != nil && e.isPaying() && !cmd.isRefund(*open):
+		return "", conflictOf(c.payment.Status, "Another refund is under way; decide again.")
+	case open != nil:
 		return "", nil
 	}
 	if cmd.Amount <= 0 || cmd.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
@@ -68,9 +77,14 @@ func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error
 
 // isDone tells whether the payment has the refund that settles the discrepancy.
 func (cmd ReturnMoney) isDone(payment shop.Payment) bool {
-	return cmd.Cause == shop.RefundCauseReconciliation && slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
-		return refund.AttemptID == cmd.AttemptID && refund.Reason == cmd.Reason && refund.Status == shop.RefundStatusDone
+	return slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
+		return cmd.isRefund(refund) && refund.Status == shop.RefundStatusDone
 	})
+}
+
+// isRefund tells whether the refund is the one that settles the discrepancy.
+func (cmd ReturnMoney) isRefund(refund shop.Refund) bool {
+	return cmd.Cause == shop.RefundCauseReconciliation && refund.AttemptID == cmd.AttemptID && refund.Reason == cmd.Reason
 }
 
 // intendRefund requests a refund of the attempt that paid. A nil tax-free part is

@@ -439,7 +439,7 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 	if err := c.reload(c.payment.ID); err != nil {
 		return correction{}, err
 	}
-	left := c.attempt.CapturedAmount - c.attempt.RefundedAmount
+	left, open := c.attempt.CapturedAmount-c.attempt.RefundedAmount, c.payment.OpenRefund(c.attempt.ID)
 	switch {
 	case c.attempt.CapturedAmount == 0 && silent:
 		return correction{waits: true, note: "No money was moved: " + c.why()}, nil
@@ -447,7 +447,7 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 		return correction{note: "No money was moved: the gateway, asked again, has taken none."}, nil
 	case left == 0:
 		return correction{done: true, note: "The money was given back."}, nil
-	case c.payment.OpenRefund(c.attempt.ID) != nil:
+	case open != nil && (!c.pays() || c.returning(left).isRefund(*open)):
 		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
 	case c.pays() && c.d.Kind == shop.DiscrepancyKindPaidAfterEnd:
 		return correction{note: "This money pays the order by now."}, nil
@@ -466,19 +466,25 @@ func (c *correcting) pays() bool {
 	return c.payment.AttemptID == c.attempt.ID && c.payment.CapturedAmount > 0
 }
 
-func (c *correcting) returnMoney(left shop.Won) (correction, error) {
+// returning is the refund that settles the discrepancy, of an attempt that holds
+// what is left.
+func (c *correcting) returning(left shop.Won) ReturnMoney {
 	amount := left
 	if c.pays() {
 		amount = min(left, c.d.Amount)
 	}
-	_, err := c.h.ReturnMoney(c.ctx, ReturnMoney{
+	return ReturnMoney{
 		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(), Actor: c.actor,
-	})
+	}
+}
+
+func (c *correcting) returnMoney(left shop.Won) (correction, error) {
+	after, err := c.h.ReturnMoney(c.ctx, c.returning(left))
 	if refused := refusalNote(err); refused != "" {
 		return correction{note: refused}, nil
 	}
 	switch {
-	case isUnanswered(err):
+	case isUnanswered(err), err == nil && after.OpenRefund(c.attempt.ID) != nil:
 		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
 	case err != nil:
 		return correction{}, err
