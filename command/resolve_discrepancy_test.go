@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -173,4 +174,35 @@ func TestHandler_ResolveDiscrepancy(t *testing.T) {
 		s.must(err)
 		s.want(p, state{shop.OrderStatusCanceled, shop.PaymentStatusCanceled, 1, 0, 0})
 	})
+	t.Run("a decision that the gateway contradicts leaves the case open", func(t *testing.T) {
+		s := openTill(t, 2)
+		p := s.pay(1, shop.PGToss)
+		d := s.openCase(p, shop.DiscrepancyKindAmountDiffers)
+		s.Gateways[shop.PGToss] = generous{s.Gateways[shop.PGToss], 1_000}
+		_, err := resolve(s, d, shop.CorrectiveActionRecordApproval, "it took more")
+		s.wantCode(err, shop.Conflict)
+		s.wantCases(p, 1, 1)
+		s.Gateways[shop.PGToss] = s.fakes[shop.PGToss]
+		_, err = resolve(s, d, shop.CorrectiveActionRecordApproval, "it took as much")
+		s.must(err)
+	})
+	t.Run("no refund is recorded of what was never taken", func(t *testing.T) {
+		s := openTill(t, 1)
+		p := s.ready(s.order(1), shop.PGToss)
+		_, err := resolve(s, s.openCase(p, shop.DiscrepancyKindRefundUnrecorded), shop.CorrectiveActionRecordRefund, "is it?")
+		s.wantCode(err, shop.Conflict)
+		s.wantCases(p, 1, 1)
+	})
+}
+
+// A generous gateway says that it took more than it did.
+type generous struct {
+	pg.Gateway
+	more shop.Won
+}
+
+func (g generous) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
+	p, err := g.Gateway.LookUp(ctx, key)
+	p.Captured += g.more
+	return p, err
 }

@@ -394,17 +394,26 @@ func refusalNote(err error) string {
 	}
 }
 
-// recorded tells whether the books say by now what the action was to make them say.
+// recorded tells whether the books say by now what the action was to make them
+// say, and what the gateway says or, where it does not tell, the file.
 func (c *correcting) recorded() bool {
 	captured, refunded := c.attempt.CapturedAmount, c.attempt.RefundedAmount
-	switch c.action {
-	case shop.CorrectiveActionRecordApproval:
-		return captured > 0
-	case shop.CorrectiveActionRecordRefund:
-		return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded && c.recordsLegs())
-	default:
+	if c.action == shop.CorrectiveActionRecordFailure {
 		return captured == refunded
 	}
+	told := captured == c.answer.Captured
+	if c.silence != nil {
+		told = c.rows.captured == 0 || captured == c.rows.captured
+	}
+	switch {
+	case captured == 0 || !told:
+		return false
+	case c.action == shop.CorrectiveActionRecordApproval:
+		return true
+	case c.silence == nil && refunded != c.answer.Refunded:
+		return false
+	}
+	return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded && c.recordsLegs())
 }
 
 // recordsLegs tells whether the books have every refund that the file names: by
