@@ -255,34 +255,45 @@ func (v *verdict) refunds(ctx context.Context) {
 		v.found(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, unknown-v.booked.left(), "More was given back than was left.")
 	case unknown > 0:
 		v.found(shop.DiscrepancyKindRefundUnrecorded, shop.CorrectiveActionRecordRefund, unknown, "")
-	case v.untoldRefunds() > 0:
-		v.missingRefund(ctx)
+	default:
+		if untold, surely := v.untoldRefunds(); untold > 0 {
+			v.missingRefund(ctx, surely)
+		}
 	}
 }
 
 // untoldRefunds is what the books gave back and the file should tell of but does
-// not. A state of approved stands until all is given back; a leg is told on its day.
-func (v *verdict) untoldRefunds() shop.Won {
+// not, and how much of it surely: a leg near midnight may stand in another day's
+// file. A state of approved stands until all is given back; a leg is told on its day.
+func (v *verdict) untoldRefunds() (untold, surely shop.Won) {
 	b, approval := v.booked, v.told.approval
 	if approval == nil {
-		return 0
+		return 0, 0
 	}
 	if v.rec.Format == shop.SettlementFormatPaymentStateCSV {
 		if b.left() > 0 || v.refundedLater() {
-			return 0
+			return 0, 0
 		}
-		return b.attempt.refunded
+		return b.attempt.refunded, b.attempt.refunded
 	}
 	if approval.day == nil || len(v.told.refunds) > 0 {
-		return 0
+		return 0, 0
 	}
-	var sum shop.Won
 	for _, refund := range b.refunds {
-		if refund.status == shop.RefundStatusDone && refund.doneAt != nil && dayOf(*refund.doneAt) == approval.day.Format(time.DateOnly) {
-			sum += refund.amount
+		if refund.status != shop.RefundStatusDone || refund.doneAt == nil || dayOf(*refund.doneAt) != approval.day.Format(time.DateOnly) {
+			continue
+		}
+		untold += refund.amount
+		if !isNearMidnight(*refund.doneAt) {
+			surely += refund.amount
 		}
 	}
-	return sum
+	return untold, surely
+}
+
+// isNearMidnight tells whether the gateway's clock may put a moment on another day.
+func isNearMidnight(at time.Time) bool {
+	return dayOf(at.Add(-nearMidnight)) != dayOf(at.Add(nearMidnight))
 }
 
 // refundedLater tells whether the last refund was made on a later day than the
@@ -300,15 +311,18 @@ func (v *verdict) refundedLater() bool {
 }
 
 // missingRefund asks the gateway whether it made the refunds that the books call
-// done.
-func (v *verdict) missingRefund(ctx context.Context) {
+// done. What the file should surely tell of is a case when the gateway does not
+// tell; what was found missing before stays so.
+func (v *verdict) missingRefund(ctx context.Context, surely shop.Won) {
 	refunded := v.booked.attempt.refunded
 	answer, told := v.ask(ctx, v.booked)
 	switch {
-	case !told && v.rec.Format == shop.SettlementFormatPaymentStateCSV:
-		v.found(shop.DiscrepancyKindRefundMissing, shop.CorrectiveActionOpenCase, refunded, "The gateway, asked, did not tell.")
 	case told && answer.Refunded < refunded:
 		v.found(shop.DiscrepancyKindRefundMissing, shop.CorrectiveActionRefundAtGateway, refunded-answer.Refunded,
 			fmt.Sprintf("The gateway, asked, has given back %s won of %s won.", answer.Refunded, refunded))
+	case !told && surely > 0:
+		v.found(shop.DiscrepancyKindRefundMissing, shop.CorrectiveActionOpenCase, surely, "The gateway, asked, did not tell.")
+	case !told:
+		v.keep(findingKey(shop.DiscrepancyKindRefundMissing, v.told.key))
 	}
 }

@@ -212,3 +212,60 @@ func TestReconciler_twoRepeats(t *testing.T) {
 		})
 	}
 }
+
+// Proves that a refund which was found missing stays so, or becomes a case, when the gateway falls silent.
+func TestReconciler_missingInSilence(t *testing.T) {
+	t.Parallel()
+	// apply carries the plan out as it is named by now.
+	apply := func(c *counter, rec shop.Reconciliation) string {
+		_, err := c.ApplyReconciliation(c.t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
+		var moved *shop.Error
+		if asShopError(err, &moved) && moved.Code == shop.Conflict {
+			return moved.Details["planHash"].(string)
+		}
+		c.must(err)
+		return ""
+	}
+	eachGateway(t, "silence while a plan is carried out", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+		p, rec := c.missingRefunds(g, format)
+		gateway := c.hush()
+		gateway.quiet = true
+		if hash := apply(c, rec); hash != "" {
+			rec.PlanHash = &hash
+			apply(c, rec)
+		}
+		if got := c.found(rec); len(got) != 1 || (got[0].Status != statusPlanned && got[0].Status != statusOpen) {
+			t.Errorf("the missing refunds are %v", got)
+		}
+		if open := c.openCases(p); open != 1 {
+			t.Errorf("%d cases are open", open)
+		}
+	})
+	eachGateway(t, "silence while a plan is made", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+		p := c.paid()
+		g.forgets = true
+		c.refund(p, 1_000)
+		c.hush().quiet = true
+		c.want(c.imported(format, c.daysFile(format)), found{shop.DiscrepancyKindRefundMissing, statusOpen, shop.CorrectiveActionOpenCase, 1_000})
+	})
+	eachGateway(t, "silence about a refund near midnight, which another day's file may name", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+		p := c.paid()
+		g.forgets = true
+		c.refund(p, 1_000)
+		body := c.daysFile(format)
+		_, err := c.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = '2026-03-02 14:55:00' WHERE payment_id = ?`, string(p.ID))
+		c.must(err)
+		gateway := c.hush()
+		gateway.quiet = true
+		c.want(c.imported(format, body+"\n"))
+		gateway.quiet = false
+		rec := c.imported(format, body)
+		missing := found{shop.DiscrepancyKindRefundMissing, statusPlanned, shop.CorrectiveActionRefundAtGateway, 1_000}
+		c.want(rec, missing)
+		gateway.quiet = true
+		if hash := apply(c, rec); hash == "" {
+			t.Error("the plan was carried out as if the gateway had spoken")
+		}
+		c.want(rec, missing)
+	})
+}

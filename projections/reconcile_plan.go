@@ -142,9 +142,7 @@ func (p *plan) add(ctx context.Context, f command.Finding, version int) error {
 	if !p.store {
 		return nil
 	}
-	if p.seen != nil {
-		p.seen[f.Key] = true
-	}
+	p.keep(f.Key)
 	p.pending = append(p.pending, f)
 	if len(p.pending) < 500 {
 		return nil
@@ -190,6 +188,14 @@ func (p *plan) fillRaw(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// keep lets a finding of an earlier plan be, though this one cannot tell whether
+// it would find it again.
+func (p *plan) keep(key string) {
+	if p.seen != nil {
+		p.seen[key] = true
+	}
 }
 
 // drop closes findings of an earlier plan that this one did not find again.
