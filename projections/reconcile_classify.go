@@ -142,13 +142,14 @@ func (v *verdict) unrecordedMonths(ctx context.Context) {
 func differ(a, b shop.Won) shop.Won { return max(a-b, b-a) }
 
 // compare holds the particulars of a recorded capture against the row, and tells
-// whether one differs.
+// whether the amount differs: then a person says first what was taken.
 func (v *verdict) compare() bool {
 	b, row := v.booked, v.told.row
 	if v.told.approval == nil && !v.told.canceled {
 		return false // the approval stands in another day's file
 	}
-	if row.amount != b.attempt.captured {
+	differs := row.amount != b.attempt.captured
+	if differs {
 		v.found(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, differ(row.amount, b.attempt.captured), "")
 	}
 	if row.taxFree != nil && b.pays() && *row.taxFree != b.payment.taxFree {
@@ -159,7 +160,7 @@ func (v *verdict) compare() bool {
 		v.found(shop.DiscrepancyKindInstallmentDiffers, shop.CorrectiveActionOpenCase, 0,
 			fmt.Sprintf("The books have %d months, the file %s.", b.attempt.months, monthsText(*row.months)))
 	}
-	return len(v.findings) > 0
+	return differs
 }
 
 // sameMonths compares installments. Some files only tell that there are some, and

@@ -149,6 +149,21 @@ func TestReconciler_legsOfDays(t *testing.T) {
 	})
 }
 
+func TestReconciler_monthsOfLegs(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, "installments that differ hide no refund of the console", func(t *testing.T, c *counter, _ *lapsing, format shop.SettlementFormat) {
+		p := c.paid()
+		c.sim.Refund(*p.PaymentKey, 10_000)
+		rec := c.settlement(format, "installment")
+		differs := found{shop.DiscrepancyKindInstallmentDiffers, statusOpen, shop.CorrectiveActionOpenCase, 0}
+		c.want(rec, differs, found{shop.DiscrepancyKindRefundUnrecorded, statusPlanned, shop.CorrectiveActionRecordRefund, 10_000})
+		c.applied(rec)
+		c.want(rec, differs, found{shop.DiscrepancyKindRefundUnrecorded, statusApplied, shop.CorrectiveActionRecordRefund, 10_000})
+		c.wantBooks(p, 10_000)
+		c.agree()
+	})
+}
+
 // Proves that two files that both show one missing refund have it made once, however their steps fall.
 func TestReconciler_twoRepeats(t *testing.T) {
 	t.Parallel()

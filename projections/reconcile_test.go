@@ -524,6 +524,23 @@ func TestReconciler_classes(t *testing.T) {
 			status: shop.PaymentStatusApproved, net: 50_000,
 		},
 		{
+			name: "installments that differ hide no refund",
+			rows: func(d *desk) (shop.Payment, []string) {
+				p := d.paid()
+				d.gateway.Refund(*p.PaymentKey, p.Amount)
+				return p, []string{stateLine(p, 50_000, 3, 0, 3)}
+			},
+			planned: []found{
+				{shop.DiscrepancyKindInstallmentDiffers, statusOpen, shop.CorrectiveActionOpenCase, 0},
+				{shop.DiscrepancyKindRefundUnrecorded, statusPlanned, shop.CorrectiveActionRecordRefund, 50_000},
+			},
+			applied: []found{
+				{shop.DiscrepancyKindInstallmentDiffers, statusOpen, shop.CorrectiveActionOpenCase, 0},
+				{shop.DiscrepancyKindRefundUnrecorded, statusApplied, shop.CorrectiveActionRecordRefund, 50_000},
+			},
+			status: shop.PaymentStatusCanceled, net: 0,
+		},
+		{
 			name: "our payment key under another order is a case",
 			rows: func(d *desk) (shop.Payment, []string) {
 				p, other := d.paid(), d.paid()
