@@ -250,8 +250,8 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 			return was, cmp.Or(err, error(errAsking)) // the bank may take the money yet
 		}
 	}
-	if attempt.CapturedAmount == was.Amount && answer.Amount != was.Amount {
-		return was, gatewayAway(fmt.Errorf("the gateway took %s won, and says %s", was.Amount, answer.Amount))
+	if err := disbelief(was, *attempt, answer); err != nil {
+		return was, gatewayAway(err)
 	}
 	payment, met, err := h.applyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
 	if err != nil || met != was.Version || h.inFlight(was, payment, cmd.AttemptID) {
@@ -276,6 +276,19 @@ func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key, amount shop.Won
 		return gateway.LookUp(ctx, key)
 	}
 	return answer, err
+}
+
+// disbelief is why an answer cannot be about the attempt as the books have it: it
+// is about another payment, or says that the gateway took what it did not. It is
+// nil for any other.
+func disbelief(payment shop.Payment, attempt shop.PaymentAttempt, answer pg.Payment) error {
+	switch {
+	case attempt.PaymentKey != nil && answer.PaymentKey != *attempt.PaymentKey:
+		return fmt.Errorf("the gateway was asked about %s, and answers about %s", *attempt.PaymentKey, answer.PaymentKey)
+	case attempt.CapturedAmount == payment.Amount && answer.Amount != payment.Amount:
+		return fmt.Errorf("the gateway took %s won, and says %s", payment.Amount, answer.Amount)
+	}
+	return nil
 }
 
 // lookUpFailed ends an attempt whose payment the gateway has for another order

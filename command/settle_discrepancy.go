@@ -14,8 +14,8 @@ import (
 )
 
 // AskGateway asks a gateway what it has of an attempt. Nothing is changed. It
-// returns Unavailable when the gateway cannot be asked, and the *pg.Error of
-// OutcomeNotFound when it knows nothing.
+// returns Unavailable when the gateway cannot be asked, or answers what cannot be
+// believed, and the *pg.Error of OutcomeNotFound when it knows nothing.
 func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment, error) {
 	paymentID, err := h.paymentOf(ctx, id)
 	if err != nil {
@@ -31,15 +31,15 @@ func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment
 		return pg.Payment{}, gatewayAway(fmt.Errorf("%s is not configured", attempt.PG))
 	}
 	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
-	if refusal := gatewayError(err); refusal != nil {
-		switch {
-		case refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
-			return *refusal.Payment, nil
-		case refusal.Outcome == pg.OutcomeNotFound:
-			return pg.Payment{}, err
-		}
+	switch refusal := gatewayError(err); {
+	case refusal != nil && refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
+		answer = *refusal.Payment
+	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound:
+		return pg.Payment{}, err
+	case err != nil:
+		return pg.Payment{}, gatewayAway(err)
 	}
-	if err != nil {
+	if err := disbelief(payment, *attempt, answer); err != nil {
 		return pg.Payment{}, gatewayAway(err)
 	}
 	return answer, nil

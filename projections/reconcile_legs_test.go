@@ -164,6 +164,25 @@ func TestReconciler_monthsOfLegs(t *testing.T) {
 	})
 }
 
+// Proves that what a gateway says of another payment is not recorded of this one.
+func TestReconciler_otherPayment(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, "a refund that the file tells is recorded, and no more", func(t *testing.T, c *counter, _ *lapsing, format shop.SettlementFormat) {
+		other := c.paid()
+		c.refund(other, 60_000)
+		p := c.paid()
+		c.sim.Refund(*p.PaymentKey, 2_000)
+		rec := c.imported(format, c.daysFile(format))
+		c.wantRefunded(c.pg, other, 60_000, 1) // the last that the gateway was asked about
+		c.sim.SetFault("lookup", "other_payment", 0)
+		c.applied(rec)
+		c.sim.Heal()
+		c.want(rec, found{shop.DiscrepancyKindRefundUnrecorded, statusApplied, shop.CorrectiveActionRecordRefund, 2_000})
+		c.wantBooks(p, 2_000)
+		c.agree()
+	})
+}
+
 // Proves that two files that both show one missing refund have it made once, however their steps fall.
 func TestReconciler_twoRepeats(t *testing.T) {
 	t.Parallel()
