@@ -202,24 +202,37 @@ func (v *verdict) lateMoney() bool {
 // without a name in the books, and several that the file tells as one, are
 // matched by their sum.
 func (v *verdict) unknownRefunds() shop.Won {
+	strange, legs := v.strangeLegs()
+	if strange > 0 && strange == v.unmatched(legs) {
+		return 0
+	}
+	return strange
+}
+
+// strangeLegs is the sum of the file's legs that no refund in the books names, and
+// the names of all its legs.
+func (v *verdict) strangeLegs() (sum shop.Won, legs map[string]bool) {
 	known := map[string]bool{}
 	for _, refund := range v.booked.refunds {
 		if refund.status == shop.RefundStatusDone && refund.leg != nil {
 			known[*refund.leg] = true
 		}
 	}
-	var sum shop.Won
-	legs := map[string]bool{}
+	legs = map[string]bool{}
 	for _, row := range v.told.refunds {
 		legs[row.leg] = true
 		if row.leg == "" || !known[row.leg] {
 			sum += row.amount
 		}
 	}
-	if sum > 0 && sum == v.unmatched(legs) {
-		return 0
-	}
-	return sum
+	return sum, legs
+}
+
+// isUnnamed tells whether a refund is done, and neither a leg of this file, by
+// their names, nor one of another is it.
+func (r bookedRefund) isUnnamed(legs map[string]bool) bool {
+	named := r.told || (r.leg != nil && legs[*r.leg])
+	return r.status == shop.RefundStatusDone && r.doneAt != nil && !named
 }
 
 // unmatched is the sum of the refunds in the books that no leg of this file or of
@@ -227,8 +240,7 @@ func (v *verdict) unknownRefunds() shop.Won {
 func (v *verdict) unmatched(legs map[string]bool) shop.Won {
 	var sum shop.Won
 	for _, refund := range v.booked.refunds {
-		named := refund.told || (refund.leg != nil && legs[*refund.leg])
-		if refund.status == shop.RefundStatusDone && !named && refund.doneAt != nil && v.nearLeg(*refund.doneAt) {
+		if refund.isUnnamed(legs) && v.nearLeg(*refund.doneAt) {
 			sum += refund.amount
 		}
 	}
@@ -265,7 +277,8 @@ func (v *verdict) refunds(ctx context.Context) {
 
 // untoldRefunds is what the books gave back and the file should tell of but does
 // not, and how much of it surely: a leg near midnight may stand in another day's
-// file. A state of approved stands until all is given back; a leg is told on its day.
+// file. A state of approved stands until all is given back; a leg is told on its
+// day, and one that has no name in the books is one of the refunds that it lacks.
 func (v *verdict) untoldRefunds() (untold, surely shop.Won) {
 	b, approval := v.booked, v.told.approval
 	if approval == nil {
@@ -277,11 +290,12 @@ func (v *verdict) untoldRefunds() (untold, surely shop.Won) {
 		}
 		return b.attempt.refunded, b.attempt.refunded
 	}
-	if approval.day == nil || len(v.told.refunds) > 0 {
+	if approval.day == nil {
 		return 0, 0
 	}
+	strange, legs := v.strangeLegs()
 	for _, refund := range b.refunds {
-		if refund.status != shop.RefundStatusDone || refund.doneAt == nil || dayOf(*refund.doneAt) != approval.day.Format(time.DateOnly) {
+		if !refund.isUnnamed(legs) || dayOf(*refund.doneAt) != approval.day.Format(time.DateOnly) {
 			continue
 		}
 		untold += refund.amount
@@ -289,7 +303,7 @@ func (v *verdict) untoldRefunds() (untold, surely shop.Won) {
 			surely += refund.amount
 		}
 	}
-	return untold, surely
+	return max(0, untold-strange), max(0, surely-strange)
 }
 
 // isNearMidnight tells whether the gateway's clock may put a moment on another day.

@@ -116,21 +116,30 @@ func (c *counter) imported(format shop.SettlementFormat, body string) shop.Recon
 	}))(c.t).Reconciliation
 }
 
-// missingRefunds is a payment of 60,000 won: the books gave back 1,000, 5,000 and
-// 1,000 won of it, and the gateway made the second alone. The day's file was
-// written before that one.
-func (c *counter) missingRefunds(g *lapsing, format shop.SettlementFormat) (shop.Payment, shop.Reconciliation) {
+// threeRefunds is a payment of 60,000 won: the books gave back 1,000, 5,000 and
+// 1,000 won of it, and the gateway made the second alone. After the first,
+// meanwhile happens.
+func (c *counter) threeRefunds(g *lapsing, meanwhile func()) shop.Payment {
 	c.t.Helper()
 	p := c.paid()
 	g.forgets = true
 	c.refund(p, 1_000)
 	g.forgets = false
-	body := c.daysFile(format)
+	meanwhile()
 	c.refund(p, 5_000)
 	g.forgets = true
 	c.refund(p, 1_000)
 	g.forgets, g.kept = false, 0
 	c.wantRefunded(c.pg, p, 5_000, 1)
+	return p
+}
+
+// missingRefunds are threeRefunds, with the day's file as it was written before
+// the second.
+func (c *counter) missingRefunds(g *lapsing, format shop.SettlementFormat) (shop.Payment, shop.Reconciliation) {
+	c.t.Helper()
+	var body string
+	p := c.threeRefunds(g, func() { body = c.daysFile(format) })
 	rec := c.imported(format, body)
 	c.want(rec, found{shop.DiscrepancyKindRefundMissing, statusPlanned, shop.CorrectiveActionRefundAtGateway, 2_000})
 	return p, rec
@@ -159,6 +168,15 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 	}
 	eachGateway(t, "of three refunds the two that the gateway lacks are made, and no more", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
+		c.applied(rec)
+		c.want(rec, missing(statusApplied))
+		c.wantRefunded(c.pg, p, 7_000, 3)
+		c.agree()
+	})
+	eachGateway(t, "a refund that the file tells hides none that it lacks", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+		p := c.threeRefunds(g, func() {})
+		rec := c.imported(format, c.daysFile(format))
+		c.want(rec, missing(statusPlanned))
 		c.applied(rec)
 		c.want(rec, missing(statusApplied))
 		c.wantRefunded(c.pg, p, 7_000, 3)
