@@ -40,6 +40,23 @@ func (h *Handler) tellOverdue(ctx context.Context) error {
 	return nil
 }
 
+// wakeForgotten has the refunds looked up that are under way while no look-up is
+// to come. No change leaves one so; but what would end a refund is a look-up alone.
+func (h *Handler) wakeForgotten(ctx context.Context) error {
+	ids, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (id shop.AttemptID, err error) {
+		return id, rows.Scan(&id)
+	}, `SELECT a.id FROM refunds r JOIN attempts a ON a.id = r.open_attempt_id WHERE r.open_attempt_id IS NOT NULL AND a.check_at IS NULL LIMIT 64`)
+	if err != nil {
+		return fmt.Errorf("read the refunds that were forgotten: %w", err)
+	}
+	for _, id := range ids {
+		if err := h.WakeAttempt(ctx, id); err != nil {
+			return fmt.Errorf("wake attempt %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
 // openOverdueCase opens the case unless the outcome that was awaited is known by now.
 func (h *Handler) openOverdueCase(ctx context.Context, was shop.Payment, id shop.AttemptID) {
 	_, err := h.changePayment(ctx, was.ID, shop.ActorResolver, func(c *change) error {

@@ -46,8 +46,10 @@ func loadPaymentWhere(ctx context.Context, q qrm.Queryable, where mysql.BoolExpr
 	if payment.Attempts, err = loadAttempts(ctx, q, payment.ID); err != nil {
 		return shop.Payment{}, err
 	}
-	payment.Refunds, err = loadRefunds(ctx, q, payment.ID)
-	return payment, err
+	if payment.Refunds, err = loadRefunds(ctx, q, payment.ID); err != nil {
+		return shop.Payment{}, err
+	}
+	return payment, nil
 }
 
 func loadAttempts(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]shop.PaymentAttempt, error) {

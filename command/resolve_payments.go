@@ -24,7 +24,8 @@ const resolveWorkers = 8
 
 // ResolvePayments looks up every attempt whose outcome is due to be asked for,
 // carries on with what it finds and says when to ask next; a person is told of
-// what has been open for 15 minutes. It returns how many attempts it claimed.
+// what has been open for 15 minutes, and a refund under way that nobody would ask
+// for is asked for again. It returns how many attempts it claimed.
 // Gateways do not wait for each other, and no attempt is claimed once a call to a
 // gateway could have ended: so a run ends soon, however slow a gateway is.
 // Replicas share the work: an attempt is claimed by a lease with a fence, and
@@ -39,7 +40,7 @@ func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
 		group.Go(func() { claimed[i], errs[i] = h.resolveAt(ctx, gateway) })
 	}
 	group.Wait()
-	return claimed[0] + claimed[1], errors.Join(errors.Join(errs...), h.tellOverdue(ctx))
+	return claimed[0] + claimed[1], errors.Join(errors.Join(errs...), h.tellOverdue(ctx), h.wakeForgotten(ctx))
 }
 
 func (h *Handler) resolveAt(ctx context.Context, gateway shop.PG) (claimed int, err error) {
