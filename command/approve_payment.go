@@ -282,6 +282,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 // and tells so, when the payment is not any more in the state given.
 func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
+		c.told = attempt
 		if failed = overtaken(c.payment, attempt); failed {
 			return c.endOvertaken(attempt, failure, again)
 		}

@@ -35,7 +35,7 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 		return shop.Payment{}, 0, err
 	}
 	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		met = c.payment.Version
+		met, c.told = c.payment.Version, cmd.AttemptID
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
 		if err := e.apply(ctx); err != nil {
 			return err

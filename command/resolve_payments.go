@@ -130,14 +130,14 @@ func (h *Handler) claim(ctx context.Context, a dueAttempt) (bool, error) {
 // out, says when to ask next.
 func (h *Handler) resolveDue(ctx context.Context, a dueAttempt) {
 	payment, err := h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: a.id, Actor: shop.ActorResolver})
-	if err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Declined {
+	failed := err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Declined
+	if failed {
 		h.Logger.WarnContext(ctx, "look-up failed", "attempt_id", string(a.id), "error", err)
 	}
-	away := shop.CodeOf(err) == shop.Unavailable
 	if payment.ID == "" {
 		payment = h.paymentAsItIs(ctx, a.id)
 	}
-	if err := h.release(ctx, a, payment, away); err != nil {
+	if err := h.release(ctx, a, payment, failed); err != nil {
 		h.Logger.ErrorContext(ctx, "lease not released", "attempt_id", string(a.id), "error", err)
 	}
 }
@@ -185,12 +185,16 @@ func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 
 // release gives the lease back and, unless nothing is left to find out, sets the
 // next look-up: later from time to time, and never at the same moment for all. A
-// look-up that was asked for meanwhile, by a webhook or the outcome, stays, and is
-// none that was made in vain.
-func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Payment, away bool) error {
-	var next any
+// look-up that failed, in whatever way, is made again, and what it should have told
+// is open from then on. One that was asked for meanwhile, by a webhook or the
+// outcome, stays, and is none that was made in vain.
+func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Payment, failed bool) error {
+	var next, since any
+	if failed {
+		since = h.now()
+	}
 	switch step := min(a.checks, len(resolveSchedule)-1); {
-	case away, payment.ID == "", unresolved(payment, a.id):
+	case failed, payment.ID == "", unresolved(payment, a.id):
 		next = h.now().Add(h.jitter(resolveSchedule[step]))
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
@@ -200,8 +204,8 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 		}
 	}
 	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
-		unresolved_since = IF(? IS NULL AND check_at <=> ?, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
-		next, a.checkAt, next, a.checkAt, a.checkAt, next, a.id, a.fence+1)
+		unresolved_since = IF(? IS NULL AND check_at <=> ?, NULL, COALESCE(unresolved_since, ?)), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
+		next, a.checkAt, next, a.checkAt, since, a.checkAt, next, a.id, a.fence+1)
 	return err
 }
 
