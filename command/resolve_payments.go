@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -168,9 +169,17 @@ func waits(payment shop.Payment, id shop.AttemptID) bool {
 	return attempt != nil && attempt.Status == shop.PaymentStatusWaitingForDeposit
 }
 
-// endedUnpaid tells whether an attempt has failed, or its order ended, before the
-// gateway took anything. A call that was lost may reach the gateway yet: a look-up
+// mayYetBeDone tells whether the books say that a gateway took nothing, or would
+// not give money back. A call that was lost may reach the gateway yet: a look-up
 // that somebody asked for early does not stand for the one that comes later.
+func mayYetBeDone(payment shop.Payment, id shop.AttemptID) bool {
+	return endedUnpaid(payment, id) || slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
+		return refund.AttemptID == id && refund.Status == shop.RefundStatusFailed
+	})
+}
+
+// endedUnpaid tells whether an attempt has failed, or its order ended, before the
+// gateway took anything.
 func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 	attempt := payment.Attempt(id)
 	if attempt == nil || attempt.CapturedAmount > 0 {
@@ -199,7 +208,8 @@ func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Paymen
 	case waits(payment, a.id):
 		next = h.now().Add(h.jitter(depositCheck))
 	default:
-		if last := payment.UpdatedAt.Add(resolveSchedule[len(resolveSchedule)-1]); endedUnpaid(payment, a.id) && h.now().Before(last) {
+		last := payment.UpdatedAt.Add(resolveSchedule[len(resolveSchedule)-1])
+		if mayYetBeDone(payment, a.id) && h.now().Before(last) {
 			next = last
 		}
 	}
