@@ -348,8 +348,8 @@ func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.At
 	return loadPayment(ctx, h.DB, payment.ID)
 }
 
-// muchLater is when an attempt that failed is looked up once more, for a call
-// that was lost may reach the gateway yet.
+// muchLater is when an attempt that failed, or an approval that was withdrawn, is
+// looked up once more, for a call that was lost may reach the gateway yet.
 func (h *Handler) muchLater() time.Time {
 	return h.now().Add(resolveSchedule[len(resolveSchedule)-1])
 }
@@ -390,7 +390,7 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusAuthenticated && latest && asked:
 		return h.approveAgain(ctx, gateway, payment, id)
 	case status == pg.StatusOpen && latest && asked:
-		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper")
+		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper", h.muchLater())
 		return payment, err
 	case (status == pg.StatusAuthenticated || status == pg.StatusOpen) && overtaken(payment, id):
 		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, h.muchLater())
