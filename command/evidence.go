@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"payment-system/pg"
@@ -215,15 +216,21 @@ func (e *evidence) still(kind, note string) error {
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
-// know as done.
+// know as done, and no more than are missing in all: a leg without a known name may
+// be part of one that was recorded from a settlement row.
 func (e *evidence) applyRefunds(ctx context.Context) error {
+	if e.Refunded > e.attempt.RefundedAmount {
+		e.nameRefunds()
+	}
 	for _, leg := range e.Cancels {
-		if e.attempt.RefundedAmount >= e.Refunded {
-			return nil // a leg without a known name was recorded from a settlement row
+		missing := e.Refunded - e.attempt.RefundedAmount
+		if missing <= 0 {
+			return nil
 		}
 		if e.knows(leg) {
 			continue
 		}
+		leg.Amount = min(leg.Amount, missing)
 		if err := e.applyRefund(ctx, leg); err != nil {
 			return err
 		}
@@ -232,6 +239,23 @@ func (e *evidence) applyRefunds(ctx context.Context) error {
 		return e.applyRefund(ctx, pg.Cancel{Amount: missing})
 	}
 	return nil
+}
+
+// nameRefunds gives refunds that are done, and of which the gateway's name was
+// never learnt, the names of legs of their amounts that the books do not know.
+func (e *evidence) nameRefunds() {
+	for _, leg := range e.Cancels {
+		if leg.Key == "" || e.knows(leg) {
+			continue
+		}
+		nameless := slices.IndexFunc(e.payment.Refunds, func(refund shop.Refund) bool {
+			return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil &&
+				refund.Amount == leg.Amount && (leg.RefundID == "" || leg.RefundID == refund.ID)
+		})
+		if nameless >= 0 {
+			e.payment.Refunds[nameless].TransactionKey = &leg.Key
+		}
+	}
 }
 
 func (e *evidence) knows(leg pg.Cancel) bool {
