@@ -449,7 +449,25 @@ func (e *evidence) applyEnd() error {
 	if e.Failure != nil {
 		failure = *e.Failure
 	}
-	return e.fail(failure)
+	waited := e.attempt.Status == shop.PaymentStatusWaitingForDeposit
+	if err := e.fail(failure); err != nil || !waited {
+		return err
+	}
+	return e.shortenHold()
+}
+
+// shortenHold makes the order hold its stock no longer than one that is placed
+// now, when the virtual account that it held it for is closed, and it does not
+// wait for another.
+func (e *evidence) shortenHold() error {
+	if e.order.Status != shop.OrderStatusPlaced || e.payment.Status == shop.PaymentStatusWaitingForDeposit {
+		return nil
+	}
+	shortened, err := e.order.Shorten(e.now.Add(e.h.OrderHold))
+	if err == nil && shortened {
+		e.didOrder(shop.KindOrderShortened, "")
+	}
+	return err
 }
 
 // fail ends the attempt. When it is the latest of a payment that waits for it,
