@@ -110,9 +110,8 @@ func TestHandler_webhookWakes(t *testing.T) {
 	t.Run("keys and secrets that are nobody's wake nobody", func(t *testing.T) {
 		t.Parallel()
 		c := openCounter(t, 1)
+		c.deaf.Store(true) // to the account's own
 		payment := c.issue()
-		c.deaf.Store(true)
-		c.must(c.Drain(c.ctx))
 		before := c.lookUps(payment)
 		c.receive(statusChange("nobody's", string(payment.AttemptID), "DONE", ""))
 		c.receive(fmt.Appendf(nil, `{"orderId":%q,"status":"DONE","secret":"ps_wrong"}`, payment.AttemptID))
