@@ -24,6 +24,18 @@ func TestHandler_failedLookUps(t *testing.T) {
 		s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
 		return payment
 	}
+	lost := func(s *till, payment shop.Payment, gateway shop.PG) {
+		s.fakes[gateway].Fail("lookup", pg.OutcomeNotFound, 0)
+		for range 17 {
+			_, err := s.ResolvePayments(s.ctx)
+			s.must(err)
+			s.clock.Advance(time.Minute)
+		}
+		s.wantCases(payment, 1, 1)
+		s.fakes[gateway].Heal()
+		s.settle()
+		s.wantCases(payment, 0, 1)
+	}
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		t.Run("the last one for a call that was lost", func(t *testing.T) {
 			s := openTill(t, 1)
@@ -65,33 +77,15 @@ func TestHandler_failedLookUps(t *testing.T) {
 		t.Run("all of a quarter of an hour", func(t *testing.T) {
 			s := openTill(t, 1)
 			payment := refunded(s, gateway)
-			s.fakes[gateway].Fail("lookup", pg.OutcomeNotFound, 0)
-			for range 17 {
-				_, err := s.ResolvePayments(s.ctx)
-				s.must(err)
-				s.clock.Advance(time.Minute)
-			}
-			s.wantCases(payment, 1, 1)
-			s.fakes[gateway].Heal()
-			s.settle()
+			lost(s, payment, gateway)
 			s.want(payment, state{shop.OrderStatusCanceled, shop.PaymentStatusCanceled, 1, 0, 0})
-			s.wantCases(payment, 0, 1)
 		})
 		t.Run("all of a quarter of an hour, and then nothing is new", func(t *testing.T) {
 			s := openTill(t, 1)
 			payment := s.pay(1, gateway)
 			s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
-			s.fakes[gateway].Fail("lookup", pg.OutcomeNotFound, 0)
-			for range 17 {
-				_, err := s.ResolvePayments(s.ctx)
-				s.must(err)
-				s.clock.Advance(time.Minute)
-			}
-			s.wantCases(payment, 1, 1)
-			s.fakes[gateway].Heal()
-			s.settle()
+			lost(s, payment, gateway)
 			s.want(payment, state{shop.OrderStatusPaid, shop.PaymentStatusApproved, 0, 0, 1})
-			s.wantCases(payment, 0, 1)
 		})
 	})
 }
