@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"payment-system/pg"
@@ -36,7 +35,7 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 		return shop.Payment{}, 0, err
 	}
 	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		met, c.told = c.payment.Version, cmd.AttemptID
+		met = c.payment.Version
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
 		if err := e.apply(ctx); err != nil {
 			return err
@@ -216,21 +215,15 @@ func (e *evidence) still(kind, note string) error {
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
-// know as done, and no more than are missing in all: a leg without a known name may
-// be part of one that was recorded from a settlement row.
+// know as done.
 func (e *evidence) applyRefunds(ctx context.Context) error {
-	if e.Refunded > e.attempt.RefundedAmount {
-		e.nameRefunds()
-	}
 	for _, leg := range e.Cancels {
-		missing := e.Refunded - e.attempt.RefundedAmount
-		if missing <= 0 {
-			return nil
+		if e.attempt.RefundedAmount >= e.Refunded {
+			return nil // a leg without a known name was recorded from a settlement row
 		}
 		if e.knows(leg) {
 			continue
 		}
-		leg.Amount = min(leg.Amount, missing)
 		if err := e.applyRefund(ctx, leg); err != nil {
 			return err
 		}
@@ -239,23 +232,6 @@ func (e *evidence) applyRefunds(ctx context.Context) error {
 		return e.applyRefund(ctx, pg.Cancel{Amount: missing})
 	}
 	return nil
-}
-
-// nameRefunds gives refunds that are done, and of which the gateway's name was
-// never learnt, the names of legs of their amounts that the books do not know.
-func (e *evidence) nameRefunds() {
-	for _, leg := range e.Cancels {
-		if leg.Key == "" || e.knows(leg) {
-			continue
-		}
-		nameless := slices.IndexFunc(e.payment.Refunds, func(refund shop.Refund) bool {
-			return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil &&
-				refund.Amount == leg.Amount && (leg.RefundID == "" || leg.RefundID == refund.ID)
-		})
-		if nameless >= 0 {
-			e.payment.Refunds[nameless].TransactionKey = &leg.Key
-		}
-	}
 }
 
 func (e *evidence) knows(leg pg.Cancel) bool {
@@ -449,25 +425,7 @@ func (e *evidence) applyEnd() error {
 	if e.Failure != nil {
 		failure = *e.Failure
 	}
-	waited := e.attempt.Status == shop.PaymentStatusWaitingForDeposit
-	if err := e.fail(failure); err != nil || !waited {
-		return err
-	}
-	return e.shortenHold()
-}
-
-// shortenHold makes the order hold its stock no longer than one that is placed
-// now, when the virtual account that it held it for is closed, and it does not
-// wait for another.
-func (e *evidence) shortenHold() error {
-	if e.order.Status != shop.OrderStatusPlaced || e.payment.Status == shop.PaymentStatusWaitingForDeposit {
-		return nil
-	}
-	shortened, err := e.order.Shorten(e.now.Add(e.h.OrderHold))
-	if err == nil && shortened {
-		e.didOrder(shop.KindOrderShortened, "")
-	}
-	return err
+	return e.fail(failure)
 }
 
 // fail ends the attempt. When it is the latest of a payment that waits for it,

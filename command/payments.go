@@ -201,7 +201,6 @@ type change struct {
 	touched []string
 	checks  []check
 	cases   []OpenCase
-	told    shop.AttemptID // whose state at the gateway the change records, "" for nobody's
 
 	orderWas   shop.Order
 	paymentWas shop.Payment

@@ -15,7 +15,6 @@ const (
 	KindStockReturned    = "stock.returned"
 	KindOrderPlaced      = "order.placed"
 	KindOrderExtended    = "order.extended"
-	KindOrderShortened   = "order.shortened"
 	KindOrderPaid        = "order.paid"
 	KindOrderCanceled    = "order.canceled"
 	KindOrderExpired     = "order.expired"
