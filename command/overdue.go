@@ -22,9 +22,7 @@ const OverdueExpected = "an answer"
 // hurry, and a case about something else says nothing of it. The change that
 // makes the outcome known ends the case.
 func (h *Handler) tellOverdue(ctx context.Context) error {
-	ids, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (id shop.AttemptID, err error) {
-		return id, rows.Scan(&id)
-	}, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
+	ids, err := h.attemptsOf(ctx, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
 		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id AND d.status IN ('OPEN', 'PLANNED')
 			AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)) LIMIT 64`,
 		h.now().Add(-overdue), string(shop.PaymentStatusWaitingForDeposit),
@@ -40,12 +38,17 @@ func (h *Handler) tellOverdue(ctx context.Context) error {
 	return nil
 }
 
+// attemptsOf reads the ids of attempts.
+func (h *Handler) attemptsOf(ctx context.Context, query string, args ...any) ([]shop.AttemptID, error) {
+	return mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (id shop.AttemptID, err error) {
+		return id, rows.Scan(&id)
+	}, query, args...)
+}
+
 // wakeForgotten has the refunds looked up that are under way while no look-up is
 // to come. No change leaves one so; but what would end a refund is a look-up alone.
 func (h *Handler) wakeForgotten(ctx context.Context) error {
-	ids, err := mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (id shop.AttemptID, err error) {
-		return id, rows.Scan(&id)
-	}, `SELECT a.id FROM refunds r JOIN attempts a ON a.id = r.open_attempt_id WHERE r.open_attempt_id IS NOT NULL AND a.check_at IS NULL LIMIT 64`)
+	ids, err := h.attemptsOf(ctx, `SELECT a.id FROM refunds r JOIN attempts a ON a.id = r.open_attempt_id WHERE r.open_attempt_id IS NOT NULL AND a.check_at IS NULL LIMIT 64`)
 	if err != nil {
 		return fmt.Errorf("read the refunds that were forgotten: %w", err)
 	}

@@ -595,6 +595,14 @@ func TestReconciler_classes(t *testing.T) {
 	}
 }
 
+// silenced is the gateway of the desk, which falls silent after its next look-up.
+func (d *desk) silenced() *hushed {
+	gateway := &hushed{Gateway: d.gateway}
+	gateway.moment = func() { gateway.quiet = true }
+	d.Commands.Gateways[shop.PGToss] = gateway
+	return gateway
+}
+
 func TestReconciler_silentGateway(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range []pg.Outcome{pg.OutcomeNotFound, pg.OutcomeUnknown} {
@@ -650,9 +658,7 @@ func TestReconciler_silentGateway(t *testing.T) {
 		d := openDesk(t)
 		p := d.expired()
 		rec := d.planned(row(p, 1))
-		gateway := &hushed{Gateway: d.gateway}
-		gateway.moment = func() { gateway.quiet = true } // after the look-up under way
-		d.Commands.Gateways[shop.PGToss] = gateway
+		gateway := d.silenced()
 		_, err := d.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
 		d.must(err)
 		d.want(rec, found{shop.DiscrepancyKindPaidAfterEnd, statusPlanned, shop.CorrectiveActionRefundAtGateway, 50_000})
@@ -668,9 +674,7 @@ func TestReconciler_silentGateway(t *testing.T) {
 		d := openDesk(t)
 		p := d.expired()
 		rec := d.planned(row(p, 1))
-		gateway := &hushed{Gateway: d.gateway}
-		gateway.moment = func() { gateway.quiet = true }
-		d.Commands.Gateways[shop.PGToss] = gateway
+		d.silenced()
 		_, err := d.Commands.ResolveDiscrepancy(t.Context(), command.ResolveDiscrepancy{
 			By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: d.discrepancy(rec, p), Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
 		})
