@@ -126,10 +126,18 @@ func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
 	return true
 }
 
+// forget takes a gateway for silent, so that it is asked out of turn again.
+func (s *hearing) forget(id shop.PG) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(id).answers = false
+}
+
 // heard has the resolver ask a gateway, that answers again, about all that it
 // owes an answer for: who waited out an outage, or a restart of ours, need not
-// wait for the next step of the schedule too. A deposit is not the gateway's to
-// owe, and those that are awaited may be thousands.
+// wait for the next step of the schedule too. One that is being asked about may
+// have got no answer a moment before, and is asked about again. A deposit is not
+// the gateway's to owe, and those that are awaited may be thousands.
 func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
 	now := h.now()
 	if !h.hearing.note(id, silent, now) {
@@ -137,9 +145,11 @@ func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET check_at = ? WHERE pg = ? AND check_at > ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
-		now, string(id), now, string(shop.PaymentStatusWaitingForDeposit))
+	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET check_at = ?
+		WHERE check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
+		now, now, now, string(id), string(shop.PaymentStatusWaitingForDeposit))
 	if err != nil {
+		h.hearing.forget(id)
 		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)
 	}
 }

@@ -2,10 +2,13 @@ package command_test
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"payment-system/command"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -30,6 +33,22 @@ func (g *switched) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
 		return pg.Payment{}, &pg.Error{PG: shop.PGKakao, Call: "lookup"}
 	}
 	return g.Gateway.LookUp(ctx, key)
+}
+
+// A listening log does something, before it goes on, when it is told of one thing.
+type listening struct {
+	slog.Handler
+	at   string
+	once func()
+}
+
+func (i *listening) Enabled(context.Context, slog.Level) bool { return true }
+
+func (i *listening) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == i.at {
+		i.once()
+	}
+	return nil
 }
 
 // TestHandler_outage leaves payments unknown while a gateway is silent for so long that the
@@ -85,6 +104,35 @@ func TestHandler_outage(t *testing.T) {
 		c, _, payments := outage(t, 10)
 		c.ready(c.order(1), shop.PGKakao)
 		c.resolvedWithin(c.till, time.Second, approved(c, payments))
+	})
+
+	t.Run("an answer ends the outage too for what got none a moment before", func(t *testing.T) {
+		t.Parallel()
+		c, g, payments := outage(t, 10)
+		g.off.Store(true)
+		order, log := c.order(1), &listening{Handler: slog.DiscardHandler, at: "look-up failed"}
+		log.once = sync.OnceFunc(func() {
+			g.off.Store(false)
+			_, err := c.ReadyPayment(c.ctx, command.ReadyPayment{By: c.shopper, IdempotencyKey: newID("key"), OrderID: order.ID, PG: shop.PGKakao})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		c.Logger = slog.New(log)
+		c.clock.Advance(7 * time.Minute)
+		c.resolvedWithin(c.till, 30*time.Second, approved(c, payments))
+	})
+
+	t.Run("an answer that the database could not be told of ends the outage a little later", func(t *testing.T) {
+		t.Parallel()
+		c, _, payments := outage(t, 10)
+		c.exec(`CREATE TRIGGER broken BEFORE UPDATE ON attempts FOR EACH ROW IF NEW.check_at < OLD.check_at THEN SIGNAL SQLSTATE '45000'; END IF`)
+		c.ready(c.order(1), shop.PGKakao)
+		if approved(c, payments)() {
+			t.Error("the trigger did nothing")
+		}
+		c.exec(`DROP TRIGGER broken`)
+		c.resolvedWithin(c.till, time.Minute, approved(c, payments))
 	})
 
 	t.Run("a replica that starts after an outage asks at once", func(t *testing.T) {
