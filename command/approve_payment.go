@@ -161,7 +161,7 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 		return h.approvalUnknown(ctx, payment.ID, attempt, cause)
 	case refusal.Outcome == pg.OutcomeNotSent, refusal.Outcome == pg.OutcomeMisconfigured:
 		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt), "error", cause)
-		withdrawn, err := h.withdrawApproval(ctx, payment, attempt, shop.ActorGateway, refusal.Outcome.String())
+		withdrawn, err := h.withdrawApproval(ctx, payment, attempt, shop.ActorGateway, refusal.Outcome.String(), time.Time{})
 		if err != nil {
 			return err
 		}
@@ -257,10 +257,11 @@ func noteOf(cause error) string {
 	return "unknown"
 }
 
-// withdrawApproval records that the gateway surely did nothing: the same attempt
-// may be approved again, under another key. It does nothing, and tells so, when
-// the payment is not any more in the state given.
-func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string) (withdrawn bool, err error) {
+// withdrawApproval records that the gateway did nothing: the same attempt may be
+// approved again, under another key. The gateway is asked again at a moment,
+// unless that is zero because it surely does nothing later either. It does
+// nothing, and tells so, when the payment is not any more in the state given.
+func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string, again time.Time) (withdrawn bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		if withdrawn = c.isUndecided(attempt, was.Status); !withdrawn {
 			return nil
@@ -271,7 +272,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 		if err := c.payment.Record(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, time.Time{})
+		c.checkAt(attempt, again)
 		return c.did(shop.KindPaymentApprovalWithdrawn, note)
 	})
 	return withdrawn, err
@@ -282,6 +283,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 // and tells so, when the payment is not any more in the state given.
 func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
+		c.told = attempt
 		if failed = overtaken(c.payment, attempt); failed {
 			return c.endOvertaken(attempt, failure, again)
 		}

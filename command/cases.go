@@ -58,9 +58,13 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 // attempt that is too young to be overdue costs no statement.
 func (c *change) endOverdue(ctx context.Context) error {
 	for _, attempt := range c.paymentWas.Attempts {
-		was := awaited(c.paymentWas, attempt.ID)
-		if was == "" || was == awaited(c.payment, attempt.ID) || c.now.Before(attempt.StartedAt.Add(overdue-time.Minute)) {
+		if c.now.Before(attempt.StartedAt.Add(overdue-time.Minute)) || !c.makesKnown(attempt.ID) {
 			continue
+		}
+		if awaited(c.payment, attempt.ID) == "" { // whoever is about to open a case learns of it
+			if _, err := c.tx.ExecContext(ctx, `UPDATE attempts SET unresolved_since = NULL WHERE id = ?`, attempt.ID); err != nil {
+				return fmt.Errorf("note that nothing is open of attempt %s: %w", attempt.ID, err)
+			}
 		}
 		cases, err := listDiscrepancies(ctx, c.tx, `payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND expected = ? ORDER BY id`,
 			string(c.payment.ID), string(attempt.ID), OverdueExpected)
@@ -74,6 +78,16 @@ func (c *change) endOverdue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// makesKnown tells whether the change makes known what was awaited about an
+// attempt; or, of one of which nothing was or is, whether the gateway told it.
+func (c *change) makesKnown(id shop.AttemptID) bool {
+	was, now := awaited(c.paymentWas, id), awaited(c.payment, id)
+	if was == "" {
+		return now == "" && c.told == id && !waits(c.paymentWas, id)
+	}
+	return was != now
 }
 
 // endCase says of a case that it asks for nothing any more.
@@ -95,13 +109,6 @@ func awaited(payment shop.Payment, id shop.AttemptID) string {
 		return "approval"
 	}
 	return ""
-}
-
-// begins tells whether the change has a gateway owe another outcome of the
-// attempt than it did before.
-func (c *change) begins(id shop.AttemptID) bool {
-	now := awaited(c.payment, id)
-	return now != "" && now != awaited(c.paymentWas, id)
 }
 
 // attemptPG is the gateway of an attempt, which may be another than that of the

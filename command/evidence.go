@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"payment-system/pg"
@@ -35,7 +36,7 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 		return shop.Payment{}, 0, err
 	}
 	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		met = c.payment.Version
+		met, c.told = c.payment.Version, cmd.AttemptID
 		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
 		if err := e.apply(ctx); err != nil {
 			return err
@@ -195,15 +196,48 @@ func (e *evidence) markLate() error {
 	return e.still(shop.KindPaymentLateMoney, note)
 }
 
-// correctClaim makes the books say what a gateway took that claimed something
-// else before, and tells by now what it was asked for.
+// correctClaim makes the books say what a gateway took and gave back that claimed
+// something else before, and tells by now what it was asked for.
 func (e *evidence) correctClaim() error {
-	if e.isPaying() || !e.isAsked() || e.attempt.CapturedAmount == e.Captured || e.attempt.RefundedAmount > e.Captured {
+	if e.isPaying() || !e.isAsked() {
+		return nil
+	}
+	if err := e.correctRefunds(); err != nil {
+		return err
+	}
+	if e.attempt.CapturedAmount == e.Captured || e.attempt.RefundedAmount > e.Captured {
 		return nil
 	}
 	note := fmt.Sprintf("The gateway claimed to have taken %s won, and says %s won by now.", e.attempt.CapturedAmount, e.Captured)
 	e.attempt.CapturedAmount = e.Captured
 	return e.still(shop.KindPaymentLateMoney, note)
+}
+
+// correctRefunds takes back what the gateway claimed to have given back by itself,
+// and never named, when all that it gave back is named by now and that is not.
+func (e *evidence) correctRefunds() error {
+	named := e.Refunded
+	for _, leg := range e.Cancels {
+		named -= leg.Amount
+	}
+	if named != 0 {
+		return nil
+	}
+	e.nameRefunds()
+	for i := range e.payment.Refunds {
+		refund := &e.payment.Refunds[i]
+		if refund.AttemptID != e.attempt.ID || refund.Status != shop.RefundStatusDone || refund.Cause != shop.RefundCauseGateway || refund.TransactionKey != nil {
+			continue
+		}
+		refund.Status, refund.DoneAt = shop.RefundStatusFailed, nil
+		e.attempt.RefundedAmount -= refund.Amount
+		e.attempt.Status = shop.PaymentStatusApproved
+		note := fmt.Sprintf("The gateway claimed to have given %s won back, and shows no such refund by now.", refund.Amount)
+		if err := e.still(shop.KindPaymentLateMoney, note); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // still notes something that leaves the payment's state as it is.
@@ -215,23 +249,46 @@ func (e *evidence) still(kind, note string) error {
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
-// know as done.
+// know as done, ours first, and no more than are missing in all: a leg without a
+// known name may be part of one that was recorded from a settlement row.
 func (e *evidence) applyRefunds(ctx context.Context) error {
-	for _, leg := range e.Cancels {
-		if e.attempt.RefundedAmount >= e.Refunded {
-			return nil // a leg without a known name was recorded from a settlement row
-		}
-		if e.knows(leg) {
-			continue
-		}
-		if err := e.applyRefund(ctx, leg); err != nil {
-			return err
+	if e.Refunded > e.attempt.RefundedAmount {
+		e.nameRefunds()
+	}
+	for _, ours := range []bool{true, false} {
+		for _, leg := range e.Cancels {
+			if e.Refunded <= e.attempt.RefundedAmount {
+				return nil
+			}
+			if e.knows(leg) || (e.ours(leg) != nil) != ours {
+				continue
+			}
+			if err := e.applyRefund(ctx, leg); err != nil {
+				return err
+			}
 		}
 	}
 	if missing := e.Refunded - e.attempt.RefundedAmount; missing > 0 {
 		return e.applyRefund(ctx, pg.Cancel{Amount: missing})
 	}
 	return nil
+}
+
+// nameRefunds gives refunds that are done, and of which the gateway's name was
+// never learnt, the names of legs of their amounts that the books do not know.
+func (e *evidence) nameRefunds() {
+	for _, leg := range e.Cancels {
+		if leg.Key == "" || e.knows(leg) {
+			continue
+		}
+		nameless := slices.IndexFunc(e.payment.Refunds, func(refund shop.Refund) bool {
+			return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil &&
+				refund.Amount == leg.Amount && (leg.RefundID == "" || leg.RefundID == refund.ID)
+		})
+		if nameless >= 0 {
+			e.payment.Refunds[nameless].TransactionKey = &leg.Key
+		}
+	}
 }
 
 func (e *evidence) knows(leg pg.Cancel) bool {
@@ -244,27 +301,41 @@ func (e *evidence) knows(leg pg.Cancel) bool {
 	return false
 }
 
-// refundOf finds which of our refunds the gateway's leg is, an open one or one
-// that was believed to be refused, or notes one that was made in the gateway's
-// own console.
-func (e *evidence) refundOf(leg pg.Cancel) *shop.Refund {
+// ours finds which of our refunds the gateway's leg is, an open one or one that
+// was believed to be refused; nil for none.
+func (e *evidence) ours(leg pg.Cancel) *shop.Refund {
 	if named := e.payment.Refund(leg.RefundID); named != nil && named.AttemptID == e.attempt.ID &&
 		named.Status == shop.RefundStatusFailed && named.Amount == leg.Amount {
-		named.TaxFreeAmount = max(0, min(named.TaxFreeAmount, e.payment.TaxFreeAmount-e.payment.RefundedTaxFree))
 		return named
 	}
 	open := e.payment.OpenRefund(e.attempt.ID)
 	if open != nil && (open.ID == leg.RefundID || (leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
 		return open
 	}
+	return nil
+}
+
+// refundOf is the refund that the gateway's leg gave an amount back by: one of
+// ours, or a new one, for it was made in the gateway's own console.
+func (e *evidence) refundOf(leg pg.Cancel, amount shop.Won) *shop.Refund {
 	taxFreeLeft := e.payment.TaxFreeAmount - e.payment.RefundedTaxFree
+	if ours := e.ours(leg); ours != nil {
+		if ours.Status == shop.RefundStatusFailed {
+			ours.TaxFreeAmount = max(0, min(ours.TaxFreeAmount, taxFreeLeft))
+		}
+		if ours.Amount != amount {
+			e.wrong = fmt.Sprintf("The gateway gave %s won back where %s were asked for, by its totals.", amount, ours.Amount)
+			ours.Amount, ours.TaxFreeAmount = amount, min(ours.TaxFreeAmount, amount)
+		}
+		return ours
+	}
 	taxFree := min(leg.TaxFree, taxFreeLeft)
 	if e.isPaying() {
-		taxFree = max(taxFree, leg.Amount-(e.payment.Balance()-taxFreeLeft))
+		taxFree = max(taxFree, amount-(e.payment.Balance()-taxFreeLeft))
 	}
 	e.payment.Refunds = append(e.payment.Refunds, shop.Refund{
-		ID: shop.RefundID(e.h.NewID(shop.PrefixRefund)), AttemptID: e.attempt.ID, Amount: leg.Amount,
-		TaxFreeAmount: max(0, min(taxFree, leg.Amount)), Reason: "refunded at the gateway", Cause: shop.RefundCauseGateway,
+		ID: shop.RefundID(e.h.NewID(shop.PrefixRefund)), AttemptID: e.attempt.ID, Amount: amount,
+		TaxFreeAmount: max(0, min(taxFree, amount)), Reason: "refunded at the gateway", Cause: shop.RefundCauseGateway,
 		Status: shop.RefundStatusRequested, RequestedAt: e.now,
 	})
 	return &e.payment.Refunds[len(e.payment.Refunds)-1]
@@ -280,12 +351,13 @@ func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) {
 }
 
 func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
-	if leg.Amount <= 0 || leg.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
-		e.wrong = fmt.Sprintf("The gateway says it gave %s won back, more than the %s won that were left.", leg.Amount, e.attempt.CapturedAmount-e.attempt.RefundedAmount)
+	amount, left := min(leg.Amount, e.Refunded-e.attempt.RefundedAmount), e.attempt.CapturedAmount-e.attempt.RefundedAmount
+	if amount <= 0 || amount > left {
+		e.wrong = fmt.Sprintf("The gateway says it gave %s won back, more than the %s won that were left.", leg.Amount, left)
 		return nil
 	}
-	refund := e.refundOf(leg)
-	e.endImpossible(refund.ID, leg.Amount)
+	refund := e.refundOf(leg, amount)
+	e.endImpossible(refund.ID, amount)
 	if !e.isPaying() {
 		if err := e.payment.ReturnLateMoney(refund.ID, leg.Key, e.now); err != nil {
 			return err
@@ -330,11 +402,11 @@ func (e *evidence) returnRest() error {
 
 // refusedBefore tells whether the gateway would not give the rest back: then a
 // person decides, and no program tries again. A refund of more than the rest
-// did not fail for that.
+// did not fail for that, nor did one that only the gateway told of.
 func (e *evidence) refusedBefore() bool {
 	rest := e.attempt.CapturedAmount - e.attempt.RefundedAmount
 	for _, refund := range e.payment.Refunds {
-		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed && refund.Amount <= rest {
+		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed && refund.Cause != shop.RefundCauseGateway && refund.Amount <= rest {
 			return true
 		}
 	}
@@ -425,7 +497,25 @@ func (e *evidence) applyEnd() error {
 	if e.Failure != nil {
 		failure = *e.Failure
 	}
-	return e.fail(failure)
+	waited := e.attempt.Status == shop.PaymentStatusWaitingForDeposit
+	if err := e.fail(failure); err != nil || !waited {
+		return err
+	}
+	return e.shortenHold()
+}
+
+// shortenHold makes the order hold its stock no longer than one that is placed
+// now, when the virtual account that it held it for is closed, and it does not
+// wait for another.
+func (e *evidence) shortenHold() error {
+	if e.order.Status != shop.OrderStatusPlaced || e.payment.Status == shop.PaymentStatusWaitingForDeposit {
+		return nil
+	}
+	shortened, err := e.order.Shorten(e.now.Add(e.h.OrderHold))
+	if err == nil && shortened {
+		e.didOrder(shop.KindOrderShortened, "")
+	}
+	return err
 }
 
 // fail ends the attempt. When it is the latest of a payment that waits for it,

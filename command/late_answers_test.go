@@ -253,6 +253,9 @@ func TestHandler_notFound(t *testing.T) {
 			if got := s.state(payment).Payment; got != shop.PaymentStatusFailed || minutes < 15 || minutes > 23 {
 				t.Errorf("after %d minutes the payment is %s", minutes, got)
 			}
+			if n := s.openCases(); n != 0 {
+				t.Errorf("the gateway has told, and %d cases are open", n)
+			}
 			s.fakes[gateway].Heal()
 			s.settle()
 			s.want(payment, state{shop.OrderStatusPaid, shop.PaymentStatusApproved, 0, 0, 1})
@@ -313,7 +316,7 @@ func TestHandler_failureBeforeTime(t *testing.T) {
 // leg that carries its name is that refund, whatever the books believed of it meanwhile.
 func TestHandler_refusedRepeat(t *testing.T) {
 	t.Parallel()
-	for _, when := range []string{"before the repeat", "after the refusal"} {
+	for _, when := range []string{"before the repeat", "after the refusal", "soon after the refusal, told by nobody"} {
 		t.Run("carried out "+when, func(t *testing.T) {
 			t.Parallel()
 			s := openTill(t, 1)
@@ -335,6 +338,16 @@ func TestHandler_refusedRepeat(t *testing.T) {
 			cmd := command.CancelPayment{By: s.shopper, IdempotencyKey: newID("key"), PaymentID: payment.ID, Amount: &amount, Reason: "변심"}
 			_, err := s.CancelPayment(s.ctx, cmd)
 			s.wantCode(err, shop.InProgress)
+			if when == "soon after the refusal, told by nobody" {
+				for range 10 {
+					s.clock.Advance(4 * time.Second)
+					_, err = s.ResolvePayments(s.ctx)
+					s.must(err)
+				}
+				s.want(payment, state{shop.OrderStatusPaid, shop.PaymentStatusApproved, 0, 0, 1})
+				_, err = first()
+				s.must(err)
+			}
 			s.settle()
 			if when == "after the refusal" {
 				_, err = first()

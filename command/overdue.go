@@ -18,9 +18,10 @@ const overdue = 15 * time.Minute
 const OverdueExpected = "an answer"
 
 // tellOverdue opens a case for each attempt whose outcome has been open for too
-// long, however seldom the gateway is asked by then. A deposit is nobody's to
+// long, however seldom the gateway is asked by then, and for each whose look-ups
+// have failed for as long, though nothing was awaited. A deposit is nobody's to
 // hurry, and a case about something else says nothing of it. The change that
-// makes the outcome known ends the case.
+// makes the outcome known, or records what a look-up told, ends the case.
 func (h *Handler) tellOverdue(ctx context.Context) error {
 	ids, err := h.attemptsOf(ctx, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
 		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id AND d.status IN ('OPEN', 'PLANNED')
@@ -31,9 +32,7 @@ func (h *Handler) tellOverdue(ctx context.Context) error {
 		return fmt.Errorf("read the outcomes that are overdue: %w", err)
 	}
 	for _, id := range ids {
-		if payment := h.paymentAsItIs(ctx, id); unresolved(payment, id) {
-			h.openOverdueCase(ctx, payment, id)
-		}
+		h.openOverdueCase(ctx, id)
 	}
 	return nil
 }
@@ -60,14 +59,20 @@ func (h *Handler) wakeForgotten(ctx context.Context) error {
 	return nil
 }
 
-// openOverdueCase opens the case unless the outcome that was awaited is known by now.
-func (h *Handler) openOverdueCase(ctx context.Context, was shop.Payment, id shop.AttemptID) {
-	_, err := h.changePayment(ctx, was.ID, shop.ActorResolver, func(c *change) error {
-		if awaited(c.payment, id) == awaited(was, id) {
-			c.needCase(overdueCase(c.payment, id))
-		}
-		return nil
-	})
+// openOverdueCase opens the case unless the gateway has told by now.
+func (h *Handler) openOverdueCase(ctx context.Context, id shop.AttemptID) {
+	payment, err := h.paymentOf(ctx, id)
+	if err == nil {
+		_, err = h.changePayment(ctx, payment, shop.ActorResolver, func(c *change) error {
+			var open bool
+			err := c.tx.QueryRowContext(ctx, `SELECT COALESCE(check_at IS NOT NULL AND unresolved_since <= ?, FALSE) FROM attempts WHERE id = ?`,
+				c.now.Add(-overdue), id).Scan(&open)
+			if err == nil && open {
+				c.needCase(overdueCase(c.payment, id))
+			}
+			return err
+		})
+	}
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "case not opened", "attempt_id", string(id), "error", err)
 	}

@@ -201,6 +201,7 @@ type change struct {
 	touched []string
 	checks  []check
 	cases   []OpenCase
+	told    shop.AttemptID // whose state at the gateway the change records, "" for nobody's
 
 	orderWas   shop.Order
 	paymentWas shop.Payment
@@ -457,15 +458,18 @@ func (c *change) saveRefunds(ctx context.Context) error {
 
 // scheduleCheck says when an attempt is looked up next. A zero time says that
 // nothing is left to find out. An outcome that was not awaited before is open
-// since now, however long another was.
+// since now, however long another was; when none is, nothing is open.
 func (c *change) scheduleCheck(ctx context.Context, next check) error {
-	var err error
-	if next.at.IsZero() {
-		_, err = c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = NULL, checks = 0, unresolved_since = NULL WHERE id = ?`, next.attempt)
-	} else {
-		_, err = c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, ?, COALESCE(unresolved_since, ?)) WHERE id = ?`,
-			next.at, c.begins(next.attempt), c.now, c.now, next.attempt)
+	var at, since any
+	if !next.at.IsZero() {
+		at = next.at
 	}
+	still := false
+	if now := awaited(c.payment, next.attempt); at != nil && now != "" {
+		since, still = c.now, now == awaited(c.paymentWas, next.attempt)
+	}
+	_, err := c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, COALESCE(unresolved_since, ?), ?) WHERE id = ?`,
+		at, still, since, since, next.attempt)
 	if err != nil {
 		return fmt.Errorf("schedule the look-up of attempt %s: %w", next.attempt, err)
 	}

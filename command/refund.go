@@ -204,7 +204,7 @@ func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
 			return nil
 		}
-		c.checkAt(refund.AttemptID, c.now) // the gateway may have given it back already
+		c.checkAt(refund.AttemptID, c.now) // the gateway may have given it back already, or does so yet
 		if needsCase {
 			c.needCase(refusedCase(c.payment, *open, failure))
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,14 +131,14 @@ func (h *Handler) claim(ctx context.Context, a dueAttempt) (bool, error) {
 // out, says when to ask next.
 func (h *Handler) resolveDue(ctx context.Context, a dueAttempt) {
 	payment, err := h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: a.id, Actor: shop.ActorResolver})
-	if err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Declined {
+	failed := err != nil && shop.CodeOf(err) != shop.InProgress && shop.CodeOf(err) != shop.Declined
+	if failed {
 		h.Logger.WarnContext(ctx, "look-up failed", "attempt_id", string(a.id), "error", err)
 	}
-	away := shop.CodeOf(err) == shop.Unavailable
 	if payment.ID == "" {
 		payment = h.paymentAsItIs(ctx, a.id)
 	}
-	if err := h.release(ctx, a, payment, away); err != nil {
+	if err := h.release(ctx, a, payment, failed); err != nil {
 		h.Logger.ErrorContext(ctx, "lease not released", "attempt_id", string(a.id), "error", err)
 	}
 }
@@ -168,9 +169,17 @@ func waits(payment shop.Payment, id shop.AttemptID) bool {
 	return attempt != nil && attempt.Status == shop.PaymentStatusWaitingForDeposit
 }
 
-// endedUnpaid tells whether an attempt has failed, or its order ended, before the
-// gateway took anything. A call that was lost may reach the gateway yet: a look-up
+// mayYetBeDone tells whether the books say that a gateway took nothing, or would
+// not give money back. A call that was lost may reach the gateway yet: a look-up
 // that somebody asked for early does not stand for the one that comes later.
+func mayYetBeDone(payment shop.Payment, id shop.AttemptID) bool {
+	return endedUnpaid(payment, id) || slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
+		return refund.AttemptID == id && refund.Status == shop.RefundStatusFailed
+	})
+}
+
+// endedUnpaid tells whether an attempt has failed, or its order ended, before the
+// gateway took anything.
 func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 	attempt := payment.Attempt(id)
 	if attempt == nil || attempt.CapturedAmount > 0 {
@@ -185,23 +194,26 @@ func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 
 // release gives the lease back and, unless nothing is left to find out, sets the
 // next look-up: later from time to time, and never at the same moment for all. A
-// look-up that was asked for meanwhile, by a webhook or the outcome, stays, and is
-// none that was made in vain.
-func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Payment, away bool) error {
+// look-up that failed, in whatever way, is made again, and what it should have told
+// is open from then on. One that was asked for meanwhile, by a webhook or the
+// outcome, stays, and is none that was made in vain.
+func (h *Handler) release(ctx context.Context, a dueAttempt, payment shop.Payment, failed bool) error {
 	var next any
+	now, vain := h.now(), false
 	switch step := min(a.checks, len(resolveSchedule)-1); {
-	case away, payment.ID == "", unresolved(payment, a.id):
-		next = h.now().Add(h.jitter(resolveSchedule[step]))
+	case failed, payment.ID == "", unresolved(payment, a.id):
+		next, vain = now.Add(h.jitter(resolveSchedule[step])), true
 	case waits(payment, a.id):
-		next = h.now().Add(h.jitter(depositCheck))
+		next = now.Add(h.jitter(depositCheck))
 	default:
-		if last := payment.UpdatedAt.Add(resolveSchedule[len(resolveSchedule)-1]); endedUnpaid(payment, a.id) && h.now().Before(last) {
+		last := payment.UpdatedAt.Add(resolveSchedule[len(resolveSchedule)-1])
+		if mayYetBeDone(payment, a.id) && now.Before(last) {
 			next = last
 		}
 	}
-	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(? IS NULL, 0, IF(check_at = ?, checks + 1, checks)),
-		unresolved_since = IF(? IS NULL AND check_at <=> ?, NULL, unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
-		next, a.checkAt, next, a.checkAt, a.checkAt, next, a.id, a.fence+1)
+	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET lease_until = NULL, checks = IF(check_at <=> ?, IF(?, checks + 1, 0), checks),
+		unresolved_since = IF(check_at <=> ?, IF(?, COALESCE(unresolved_since, ?), NULL), unresolved_since), check_at = IF(check_at = ?, ?, check_at) WHERE id = ? AND fence = ?`,
+		a.checkAt, vain, a.checkAt, vain, now, a.checkAt, next, a.id, a.fence+1)
 	return err
 }
 
@@ -334,8 +346,8 @@ func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.At
 	return loadPayment(ctx, h.DB, payment.ID)
 }
 
-// muchLater is when an attempt that failed is looked up once more, for a call
-// that was lost may reach the gateway yet.
+// muchLater is when an attempt that failed, or an approval that was withdrawn, is
+// looked up once more, for a call that was lost may reach the gateway yet.
 func (h *Handler) muchLater() time.Time {
 	return h.now().Add(resolveSchedule[len(resolveSchedule)-1])
 }
@@ -376,7 +388,7 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusAuthenticated && latest && asked:
 		return h.approveAgain(ctx, gateway, payment, id)
 	case status == pg.StatusOpen && latest && asked:
-		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper")
+		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper", h.muchLater())
 		return payment, err
 	case (status == pg.StatusAuthenticated || status == pg.StatusOpen) && overtaken(payment, id):
 		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, h.muchLater())

@@ -52,11 +52,12 @@ func (h *house) tell() {
 	}
 }
 
-// pending are the rows of what is under way, each by its name.
+// pending are the rows of what is under way, each by its name. One more look-up, minutes after
+// nothing was left open, is none.
 var pending = map[string]string{
 	"payments unresolved":  `payments WHERE status IN ('APPROVING', 'CANCELING', 'UNKNOWN')`,
 	"refunds open":         `refunds WHERE open_attempt_id IS NOT NULL`,
-	"look-ups due":         `attempts WHERE check_at IS NOT NULL`,
+	"look-ups due":         `attempts WHERE check_at IS NOT NULL AND (unresolved_since IS NOT NULL OR check_at < UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE)`,
 	"events not published": `events WHERE published_at IS NULL`,
 	"webhooks not handled": `webhook_inbox WHERE handled_at IS NULL`,
 	"settlement files":     `reconciliations WHERE status IN ('READING', 'APPLYING', 'FAILED')`,

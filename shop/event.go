@@ -15,6 +15,7 @@ const (
 	KindStockReturned    = "stock.returned"
 	KindOrderPlaced      = "order.placed"
 	KindOrderExtended    = "order.extended"
+	KindOrderShortened   = "order.shortened"
 	KindOrderPaid        = "order.paid"
 	KindOrderCanceled    = "order.canceled"
 	KindOrderExpired     = "order.expired"

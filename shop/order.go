@@ -22,10 +22,11 @@ func OrderStatuses() []OrderStatus {
 // is not here is refused.
 var orderMoves = map[OrderStatus]map[string]OrderStatus{
 	OrderStatusPlaced: {
-		KindOrderPaid:     OrderStatusPaid,
-		KindOrderCanceled: OrderStatusCanceled,
-		KindOrderExpired:  OrderStatusExpired,
-		KindOrderExtended: OrderStatusPlaced,
+		KindOrderPaid:      OrderStatusPaid,
+		KindOrderCanceled:  OrderStatusCanceled,
+		KindOrderExpired:   OrderStatusExpired,
+		KindOrderExtended:  OrderStatusPlaced,
+		KindOrderShortened: OrderStatusPlaced,
 	},
 	OrderStatusPaid:     {KindOrderCanceled: OrderStatusCanceled},
 	OrderStatusCanceled: {},
@@ -172,6 +173,19 @@ func (o *Order) Extend(until time.Time) (bool, error) {
 	}
 	o.ExpiresAt = until
 	return true, o.move(KindOrderExtended)
+}
+
+// Shorten makes the order hold its stock until the time given at most. It
+// returns Conflict unless the order still waits, and reports whether it changed.
+func (o *Order) Shorten(until time.Time) (bool, error) {
+	if o.Status != OrderStatusPlaced {
+		return false, conflict(o.Status, "The order is "+string(o.Status)+".")
+	}
+	if !until.Before(o.ExpiresAt) {
+		return false, nil
+	}
+	o.ExpiresAt = until
+	return true, o.move(KindOrderShortened)
 }
 
 // OrderMove returns the state that an event of the given kind leads to, and

@@ -82,6 +82,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	repeated bool // an earlier request may have left, and got no answer
 }
 
 // NewTransport returns connections fit for a gateway: pooled, few, and given up early.
@@ -151,16 +153,31 @@ func isFailure(a Answer, err error) bool {
 }
 
 // Do sends a request, lets read make something of the answer, and reports what
-// came of it. Its errors are *pg.Error, and so must be those of read.
+// came of it. Its errors are *pg.Error, and so must be those of read. That a
+// repeat did nothing is not said of a call that moves money: nobody answered the
+// request before it.
 func Do[T any](ctx context.Context, c *Caller, req Request, read func(Answer) (T, error)) (T, error) {
 	var v T
 	start := c.Now()
 	a, err := c.send(ctx, req)
 	if err == nil {
 		v, err = read(a)
+		if a.repeated && (req.Call == "approve" || req.Call == "cancel") {
+			err = c.unclear(req.Call, err)
+		}
 	}
 	c.report(ctx, req.Call, a.Status, err, c.Now().Sub(start))
 	return v, err
+}
+
+// unclear is the error of a request that was sent again: it tells nothing of the
+// first, which may have taken effect.
+func (c *Caller) unclear(call string, err error) error {
+	e, ok := errors.AsType[*pg.Error](err)
+	if !ok || e.Outcome == pg.OutcomeUnknown || e.Outcome == pg.OutcomeMismatch {
+		return err
+	}
+	return &pg.Error{PG: c.PG, Call: call, Outcome: pg.OutcomeUnknown, Err: fmt.Errorf("nobody answered the first request; to the second: %w", err)}
 }
 
 // send returns the gateway's answer, or a *pg.Error with OutcomeNotSent if
@@ -176,10 +193,12 @@ func (c *Caller) send(ctx context.Context, req Request) (Answer, error) {
 	}
 	var sent atomic.Bool
 	a, err := executor.WithContext(ctx).GetWithExecution(func(x failsafe.Execution[Answer]) (Answer, error) {
+		repeated := sent.Load()
 		a, err := c.attempt(x.Context(), req, &sent) //nolint:contextcheck // derived from ctx, with the deadline
 		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 			err = &lostError{err: err, abandoned: true}
 		}
+		a.repeated = repeated
 		return a, err
 	})
 	if err == nil {

@@ -91,6 +91,32 @@ func TestDo(t *testing.T) {
 			t.Fatalf("%d calls, want 2", calls.Load())
 		}
 	})
+	t.Run("that a repeat is refused tells nothing of the request before it", func(t *testing.T) {
+		t.Parallel()
+		for call, want := range map[string]pg.Outcome{
+			"approve": pg.OutcomeUnknown, "cancel": pg.OutcomeUnknown, "lookup": pg.OutcomeMisconfigured, "ready": pg.OutcomeMisconfigured,
+		} {
+			for _, lost := range []bool{true, false} {
+				var calls atomic.Int32
+				c, req := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+					if calls.Add(1) == 1 && lost {
+						hangUp()
+					}
+					w.WriteHeader(http.StatusUnauthorized)
+				})
+				req.Repeat, req.Call = true, call
+				_, err := pghttp.Do(t.Context(), c, req, func(a pghttp.Answer) (string, error) {
+					return "", c.Fail(call, a, pg.OutcomeMisconfigured, "UNAUTHORIZED_KEY", "")
+				})
+				if !lost {
+					want = pg.OutcomeMisconfigured
+				}
+				if e := wantOutcome(t, err, want); want == pg.OutcomeUnknown && e.Status != 0 {
+					t.Errorf("the error has the status %d, as if all had been answered", e.Status)
+				}
+			}
+		}
+	})
 	t.Run("what may not be repeated is sent once", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int32

@@ -1,0 +1,34 @@
+package command_test
+
+import (
+	"testing"
+
+	"payment-system/shop"
+)
+
+// Proves: a refund that the books hold without the gateway's name of it is not counted again when
+// another follows.
+func TestHandler_namelessRefund(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		for _, second := range []shop.Won{2_000, 3_000} {
+			s := openTill(t, 1)
+			payment := s.pay(1, gateway)
+			_, err := s.cancel(payment, 3_000)
+			s.must(err)
+			s.exec(`UPDATE refunds SET transaction_key = NULL`)
+			canceled, err := s.cancel(payment, second)
+			s.must(err)
+			if canceled.Refund.Status != shop.RefundStatusDone || canceled.Payment.RefundedAmount != 3_000+second {
+				t.Errorf("the refund is %s, and the books gave %s won back", canceled.Refund.Status, canceled.Payment.RefundedAmount)
+			}
+			s.settle()
+			s.wantLedger(payment, 1, 8_000-second)
+			var refunds int
+			s.must(s.db.QueryRowContext(s.ctx, `SELECT COUNT(*) FROM refunds`).Scan(&refunds))
+			if refunds != 2 {
+				t.Errorf("the books hold %d refunds, want 2", refunds)
+			}
+		}
+	})
+}
