@@ -156,12 +156,16 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 		return err
 	}
 	refusal := gatewayError(cause)
+	var again time.Time
+	if payment.Attempt(attempt).ApproveKey != approveKey(attempt) {
+		again = h.muchLater() // that this call did nothing tells nothing of an earlier one
+	}
 	switch {
 	case refusal == nil, refusal.Outcome == pg.OutcomeUnknown, refusal.Outcome == pg.OutcomeMismatch:
 		return h.approvalUnknown(ctx, payment.ID, attempt, cause)
 	case refusal.Outcome == pg.OutcomeNotSent, refusal.Outcome == pg.OutcomeMisconfigured:
 		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt), "error", cause)
-		withdrawn, err := h.withdrawApproval(ctx, payment, attempt, shop.ActorGateway, refusal.Outcome.String(), time.Time{})
+		withdrawn, err := h.withdrawApproval(ctx, payment, attempt, shop.ActorGateway, refusal.Outcome.String(), again)
 		if err != nil {
 			return err
 		}
@@ -169,7 +173,7 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 			return gatewayAway(cause)
 		}
 	default:
-		failed, err := h.failApproval(ctx, payment, attempt, shop.ActorGateway, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, time.Time{})
+		failed, err := h.failApproval(ctx, payment, attempt, shop.ActorGateway, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, again)
 		if err != nil || failed {
 			return err
 		}
@@ -257,6 +261,9 @@ func noteOf(cause error) string {
 	return "unknown"
 }
 
+// approveKey is the gateway's idempotency key of the first approval of an attempt.
+func approveKey(attempt shop.AttemptID) string { return string(attempt) + ":approve" }
+
 // withdrawApproval records that the gateway did nothing: the same attempt may be
 // approved again, under another key. The gateway is asked again at a moment,
 // unless that is zero because it surely does nothing later either. It does
@@ -267,7 +274,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 			return nil
 		}
 		latest := c.payment.Attempt(attempt)
-		latest.ApproveKey = string(attempt) + ":approve:" + c.now.Format(keyTime)
+		latest.ApproveKey = approveKey(attempt) + ":" + c.now.Format(keyTime)
 		c.payment.CheckoutURL = latest.CheckoutURL
 		if err := c.payment.Record(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err

@@ -13,7 +13,7 @@ func TestHandler_claimedRefund(t *testing.T) {
 	t.Parallel()
 	const claim shop.Won = 10
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
-		for _, lost := range []int{0, 1} {
+		for i := range 3 {
 			s := openTill(t, 1)
 			payment := s.ready(s.order(1), gateway)
 			s.fakes[gateway].Lose("approve", 1)
@@ -22,8 +22,11 @@ func TestHandler_claimedRefund(t *testing.T) {
 			s.fakes[gateway].Misstate("lookup", func(p *pg.Payment) {
 				p.Amount, p.Captured, p.Refunded = p.Amount+claim, p.Captured+claim, p.Refunded+claim
 			}, 2)
-			if lost > 0 {
-				s.fakes[gateway].Lose("cancel", lost)
+			switch i {
+			case 1:
+				s.fakes[gateway].Lose("cancel", 1)
+			case 2:
+				s.fakes[gateway].Refund(*payment.PaymentKey, 1_000) // in the gateway's own console
 			}
 			s.settle()
 			s.want(payment, state{shop.OrderStatusPlaced, shop.PaymentStatusFailed, 0, 1, 0})
@@ -32,31 +35,32 @@ func TestHandler_claimedRefund(t *testing.T) {
 			var captured, refunded shop.Won
 			s.must(s.db.QueryRowContext(s.ctx, `SELECT captured_amount, refunded_amount FROM attempts`).Scan(&captured, &refunded))
 			if captured != payment.Amount || refunded != payment.Amount {
-				t.Errorf("with %d answers lost the books say %s won were taken and %s given back, want %s and all of it", lost, captured, refunded, payment.Amount)
+				t.Errorf("case %d: the books say %s won were taken and %s given back, want %s and all of it", i, captured, refunded, payment.Amount)
 			}
 		}
 	})
 }
 
-// Proves: a refund found at the gateway, of which its totals leave less than was asked for because
-// it claimed another before, ends with what they leave, and a person is told.
+// Proves: a refund of all, made at a gateway that claimed another before, is found, and booked as
+// what the gateway's totals leave of it; a person is told where it has our name.
 func TestHandler_adjustedRefund(t *testing.T) {
 	t.Parallel()
-	s := openTill(t, 1)
-	payment := s.pay(1, shop.PGToss)
-	s.fakes[shop.PGToss].Misstate("lookup", func(p *pg.Payment) { p.Status, p.Refunded = pg.StatusPartiallyRefunded, 10 }, 2)
-	s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
-	_, err := s.ResolvePayments(s.ctx)
-	s.must(err)
-	s.fakes[shop.PGToss].Lose("cancel", 1)
-	_, err = s.cancel(payment, 3_000)
-	s.wantCode(err, shop.InProgress)
-	s.settle()
-	s.wantLedger(payment, 1, 8_000)
-	s.wantCases(payment, 1, 1)
-	var refunded shop.Won
-	s.must(s.db.QueryRowContext(s.ctx, `SELECT refunded_amount FROM payments`).Scan(&refunded))
-	if refunded != 3_000 {
-		t.Errorf("the books gave %s won back, the gateway 3000", refunded)
-	}
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		s := openTill(t, 1)
+		payment := s.pay(1, gateway)
+		s.fakes[gateway].Lose("cancel", 1)
+		_, err := s.cancel(payment, 0)
+		s.wantCode(err, shop.InProgress)
+		s.fakes[gateway].Misstate("lookup", func(p *pg.Payment) { p.Status, p.Refunded, p.Cancels = pg.StatusPartiallyRefunded, 10, nil }, 2)
+		s.settle()
+		s.want(payment, state{shop.OrderStatusCanceled, shop.PaymentStatusCanceled, 1, 0, 0})
+		s.wantLedger(payment, 1, 0)
+		cases := map[shop.PG]int{shop.PGKakao: 1}[gateway]
+		s.wantCases(payment, cases, cases)
+		var refunded shop.Won
+		s.must(s.db.QueryRowContext(s.ctx, `SELECT refunded_amount FROM payments`).Scan(&refunded))
+		if refunded != payment.Amount {
+			t.Errorf("the books gave %s won back of %s", refunded, payment.Amount)
+		}
+	})
 }

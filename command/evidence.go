@@ -213,31 +213,44 @@ func (e *evidence) correctClaim() error {
 	return e.still(shop.KindPaymentLateMoney, note)
 }
 
-// correctRefunds takes back what the gateway claimed to have given back by itself,
-// and never named, when all that it gave back is named by now and that is not.
+// correctRefunds takes back refunds that the gateway claimed and never named, as
+// far as they and those it names by now are more than it says to have given back.
+// A person is told of one that was ours. Only the gateway's own word does that.
 func (e *evidence) correctRefunds() error {
-	named := e.Refunded
-	for _, leg := range e.Cancels {
-		named -= leg.Amount
-	}
-	if named != 0 {
+	if e.Record == nil {
 		return nil
 	}
 	e.nameRefunds()
+	excess := e.attempt.RefundedAmount - e.Refunded
+	for _, leg := range e.Cancels {
+		if leg.Key != "" && !e.knows(leg) {
+			excess += leg.Amount
+		}
+	}
 	for i := range e.payment.Refunds {
 		refund := &e.payment.Refunds[i]
-		if refund.AttemptID != e.attempt.ID || refund.Status != shop.RefundStatusDone || refund.Cause != shop.RefundCauseGateway || refund.TransactionKey != nil {
+		if !e.isNameless(*refund) || refund.Amount > excess {
 			continue
 		}
+		excess -= refund.Amount
 		refund.Status, refund.DoneAt = shop.RefundStatusFailed, nil
 		e.attempt.RefundedAmount -= refund.Amount
 		e.attempt.Status = shop.PaymentStatusApproved
 		note := fmt.Sprintf("The gateway claimed to have given %s won back, and shows no such refund by now.", refund.Amount)
+		if refund.Cause != shop.RefundCauseGateway {
+			e.wrong = note
+		}
 		if err := e.still(shop.KindPaymentLateMoney, note); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isNameless tells whether a refund of the attempt is done, and the gateway's name
+// of it was never learnt. One that was asked for again is named by its reason.
+func (e *evidence) isNameless(refund shop.Refund) bool {
+	return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil && !isRepeating(refund)
 }
 
 // still notes something that leaves the payment's state as it is.
@@ -249,8 +262,8 @@ func (e *evidence) still(kind, note string) error {
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
-// know as done, ours first, and no more than are missing in all: a leg without a
-// known name may be part of one that was recorded from a settlement row.
+// know as done, ours first, and no more of others than are missing in all: a leg
+// without a known name may be part of one that was recorded from a settlement row.
 func (e *evidence) applyRefunds(ctx context.Context) error {
 	if e.Refunded > e.attempt.RefundedAmount {
 		e.nameRefunds()
@@ -275,18 +288,20 @@ func (e *evidence) applyRefunds(ctx context.Context) error {
 }
 
 // nameRefunds gives refunds that are done, and of which the gateway's name was
-// never learnt, the names of legs of their amounts that the books do not know.
+// never learnt, the names of legs of their amounts that the books do not know: of
+// such as may be a refund under way only when no other is left.
 func (e *evidence) nameRefunds() {
-	for _, leg := range e.Cancels {
-		if leg.Key == "" || e.knows(leg) {
-			continue
-		}
-		nameless := slices.IndexFunc(e.payment.Refunds, func(refund shop.Refund) bool {
-			return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil &&
-				refund.Amount == leg.Amount && (leg.RefundID == "" || leg.RefundID == refund.ID)
-		})
-		if nameless >= 0 {
-			e.payment.Refunds[nameless].TransactionKey = &leg.Key
+	for _, ours := range []bool{false, true} {
+		for _, leg := range e.Cancels {
+			if leg.Key == "" || e.knows(leg) || (e.ours(leg) != nil) != ours {
+				continue
+			}
+			nameless := slices.IndexFunc(e.payment.Refunds, func(refund shop.Refund) bool {
+				return e.isNameless(refund) && refund.Amount == leg.Amount && (leg.RefundID == "" || leg.RefundID == refund.ID)
+			})
+			if nameless >= 0 {
+				e.payment.Refunds[nameless].TransactionKey = &leg.Key
+			}
 		}
 	}
 }
@@ -342,22 +357,29 @@ func (e *evidence) refundOf(leg pg.Cancel, amount shop.Won) *shop.Refund {
 }
 
 // endImpossible ends our open refund when another, just found at the gateway,
-// leaves less than it asks for: it was not made, and cannot be any more.
-func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) {
+// leaves less than it asks for, and tells whether it did: it was not made, and
+// cannot be any more.
+func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) bool {
 	left := e.attempt.CapturedAmount - e.attempt.RefundedAmount - amount
-	if open := e.payment.OpenRefund(e.attempt.ID); open != nil && open.ID != found && open.Amount > left {
-		open.Status = shop.RefundStatusFailed
+	open := e.payment.OpenRefund(e.attempt.ID)
+	if open == nil || open.ID == found || open.Amount <= left {
+		return false
 	}
+	open.Status = shop.RefundStatusFailed
+	return true
 }
 
 func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
-	amount, left := min(leg.Amount, e.Refunded-e.attempt.RefundedAmount), e.attempt.CapturedAmount-e.attempt.RefundedAmount
+	amount, left := leg.Amount, e.attempt.CapturedAmount-e.attempt.RefundedAmount
+	if e.ours(leg) == nil || amount > left {
+		amount = min(amount, e.Refunded-e.attempt.RefundedAmount)
+	}
 	if amount <= 0 || amount > left {
 		e.wrong = fmt.Sprintf("The gateway says it gave %s won back, more than the %s won that were left.", leg.Amount, left)
 		return nil
 	}
 	refund := e.refundOf(leg, amount)
-	e.endImpossible(refund.ID, amount)
+	impossible := e.endImpossible(refund.ID, amount)
 	if !e.isPaying() {
 		if err := e.payment.ReturnLateMoney(refund.ID, leg.Key, e.now); err != nil {
 			return err
@@ -376,7 +398,9 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 	if err := e.did(kind, refund.Reason); err != nil {
 		return err
 	}
-	if e.payment.OpenRefund(e.attempt.ID) == nil {
+	if impossible {
+		e.checkAt(e.attempt.ID, e.h.muchLater())
+	} else if e.payment.OpenRefund(e.attempt.ID) == nil {
 		e.checkAt(e.attempt.ID, time.Time{})
 	}
 	if e.payment.Balance() == 0 && e.order.Status == shop.OrderStatusPaid {

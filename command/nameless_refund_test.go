@@ -1,8 +1,10 @@
 package command_test
 
 import (
+	"slices"
 	"testing"
 
+	"payment-system/pg"
 	"payment-system/shop"
 )
 
@@ -31,4 +33,29 @@ func TestHandler_namelessRefund(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Proves: a refund whose answer was lost is found though the books hold another of the same amount
+// without the gateway's name, and the gateway tells of it first.
+func TestHandler_namelessBesideOpen(t *testing.T) {
+	t.Parallel()
+	s := openTill(t, 1)
+	fake := s.fakes[shop.PGToss]
+	payment := s.pay(1, shop.PGToss)
+	fake.Refund(*payment.PaymentKey, 3_000)
+	s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
+	s.settle()
+	s.exec(`UPDATE refunds SET transaction_key = NULL`)
+	fake.Lose("cancel", 1)
+	_, err := s.cancel(payment, 3_000)
+	s.wantCode(err, shop.InProgress)
+	fake.Misstate("lookup", func(p *pg.Payment) { slices.Reverse(p.Cancels) }, 2)
+	s.settle()
+	s.want(payment, state{shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled, 0, 0, 1})
+	s.wantLedger(payment, 1, 5_000)
+	var refunds, done int
+	s.must(s.db.QueryRowContext(s.ctx, `SELECT COUNT(*), SUM(status = 'DONE') FROM refunds`).Scan(&refunds, &done))
+	if refunds != 2 || done != 2 {
+		t.Errorf("the books hold %d refunds, %d of them done; want 2", refunds, done)
+	}
 }

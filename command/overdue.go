@@ -21,13 +21,15 @@ const OverdueExpected = "an answer"
 // long, however seldom the gateway is asked by then, and for each whose look-ups
 // have failed for as long, though nothing was awaited. A deposit is nobody's to
 // hurry, and a case about something else says nothing of it. The change that
-// makes the outcome known, or records what a look-up told, ends the case.
+// makes the outcome known, or records what a look-up told, ends the case; one that
+// a person has ended before is not opened again.
 func (h *Handler) tellOverdue(ctx context.Context) error {
 	ids, err := h.attemptsOf(ctx, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
-		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id AND d.status IN ('OPEN', 'PLANNED')
-			AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)) LIMIT 64`,
+		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id
+			AND (d.status IN ('OPEN', 'PLANNED') AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)
+				OR d.line IS NULL AND d.expected = ? AND d.resolved_at > a.unresolved_since)) LIMIT 64`,
 		h.now().Add(-overdue), string(shop.PaymentStatusWaitingForDeposit),
-		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded))
+		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded), OverdueExpected)
 	if err != nil {
 		return fmt.Errorf("read the outcomes that are overdue: %w", err)
 	}

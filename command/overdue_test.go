@@ -164,6 +164,8 @@ func TestHandler_overdueEnds(t *testing.T) {
 			By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionNone, Note: "called them",
 		})
 		s.must(err)
+		wait(s, 17*time.Minute)
+		s.wantCases(payment, 0, 1)
 		s.fakes[shop.PGToss].Heal()
 		s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
 		s.settle()

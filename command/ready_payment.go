@@ -149,7 +149,7 @@ func (c *change) earlierAttempt(r *receipt) (shop.PaymentAttempt, *shop.PaymentR
 func newAttempt(id shop.AttemptID, cmd ReadyPayment, now time.Time) shop.PaymentAttempt {
 	attempt := shop.PaymentAttempt{
 		ID: id, PG: cmd.PG, Status: shop.PaymentStatusReady, StartedAt: now, InstallmentMonths: cmd.InstallmentMonths,
-		ReadyKey: string(id) + ":ready", ApproveKey: string(id) + ":approve",
+		ReadyKey: string(id) + ":ready", ApproveKey: approveKey(id),
 	}
 	if cmd.ReturnURL != nil {
 		attempt.ReturnURL = *cmd.ReturnURL

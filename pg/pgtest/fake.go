@@ -180,8 +180,8 @@ func (f *Fake) cancelable(p *fakePayment, req pg.CancelRequest) error {
 		return f.refuse("cancel", pg.OutcomeRefused, "-784", "NOT_CANCELABLE_PAYMENT")
 	case req.Amount <= 0 || req.Amount > left || req.TaxFree > p.TaxFree || waiting && req.Amount != left:
 		return f.refuse("cancel", pg.OutcomeRefused, "-710", "NOT_CANCELABLE_AMOUNT")
-	case !f.toss() && req.Available != left:
-		return f.refuse("cancel", pg.OutcomeRefused, "-722", "")
+	case req.Available != left:
+		return f.refuse("cancel", pg.OutcomeRefused, "-722", "NOT_MATCHES_REFUNDABLE_AMOUNT")
 	case p.virtual && !waiting && req.Account == nil:
 		return f.refuse("cancel", pg.OutcomeRefused, "", "INVALID_REFUND_ACCOUNT_INFO")
 	}
