@@ -91,6 +91,8 @@ type evidence struct {
 	attempt *shop.PaymentAttempt
 	note    string
 	wrong   string // what a person must look at; "" for nothing
+
+	impossible bool // our open refund was ended, for less is left than it asks for
 }
 
 func (e *evidence) apply(ctx context.Context) error {
@@ -357,16 +359,12 @@ func (e *evidence) refundOf(leg pg.Cancel, amount shop.Won) *shop.Refund {
 }
 
 // endImpossible ends our open refund when another, just found at the gateway,
-// leaves less than it asks for, and tells whether it did: it was not made, and
-// cannot be any more.
-func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) bool {
+// leaves less than it asks for: it was not made, and cannot be any more.
+func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) {
 	left := e.attempt.CapturedAmount - e.attempt.RefundedAmount - amount
-	open := e.payment.OpenRefund(e.attempt.ID)
-	if open == nil || open.ID == found || open.Amount <= left {
-		return false
+	if open := e.payment.OpenRefund(e.attempt.ID); open != nil && open.ID != found && open.Amount > left {
+		open.Status, e.impossible = shop.RefundStatusFailed, true
 	}
-	open.Status = shop.RefundStatusFailed
-	return true
 }
 
 func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
@@ -379,7 +377,7 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 		return nil
 	}
 	refund := e.refundOf(leg, amount)
-	impossible := e.endImpossible(refund.ID, amount)
+	e.endImpossible(refund.ID, amount)
 	if !e.isPaying() {
 		if err := e.payment.ReturnLateMoney(refund.ID, leg.Key, e.now); err != nil {
 			return err
@@ -398,7 +396,7 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 	if err := e.did(kind, refund.Reason); err != nil {
 		return err
 	}
-	if impossible {
+	if e.impossible {
 		e.checkAt(e.attempt.ID, e.h.muchLater())
 	} else if e.payment.OpenRefund(e.attempt.ID) == nil {
 		e.checkAt(e.attempt.ID, time.Time{})

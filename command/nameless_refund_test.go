@@ -59,3 +59,29 @@ func TestHandler_namelessBesideOpen(t *testing.T) {
 		t.Errorf("the books hold %d refunds, %d of them done; want 2", refunds, done)
 	}
 }
+
+// Proves: a refund whose answer was lost is not made again because the gateway, for once, lists less
+// than it gave back.
+func TestHandler_listsLess(t *testing.T) {
+	t.Parallel()
+	eachGateway(t, func(t *testing.T, gateway shop.PG) {
+		s := openTill(t, 1)
+		payment := s.pay(1, gateway)
+		g := s.script(gateway)
+		g.lookUp = func(n int, seen func() (pg.Payment, error)) (pg.Payment, error) {
+			answer, err := seen()
+			if n == 1 {
+				answer.Cancels = nil
+			}
+			return answer, err
+		}
+		s.fakes[gateway].Lose("cancel", 1)
+		_, err := s.cancel(payment, 3_000)
+		s.wantCode(err, shop.InProgress)
+		s.fakes[gateway].Refund(*payment.PaymentKey, 1_000)
+		s.settle()
+		s.want(payment, state{shop.OrderStatusPaid, shop.PaymentStatusPartiallyCanceled, 0, 0, 1})
+		s.wantLedger(payment, 1, 7_000)
+		s.wantCases(payment, 0, 0)
+	})
+}

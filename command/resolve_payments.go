@@ -292,16 +292,27 @@ func lookUp(ctx context.Context, gateway pg.Gateway, key pg.Key, amount shop.Won
 }
 
 // disbelief is why an answer cannot be about the attempt as the books have it: it
-// is about another payment, or says that the gateway took what it did not. It is
-// nil for any other.
+// is about another payment, says that the gateway took what it did not, or does
+// not list what it gave back while a refund is under way, which might be asked for
+// again. It is nil for any other.
 func disbelief(payment shop.Payment, attempt shop.PaymentAttempt, answer pg.Payment) error {
 	switch {
 	case attempt.PaymentKey != nil && answer.PaymentKey != *attempt.PaymentKey:
 		return fmt.Errorf("the gateway was asked about %s, and answers about %s", *attempt.PaymentKey, answer.PaymentKey)
 	case attempt.CapturedAmount == payment.Amount && answer.Amount != payment.Amount:
 		return fmt.Errorf("the gateway took %s won, and says %s", payment.Amount, answer.Amount)
+	case payment.OpenRefund(attempt.ID) != nil && listed(answer) != answer.Refunded:
+		return fmt.Errorf("the gateway gave %s won back, and lists %s: it cannot tell of the refund under way", answer.Refunded, listed(answer))
 	}
 	return nil
+}
+
+// listed is what a gateway gave back by the refunds that it lists.
+func listed(answer pg.Payment) (sum shop.Won) {
+	for _, leg := range answer.Cancels {
+		sum += leg.Amount
+	}
+	return sum
 }
 
 // lookUpFailed ends an attempt whose payment the gateway has for another order
