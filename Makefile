@@ -31,7 +31,7 @@ generate: ## Generate the GraphQL server from the schema, and the SQL packages f
 	go tool gqlgen generate
 	go run ./internal/jetgen
 
-check: ## Check what needs no servers: vet, format, modules, generated code.
+check: ## Check what needs no servers: vet, format, modules, planted bugs, generated code.
 	.ci/check
 
 lint: ## Run the linters.

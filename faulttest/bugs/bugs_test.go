@@ -67,6 +67,18 @@ func TestBugs(t *testing.T) {
 	done(proof.Figure{Times: len(planted), Note: noteOf(planted)})
 }
 
+// TestPatches wants every bug to fit today's program. It needs no servers, and .ci/check runs it
+// before anything slow.
+func TestPatches(t *testing.T) {
+	t.Parallel()
+	for _, b := range readBugs(t) {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			patch(t, b)
+		})
+	}
+}
+
 // noteOf says how many were caught, how many of them by tests of the table too, and how long the
 // slowest took.
 func noteOf(planted []result) string {
@@ -233,13 +245,7 @@ func lookAtSource(root string) error {
 // plant tries a bug, and says so when nothing notices it.
 func (l *lab) plant(t *testing.T, b bug) result {
 	t.Helper()
-	replaced, err := l.patched(t.TempDir(), b)
-	if errors.Is(err, errStale) {
-		t.Fatalf("the patch %s.patch %v. Plant the bug anew in today's program, and write its diff again.", b.name, err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	replaced := patch(t, b)
 	sum := result{verdict: caught}
 	for pkg, aims := range selections([]bug{b}) {
 		for i, got := range l.try(t, aims, replaced) {
@@ -256,9 +262,22 @@ func (l *lab) plant(t *testing.T, b bug) result {
 	return sum
 }
 
+// patch is patched, and says what to do about a patch that is stale.
+func patch(t *testing.T, b bug) map[string]string {
+	t.Helper()
+	replaced, err := patched(t.TempDir(), b)
+	if errors.Is(err, errStale) {
+		t.Fatalf("the patch %s.patch %v. Plant the bug anew in today's program, and write its diff again.", b.name, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replaced
+}
+
 // patched writes copies of the files that a bug changes, and returns which are to be read instead of
 // which.
-func (l *lab) patched(dir string, b bug) (map[string]string, error) {
+func patched(dir string, b bug) (map[string]string, error) {
 	replaced := map[string]string{}
 	for i, file := range b.files {
 		path, err := filepath.Abs(filepath.Join(root, filepath.FromSlash(file.path)))
