@@ -57,7 +57,7 @@ func (h *house) tell() {
 var pending = map[string]string{
 	"payments unresolved":  `payments WHERE status IN ('APPROVING', 'CANCELING', 'UNKNOWN')`,
 	"refunds open":         `refunds WHERE open_attempt_id IS NOT NULL`,
-	"look-ups due":         `attempts WHERE check_at IS NOT NULL AND (unresolved_since IS NOT NULL OR check_at < UTC_TIMESTAMP(6) + INTERVAL 1 MINUTE)`,
+	"look-ups due":         `attempts WHERE check_at IS NOT NULL AND (unresolved_since IS NOT NULL OR check_at <= UTC_TIMESTAMP(6))`,
 	"events not published": `events WHERE published_at IS NULL`,
 	"webhooks not handled": `webhook_inbox WHERE handled_at IS NULL`,
 	"settlement files":     `reconciliations WHERE status IN ('READING', 'APPLYING', 'FAILED')`,
