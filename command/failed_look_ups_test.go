@@ -39,13 +39,9 @@ func TestHandler_failedLookUps(t *testing.T) {
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		t.Run("the last one for a call that was lost", func(t *testing.T) {
 			s := openTill(t, 1)
-			payment := s.ready(s.order(1), gateway)
-			approve := s.authenticate(payment)
-			s.fakes[gateway].Fail("approve", pg.OutcomeUnknown, 1)
-			_, err := s.ApprovePayment(s.ctx, approve)
-			s.wantCode(err, shop.InProgress)
+			payment, approve := s.unanswered(gateway)
 			s.clock.Advance(16 * time.Minute)
-			_, err = s.ResolvePayments(s.ctx)
+			_, err := s.ResolvePayments(s.ctx)
 			s.must(err)
 			s.want(payment, state{shop.OrderStatusPlaced, shop.PaymentStatusFailed, 0, 1, 0})
 			_, err = s.ExpireOrders(s.ctx)

@@ -52,6 +52,17 @@ func (g *scripted) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
 	return g.lookUp(n, call)
 }
 
+// misstateFirst has the first look-up told otherwise than the gateway does.
+func (g *scripted) misstateFirst(change func(answer *pg.Payment)) {
+	g.lookUp = func(n int, seen func() (pg.Payment, error)) (pg.Payment, error) {
+		answer, err := seen()
+		if n == 1 {
+			change(&answer)
+		}
+		return answer, err
+	}
+}
+
 // script puts a scripted gateway before a fake.
 func (s *till) script(gateway shop.PG) *scripted {
 	g := &scripted{Gateway: s.fakes[gateway]}
@@ -158,13 +169,7 @@ func TestHandler_lateAnswer(t *testing.T) {
 				_, err := made()
 				return pg.Payment{}, &pg.Error{PG: gateway, Call: "approve", Err: err}
 			}
-			g.lookUp = func(n int, seen func() (pg.Payment, error)) (pg.Payment, error) {
-				answer, err := seen()
-				if n == 1 {
-					answer.Status = pg.StatusFailed
-				}
-				return answer, err
-			}
+			g.misstateFirst(func(answer *pg.Payment) { answer.Status = pg.StatusFailed })
 			payment := s.ready(s.order(1), gateway)
 			approve := s.authenticate(payment)
 			answered := make(chan error)

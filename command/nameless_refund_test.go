@@ -67,14 +67,7 @@ func TestHandler_listsLess(t *testing.T) {
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		s := openTill(t, 1)
 		payment := s.pay(1, gateway)
-		g := s.script(gateway)
-		g.lookUp = func(n int, seen func() (pg.Payment, error)) (pg.Payment, error) {
-			answer, err := seen()
-			if n == 1 {
-				answer.Cancels = nil
-			}
-			return answer, err
-		}
+		s.script(gateway).misstateFirst(func(answer *pg.Payment) { answer.Cancels = nil })
 		s.fakes[gateway].Lose("cancel", 1)
 		_, err := s.cancel(payment, 3_000)
 		s.wantCode(err, shop.InProgress)

@@ -275,10 +275,7 @@ func TestHandler_ApprovePayment(t *testing.T) {
 	t.Run("an approval that never arrived is asked for again", func(t *testing.T) {
 		eachGateway(t, func(t *testing.T, gateway shop.PG) {
 			s := openTill(t, 1)
-			payment := s.ready(s.order(1), gateway)
-			s.fakes[gateway].Fail("approve", pg.OutcomeUnknown, 1)
-			_, err := s.ApprovePayment(s.ctx, s.authenticate(payment))
-			s.wantCode(err, shop.InProgress)
+			payment, _ := s.unanswered(gateway)
 			s.settle()
 			s.want(payment, state{shop.OrderStatusPaid, shop.PaymentStatusApproved, 0, 0, 1})
 			s.wantLedger(payment, 1, 11_000)
@@ -666,6 +663,18 @@ func TestHandler_lateMoney(t *testing.T) {
 			s.want(payment, state{shop.OrderStatusCanceled, shop.PaymentStatusCanceled, 1, 0, 0})
 		})
 	})
+}
+
+// unanswered has a unit's payment approved by a call that never reaches the gateway, and that nobody
+// answers.
+func (s *till) unanswered(gateway shop.PG) (shop.Payment, command.ApprovePayment) {
+	s.t.Helper()
+	payment := s.ready(s.order(1), gateway)
+	approve := s.authenticate(payment)
+	s.fakes[gateway].Fail("approve", pg.OutcomeUnknown, 1)
+	_, err := s.ApprovePayment(s.ctx, approve)
+	s.wantCode(err, shop.InProgress)
+	return payment, approve
 }
 
 // capture takes the money at the gateway behind the books' back.

@@ -81,21 +81,10 @@ func TestHandler_withdrawnTooSoon(t *testing.T) {
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		for _, tried := range []pg.Outcome{0, pg.OutcomeNotSent, pg.OutcomeRefused} {
 			s := openTill(t, 1)
-			g := s.script(gateway)
-			g.lookUp = func(n int, seen func() (pg.Payment, error)) (pg.Payment, error) {
-				answer, err := seen()
-				if n == 1 {
-					answer.Status = pg.StatusOpen
-				}
-				return answer, err
-			}
-			payment := s.ready(s.order(1), gateway)
-			approve := s.authenticate(payment)
-			s.fakes[gateway].Fail("approve", pg.OutcomeUnknown, 1)
-			_, err := s.ApprovePayment(s.ctx, approve)
-			s.wantCode(err, shop.InProgress)
+			s.script(gateway).misstateFirst(func(answer *pg.Payment) { answer.Status = pg.StatusOpen })
+			payment, approve := s.unanswered(gateway)
 			s.clock.Advance(3 * time.Second)
-			_, err = s.ResolvePayments(s.ctx)
+			_, err := s.ResolvePayments(s.ctx)
 			s.must(err)
 			s.want(payment, state{shop.OrderStatusPlaced, shop.PaymentStatusReady, 0, 1, 0})
 			if tried != 0 {
