@@ -28,7 +28,8 @@ type Runs struct {
 // ErrLost is the cause of the context of a run whose lease another replica took over.
 var ErrLost = errors.New("another replica has taken the run over")
 
-// keep is how long finished runs stay to be looked at.
+// keep is how long runs stay to be looked at, counted from their end: the name of a window says
+// nothing of its age.
 const keep = 7 * 24 * time.Hour
 
 // Once runs the job unless its window has been done, or another replica is at it, and reports
@@ -148,8 +149,11 @@ func (c *claim) finish(ctx context.Context, result error) error {
 	if err != nil {
 		return fmt.Errorf("record the end of a run of %s: %w", c.job, err)
 	}
-	const forget = `DELETE FROM job_runs WHERE job = ? AND window_start < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND AND finished_at IS NOT NULL`
-	if _, err := c.runs.DB.ExecContext(ctx, forget, c.job, keep.Microseconds()); err != nil {
+	// The database's clock says how long ago a run ended, for it wrote the end down. A run whose
+	// replica died, and which nobody took over, ended with its lease.
+	const forget = `DELETE FROM job_runs
+WHERE job = ? AND COALESCE(finished_at, lease_until) < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND`
+	if _, err := mysqldb.Alone(c.runs.DB).ExecContext(ctx, forget, c.job, keep.Microseconds()); err != nil {
 		c.logger().WarnContext(ctx, "old runs not forgotten", "job", c.job, "error", err)
 	}
 	return nil

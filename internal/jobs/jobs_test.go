@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,11 +13,12 @@ import (
 
 	"payment-system/internal/jobs"
 	"payment-system/internal/mysqltest"
+	"payment-system/internal/testclock"
 )
 
 func TestRuns_Once(t *testing.T) {
 	t.Parallel()
-	window := time.Date(2026, 11, 22, 15, 0, 0, 0, time.UTC)
+	window := testclock.Now().Truncate(time.Hour)
 
 	t.Run("many replicas run a window once", func(t *testing.T) {
 		t.Parallel()
@@ -91,6 +93,68 @@ func TestRuns_Once(t *testing.T) {
 			t.Errorf("the slow replica saw %v and returned %v, want ErrLost", lost, err)
 		}
 	})
+}
+
+func TestRuns_Once_forgets(t *testing.T) {
+	t.Parallel()
+	now := testclock.Now().Truncate(time.Hour)
+
+	t.Run("a run is remembered from its end on, whatever its window is called", func(t *testing.T) {
+		t.Parallel()
+		r := &jobs.Runs{DB: mysqltest.New(t), Owner: "a"}
+		for _, years := range []int{-1000, -20, -1, 0, 1, 20, 1000} {
+			window := now.AddDate(years, 0, 0)
+			for _, want := range []bool{true, false} {
+				if ran := once(t, r, window); ran != want {
+					t.Errorf("the window %s ran: %t, want %t", window, ran, want)
+				}
+			}
+		}
+	})
+
+	t.Run("what ended more than a week ago is forgotten, and nothing else", func(t *testing.T) {
+		t.Parallel()
+		db := mysqltest.New(t)
+		r := &jobs.Runs{DB: db, Owner: "a"}
+		windows := map[string]time.Time{}
+		for i, name := range []string{"ended long ago", "ended lately", "died long ago", "died lately", "runs"} {
+			windows[name] = now.AddDate(-i, 0, 0)
+			once(t, r, windows[name])
+		}
+		for name, change := range map[string]string{
+			"ended long ago": "finished_at = UTC_TIMESTAMP(6) - INTERVAL 169 HOUR",
+			"ended lately":   "finished_at = UTC_TIMESTAMP(6) - INTERVAL 167 HOUR, lease_until = UTC_TIMESTAMP(6) - INTERVAL 169 HOUR",
+			"died long ago":  "finished_at = NULL, lease_until = UTC_TIMESTAMP(6) - INTERVAL 169 HOUR",
+			"died lately":    "finished_at = NULL, lease_until = UTC_TIMESTAMP(6) - INTERVAL 167 HOUR",
+			"runs":           "finished_at = NULL, started_at = UTC_TIMESTAMP(6) - INTERVAL 169 HOUR",
+		} {
+			if _, err := db.ExecContext(t.Context(), `UPDATE job_runs SET `+change+` WHERE window_start = ?`, windows[name]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !once(t, r, now.Add(time.Hour)) {
+			t.Fatal("the next window did not run")
+		}
+		for name, window := range windows {
+			var rows int
+			if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM job_runs WHERE window_start = ?`, window).Scan(&rows); err != nil {
+				t.Fatal(err)
+			}
+			if kept := rows == 1; kept == strings.Contains(name, "long ago") {
+				t.Errorf("the run that %s is kept: %t", name, kept)
+			}
+		}
+	})
+}
+
+// once runs a window that does nothing, and reports whether it ran here.
+func once(t *testing.T, r *jobs.Runs, window time.Time) bool {
+	t.Helper()
+	ran, err := r.Once(t.Context(), "poll", window, func(context.Context, int64) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ran
 }
 
 // takeOver lets the lease pass, as if its owner had stood still, and runs the window as another.
