@@ -138,7 +138,7 @@ func (s *eventStream) complete() { s.send("event: complete\ndata:\n\n") }
 // send reports whether the client took it within the time a write may take.
 func (s *eventStream) send(text string) bool {
 	// Not every connection has deadlines.
-	_ = s.control.SetWriteDeadline(s.now().Add(s.Sockets.writeTimeout()))
+	_ = s.control.SetWriteDeadline(after(s.Sockets.writeTimeout()))
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return false
 	}

@@ -31,8 +31,8 @@ func (t uploadTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 	timeout := uploadTimeouts * t.timeout()
 	// Not every connection has deadlines; those that have must wait for the file.
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(t.now().Add(timeout))
-	_ = control.SetWriteDeadline(t.now().Add(timeout + time.Minute))
+	_ = control.SetReadDeadline(after(timeout))
+	_ = control.SetWriteDeadline(after(timeout + time.Minute))
 	params, no := readUpload(w, r)
 	if no != nil {
 		t.refuse(w, r, no)
