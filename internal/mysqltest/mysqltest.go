@@ -23,7 +23,7 @@ import (
 	migrations "payment-system/sql"
 )
 
-// prefix begins the names of the databases made here; what follows tells when.
+// prefix begins the names of the databases made here; what follows is when, by the server's clock.
 const prefix = "pst_"
 
 // New returns a pool on a fresh, migrated database, dropped when t ends.
@@ -135,7 +135,11 @@ func (s *server) exec(ctx context.Context, statements string) error {
 // create makes an empty database that is dropped when t ends.
 func (s *server) create(t testing.TB) string {
 	t.Helper()
-	name := prefix + fmt.Sprint(time.Now().Unix()) + "_" + strings.ToLower(rand.Text()[:12])
+	now, err := s.now(t.Context())
+	if err != nil {
+		t.Fatalf("ask the server for the time: %v", err)
+	}
+	name := prefix + fmt.Sprint(now) + "_" + strings.ToLower(rand.Text()[:12])
 	if err := s.exec(t.Context(), "CREATE DATABASE "+name+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"); err != nil {
 		t.Fatalf("create a test database: %v", err)
 	}
@@ -147,15 +151,29 @@ func (s *server) create(t testing.TB) string {
 	return name
 }
 
-// sweep drops the databases that dead runs left more than two hours ago.
+// now is the server's time in seconds: the one clock of all machines whose tests use it.
+func (s *server) now(ctx context.Context) (seconds int64, err error) {
+	err = s.admin.QueryRowContext(ctx, "SELECT UNIX_TIMESTAMP()").Scan(&seconds)
+	return seconds, err
+}
+
+// sweepAfter is the age at which a database is taken for one that a dead run left: no test lasts as
+// long.
+const sweepAfter = 12 * time.Hour
+
+// sweep drops the databases that dead runs left.
 func (s *server) sweep(ctx context.Context) error {
+	now, err := s.now(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the server for the time: %w", err)
+	}
 	names, err := s.strings(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE ?", prefix+"%")
 	if err != nil {
 		return fmt.Errorf("list the databases: %w", err)
 	}
 	for _, name := range names {
 		var made int64
-		if _, err := fmt.Sscanf(name, prefix+"%d_", &made); err != nil || time.Since(time.Unix(made, 0)) < 2*time.Hour {
+		if _, err := fmt.Sscanf(name, prefix+"%d_", &made); err != nil || now-made < int64(sweepAfter.Seconds()) {
 			continue
 		}
 		if err := s.exec(ctx, "DROP DATABASE IF EXISTS `"+name+"`"); err != nil {

@@ -64,7 +64,7 @@ var connect = sync.OnceValues(func() (*devservers.Servers, error) {
 const (
 	lastKey  = "redistest:last"
 	takenKey = "redistest:taken:" // and the number
-	takenTTL = time.Hour          // for processes that died
+	takenTTL = 10 * time.Minute   // for processes that died; others renew it
 )
 
 // take returns the number of an empty database that no other test has, on whatever process.
@@ -113,10 +113,28 @@ func tryTake(t testing.TB, registry *redis.Client, count int64) (int, error) {
 	if size, err := client.DBSize(t.Context()).Result(); err != nil || size > 0 {
 		return 0, errors.Join(err, client.Close(), registry.Del(t.Context(), taken).Err())
 	}
+	stop := make(chan struct{})
+	go renew(registry, taken, stop)
 	t.Cleanup(func() {
+		close(stop)
 		ctx := context.Background()
 		// A test that killed its server has nothing to give back.
 		_ = errors.Join(client.FlushDB(ctx).Err(), client.Close(), registry.Del(ctx, taken).Err())
 	})
 	return number, nil
+}
+
+// renew keeps a database taken until stop is closed.
+func renew(registry *redis.Client, taken string, stop <-chan struct{}) {
+	ticker := time.NewTicker(takenTTL / 5)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			// One that fails is made up for by the next.
+			_ = registry.Expire(context.Background(), taken, takenTTL).Err()
+		}
+	}
 }
