@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"payment-system/internal/testclock"
 )
 
 // TestShop walks through the shop as a client would, by HTTP alone: from a sign-up mail to a
@@ -50,10 +52,10 @@ func TestShop(t *testing.T) {
 		{"KAKAO", "PAYMENT_STATE_CSV"}, {"KAKAO", "KAKAO_PAYMENTS_JSON"}, {"TOSS", "PAYMENT_STATE_CSV"}, {"TOSS", "TOSS_SETTLEMENTS_JSON"},
 	} {
 		t.Run(fmt.Sprintf("the %s of %s agrees with the books", file.format, file.pg), func(t *testing.T) {
-			operator.settle(t, d, file.pg, file.format, businessDay())
+			operator.settle(t, d, file.pg, file.format)
 		})
 	}
-	t.Run("a planted difference is found, by mutation and by command line", func(t *testing.T) { operator.settleDefects(t, d, businessDay()) })
+	t.Run("a planted difference is found, by mutation and by command line", func(t *testing.T) { operator.settleDefects(t, d) })
 	t.Run("read models can be rebuilt", func(t *testing.T) {
 		if out, code := runProgram(t, d.environment(), "republish"); code != 0 || !strings.Contains(out, "payments: 100%") {
 			t.Errorf("exit %d:\n%s", code, out)
@@ -310,8 +312,9 @@ func (d *dev) settlementFile(t *testing.T, c *client, gateway, format, day, defe
 	return []byte(body)
 }
 
-// settle imports the day's file, which must agree with the books, and applies what there is to apply.
-func (c *client) settle(t *testing.T, d *dev, gateway, format, day string) {
+// settle imports a day's file, which must agree with the books, and applies what there is to apply.
+func (c *client) settle(t *testing.T, d *dev, gateway, format string) {
+	day := c.lastDay(t, gateway)
 	file := d.settlementFile(t, c, gateway, format, day, "")
 	name := strings.ToLower(gateway) + "-" + day + map[bool]string{true: ".csv", false: ".json"}[format == "PAYMENT_STATE_CSV"]
 	imported := c.upload(t, importDocument, object{"input": object{"pg": gateway, "format": format, "file": nil}}, name, file)
@@ -325,7 +328,8 @@ func (c *client) settle(t *testing.T, d *dev, gateway, format, day string) {
 }
 
 // settleDefects plants a wrong amount in a file: it must be found as that, and nothing must move.
-func (c *client) settleDefects(t *testing.T, d *dev, day string) {
+func (c *client) settleDefects(t *testing.T, d *dev) {
+	day := c.lastDay(t, "TOSS")
 	file := d.settlementFile(t, c, "TOSS", "PAYMENT_STATE_CSV", day, "amount")
 	imported := c.upload(t, importDocument, object{"input": object{"pg": "TOSS", "file": nil}}, "planted-"+day+".csv", file)
 	if kind := imported.text("reconciliation", "counts", 0, "kind"); kind != "AMOUNT_DIFFERS" {
@@ -335,15 +339,24 @@ func (c *client) settleDefects(t *testing.T, d *dev, day string) {
 	if code != 3 || !strings.Contains(out, "AMOUNT_DIFFERS") {
 		t.Errorf("reconcile: exit %d\n%s", code, out)
 	}
-	out, code = runProgram(t, d.environment(), "reconcile", "--pg=kakao", d.sim()+"/sim/settlements?pg=KAKAO&date="+day)
+	out, code = runProgram(t, d.environment(), "reconcile", "--pg=kakao", d.sim()+"/sim/settlements?pg=KAKAO&date="+c.lastDay(t, "KAKAO"))
 	if code != 0 {
 		t.Errorf("reconcile of a file that agrees: exit %d\n%s", code, out)
 	}
 }
 
-// businessDay is today, where the shop is.
-func businessDay() string {
-	return time.Now().In(time.FixedZone("KST", 9*60*60)).Format(time.DateOnly)
+// lastDay is the business day of the last approval at a gateway: midnight may have passed since.
+func (c *client) lastDay(t *testing.T, gateway string) string {
+	t.Helper()
+	payments := c.do(t, `query($pg: PG!) { payments(first: 100, filter: { pg: $pg }) { nodes { approvedAt } } }`, object{"pg": gateway})
+	var last time.Time
+	nodes, _ := payments.at("nodes").([]any)
+	for i := range nodes {
+		if approved, err := time.Parse(time.RFC3339, payments.text("nodes", i, "approvedAt")); err == nil && approved.After(last) {
+			last = approved
+		}
+	}
+	return last.In(testclock.Korea).Format(time.DateOnly)
 }
 
 // unique returns a new idempotency key.

@@ -60,6 +60,7 @@ type ways struct{ mysqlDSN, redisAddr string }
 type house struct {
 	t        *testing.T
 	plan     plan
+	opened   time.Time
 	seed     uint64
 	servers  *devservers.Servers
 	sim      string // where the simulators are
@@ -111,7 +112,7 @@ type replica struct {
 // open opens the house that a test wants.
 func open(t *testing.T, wanted plan) *house {
 	t.Helper()
-	h := &house{t: t, plan: wanted, seed: wanted.seed, claimed: map[string]bool{}}
+	h := &house{t: t, plan: wanted, opened: time.Now(), seed: wanted.seed, claimed: map[string]bool{}}
 	if h.seed == 0 {
 		h.seed = proof.Seed(t)
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"payment-system/internal/testclock"
 )
 
 // An operatorAtWork holds settlement files of today against the books while the shop is open, now
@@ -61,17 +63,22 @@ func (o *operatorAtWork) operate(done <-chan struct{}) {
 		case <-time.After(time.Duration(100+o.dice.IntN(400)) * time.Millisecond):
 		}
 		o.goOn()
-		pg, day := "TOSS", today()
+		pg := "TOSS"
 		if n%3 > 0 {
 			pg = "KAKAO"
 			p := shopper.newPurchase(n, 1)
 			p.stray()
 			o.strays = append(o.strays, p)
 		}
-		if file := o.fetch(pg, day); file != nil {
-			o.files, o.left = append(o.files, file), append(o.left, file)
-			o.handIn(file)
-		}
+		o.settle(pg, today())
+	}
+}
+
+// settle hands in a day's file of a gateway as it is now.
+func (o *operatorAtWork) settle(pg, day string) {
+	if file := o.fetch(pg, day); file != nil {
+		o.files, o.left = append(o.files, file), append(o.left, file)
+		o.handIn(file)
 	}
 }
 
@@ -127,7 +134,30 @@ func (h *house) approveAside(e entry, token string) {
 }
 
 // today is the business day.
-func today() string { return time.Now().In(time.FixedZone("KST", 9*60*60)).Format(time.DateOnly) }
+func today() string { return dayOf(time.Now()) }
+
+func dayOf(at time.Time) string { return at.In(testclock.Korea).Format(time.DateOnly) }
+
+// days are the business days since the house was opened, today first: midnight may have passed.
+func (h *house) days() (days []string) {
+	for at := time.Now(); ; at = at.Add(-24 * time.Hour) {
+		days = append(days, dayOf(at))
+		if days[len(days)-1] <= dayOf(h.opened) {
+			return days
+		}
+	}
+}
+
+// fetchWith gets the file that tells of a payment, or nil when no day's does.
+func (o *operatorAtWork) fetchWith(pg string, p *purchase) *settlementFile {
+	for _, day := range o.house.days() {
+		file := o.fetch(pg, day)
+		if file != nil && bytes.Contains(file.content, []byte(p.attempt.PaymentKey)) {
+			return file
+		}
+	}
+	return nil
+}
 
 // fetch gets a day's file of a gateway as it is now, or nil when the gateway does not give it.
 func (o *operatorAtWork) fetch(pg, day string) *settlementFile {
@@ -212,6 +242,11 @@ func (o *operatorAtWork) upload(r *replica, file *settlementFile, autoApply bool
 func (o *operatorAtWork) finish(w *wreck) {
 	h := o.house
 	h.t.Helper()
+	for _, day := range h.days()[1:] { // Midnight has passed: what was paid before it is in that day's file.
+		for _, pg := range gateways {
+			o.settle(pg, day)
+		}
+	}
 	ofWreck := func(file *settlementFile) bool { return w.has(file) }
 	first, then := slices.Clone(o.files), slices.Clone(o.left)
 	first = slices.DeleteFunc(first, func(file *settlementFile) bool { return !ofWreck(file) })
@@ -248,9 +283,9 @@ func (o *operatorAtWork) agree() (purchases []*purchase) {
 		if !p.buy(pg) {
 			h.t.Errorf("%s takes no payment at the end", pg)
 		}
-		last := o.fetch(pg, today())
+		last := o.fetchWith(pg, p)
 		if last == nil {
-			h.t.Errorf("%s has no settlement file", pg)
+			h.t.Errorf("%s has no settlement file of the last purchase", pg)
 			continue
 		}
 		h.eventually("the last settlement file to be carried out", func() bool {

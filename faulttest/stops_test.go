@@ -206,10 +206,9 @@ func (h *house) stopProjecting(p *purchase, stopped, other *replica) {
 // the other goes on with the file when the hold is over.
 func (h *house) stopSettling(p *purchase, stopped, _ *replica) {
 	h.t.Helper()
-	day := today()
 	p.stray()
 	o := &operatorAtWork{visitor: h.visitor(h.operator, p.key)}
-	file := o.fetch("KAKAO", day)
+	file := o.fetchWith("KAKAO", p)
 	if file == nil {
 		h.t.Error("the gateway gives no settlement file")
 		return
