@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"pg/pghttp":          {"pg", "shop"},
 	"pg/kakao":           {"pg", "pg/pghttp", "shop"},
 	"pg/toss":            {"pg", "pg/pghttp", "shop"},
-	"pg/pgtest":          {"pg", "shop"},
+	"pg/pgtest":          {"internal/testclock", "pg", "shop"},
 	"pg/pgsim":           {}, // it shares no code with the clients
 	"shop":               {}, // the standard library only; see TestImports_shop
 	"sql":                {},

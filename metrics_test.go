@@ -18,6 +18,7 @@ import (
 	"payment-system/command"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
@@ -41,7 +42,7 @@ func openWatchtower(t *testing.T) *watchtower {
 	quiet := slog.New(slog.DiscardHandler)
 	w.app = &app{
 		world: &world{
-			now:    func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
+			now:    func() time.Time { return testclock.Now().Add(time.Duration(w.ahead.Load())) },
 			newID:  func(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) },
 			random: func(p []byte) { _, _ = rand.Read(p) },
 		},

@@ -16,6 +16,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/internal/proof"
+	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/pg"
 	"payment-system/projections"
@@ -107,8 +108,8 @@ type historyReplica struct {
 // show lets read models follow what the replica writes, and be read.
 func (r *historyReplica) show(logger *slog.Logger) {
 	floors := &views.Floors{}
-	r.projector = &projections.Projector{DB: r.DB, Redis: r.Redis, Logger: logger, Now: time.Now, Replica: r.Replica, Floors: floors, Wait: time.Minute}
-	r.reader = &query.Reader{DB: r.DB, Redis: r.Redis, Logger: logger, Now: time.Now, Floors: floors}
+	r.projector = &projections.Projector{DB: r.DB, Redis: r.Redis, Logger: logger, Now: testclock.Now, Replica: r.Replica, Floors: floors, Wait: time.Minute}
+	r.reader = &query.Reader{DB: r.DB, Redis: r.Redis, Logger: logger, Now: testclock.Now, Floors: floors}
 	r.Projector = r.projector
 }
 

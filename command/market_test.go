@@ -20,6 +20,7 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
@@ -79,7 +80,7 @@ type street struct {
 func openStreet(t testing.TB) street {
 	t.Helper()
 	client := redistest.New(t)
-	return street{redis: client, locks: &locks.Locker{Nodes: []redis.UniversalClient{client}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}}
+	return street{redis: client, locks: &locks.Locker{Nodes: []redis.UniversalClient{client}, Now: testclock.Now, Logger: slog.New(slog.DiscardHandler)}}
 }
 
 // market opens a market. Its gateways take pause before and after what they do; nil takes no time.
@@ -91,7 +92,7 @@ func (s street) market(t testing.TB, pause func()) *market {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	m := &market{
-		t: t, db: db, redis: s.redis, locks: s.locks, clock: &handClock{at: time.Now().UTC().Truncate(time.Second)},
+		t: t, db: db, redis: s.redis, locks: s.locks, clock: &handClock{at: testclock.Now().Truncate(time.Second)},
 		fakes: map[shop.PG]*pgtest.Fake{}, gateways: map[shop.PG]pg.Gateway{}, post: &post{},
 		operator: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator},
 		shopper:  command.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper},

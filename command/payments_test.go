@@ -17,6 +17,7 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
@@ -44,7 +45,7 @@ type clock struct {
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Add(c.add)
+	return testclock.Now().Add(c.add)
 }
 
 func (c *clock) Advance(d time.Duration) {

@@ -15,6 +15,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/internal/mail"
+	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
 
@@ -85,7 +86,7 @@ func TestHandler_SignUp(t *testing.T) {
 	t.Run("a mailed code opens an account", func(t *testing.T) {
 		t.Parallel()
 		s := openShopfloor(t)
-		before := time.Now()
+		before := testclock.Now()
 		requested, mail := s.request("  Kim@Example.COM ")
 		code := sixDigits.FindString(mail.Text)
 		codes := append(sixDigits.FindAllString(mail.Text, -1), sixDigits.FindAllString(mail.HTML, -1)...)

@@ -15,6 +15,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/internal/locks"
+	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
 
@@ -33,7 +34,7 @@ func TestHandler_PlaceOrder_rush(t *testing.T) {
 	t.Parallel()
 	noLocks := func(*testing.T, *shopfloor) command.Locker { return command.NoLocks{} }
 	redisLocks := func(_ *testing.T, s *shopfloor) command.Locker {
-		return &locks.Locker{Nodes: []redis.UniversalClient{s.redis}, Now: time.Now, Logger: s.Logger}
+		return &locks.Locker{Nodes: []redis.UniversalClient{s.redis}, Now: testclock.Now, Logger: s.Logger}
 	}
 	tests := []struct {
 		name     string
@@ -93,7 +94,7 @@ func TestHandler_PlaceOrder(t *testing.T) {
 		taxFree, price := true, shop.Won(999)
 		_, err := s.UpdateProduct(t.Context(), command.UpdateProduct{By: s.operator, ProductID: b.ID, TaxFree: &taxFree})
 		s.must(err)
-		start := time.Now().UTC().Truncate(time.Microsecond)
+		start := testclock.Now()
 		placed, err := s.PlaceOrder(t.Context(), wish("k", units(b, 2), units(a, 3)))
 		s.must(err)
 		o := placed.Order

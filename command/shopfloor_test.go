@@ -27,6 +27,7 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
 
@@ -73,9 +74,9 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 		DB:        db,
 		Locks:     command.NoLocks{},
 		Projector: projector{},
-		Mailer:    &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: time.Now},
+		Mailer:    &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: testclock.Now},
 		Redis:     s.redis,
-		Now:       time.Now,
+		Now:       testclock.Now,
 		NewID:     makeID,
 		Random:    func(p []byte) { _, _ = crand.Read(p) },
 		Logger:    slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -10,6 +10,7 @@ import (
 
 	"payment-system/graph"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
 
@@ -20,7 +21,7 @@ func (c *clock) now() time.Time { return c.at }
 
 func openSessions(t *testing.T) (*graph.Sessions, *clock) {
 	t.Helper()
-	c := &clock{at: time.Now()}
+	c := &clock{at: testclock.Now()}
 	return &graph.Sessions{Redis: redistest.New(t), Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: c.now, Random: random}, c
 }
 
@@ -106,7 +107,7 @@ func TestSessions(t *testing.T) {
 	})
 	t.Run("without Redis nobody is signed in", func(t *testing.T) {
 		t.Parallel()
-		sessions := &graph.Sessions{Redis: deadRedis(t), Idle: time.Minute, Max: time.Hour, Now: time.Now, Random: random}
+		sessions := &graph.Sessions{Redis: deadRedis(t), Idle: time.Minute, Max: time.Hour, Now: testclock.Now, Random: random}
 		_, err := sessions.Start(t.Context(), "usr_1")
 		expectCode(t, err, shop.Unavailable)
 		_, err = sessions.Find(t.Context(), strings.Repeat("A", 43))

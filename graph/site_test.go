@@ -26,6 +26,7 @@ import (
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/pg"
 	"payment-system/pg/kakao"
@@ -61,26 +62,26 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	}
 	t.Cleanup(func() { _ = s.mailbox.Close() })
 	floors := &views.Floors{}
-	s.projector = &projections.Projector{DB: s.db, Redis: s.redis, Logger: logger, Now: time.Now, Replica: "test", Floors: floors}
+	s.projector = &projections.Projector{DB: s.db, Redis: s.redis, Logger: logger, Now: testclock.Now, Replica: "test", Floors: floors}
 	t.Cleanup(s.projector.Close)
 	commands := &command.Handler{
-		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t, publicURL), Projector: s.projector,
-		Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: time.Now},
-		Redis:  s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
+		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t), Projector: s.projector,
+		Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: testclock.Now},
+		Redis:  s.redis, Now: testclock.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
 		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, AutoApplyCap: 1_000_000, Replica: "test",
 	}
 	t.Cleanup(func() { _ = commands.Drain(context.WithoutCancel(t.Context())) })
 	s.graph = &graph.Server{
 		Commands: commands,
 		Queries: &query.Reader{
-			DB: s.db, Redis: s.redis, Logger: logger, Now: time.Now, Floors: floors, Backlog: s.projector.Backlog,
+			DB: s.db, Redis: s.redis, Logger: logger, Now: testclock.Now, Floors: floors, Backlog: s.projector.Backlog,
 		},
-		Reconciler:  &projections.Reconciler{DB: s.db, Commands: commands, Logger: logger, Now: time.Now},
+		Reconciler:  &projections.Reconciler{DB: s.db, Commands: commands, Logger: logger, Now: testclock.Now},
 		Republisher: s.projector,
 		Sessions: &graph.Sessions{
-			Redis: s.redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: time.Now, Random: random,
+			Redis: s.redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: testclock.Now, Random: random,
 		},
-		PublicURL: publicURL, Introspection: true, Playground: true, Logger: logger, Now: time.Now,
+		PublicURL: publicURL, Introspection: true, Playground: true, Logger: logger, Now: testclock.Now,
 	}
 	for _, f := range change {
 		f(s.graph)
@@ -92,16 +93,17 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	return s
 }
 
-func (s *site) openGateways(t *testing.T, publicURL string) map[shop.PG]pg.Gateway {
+func (s *site) openGateways(t *testing.T) map[shop.PG]pg.Gateway {
 	t.Helper()
-	sim := &pgsim.Server{Now: time.Now, TossWebhookURL: publicURL + "/webhooks/toss"}
+	// It sends no webhooks: one could be looked up before the answer that a test waits for.
+	sim := &pgsim.Server{Now: testclock.Now}
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
 	t.Cleanup(sim.Close)
 	s.simulator = server.URL
 	return map[shop.PG]pg.Gateway{
-		shop.PGKakao: &kakao.Client{BaseURL: server.URL + "/kakao", SecretKey: "DEV1234567890", CID: "TC0ONETIME", Now: time.Now},
-		shop.PGToss:  &toss.Client{BaseURL: server.URL + "/toss", SecretKey: "test_sk_simulator", Now: time.Now},
+		shop.PGKakao: &kakao.Client{BaseURL: server.URL + "/kakao", SecretKey: "DEV1234567890", CID: "TC0ONETIME", Now: testclock.Now},
+		shop.PGToss:  &toss.Client{BaseURL: server.URL + "/toss", SecretKey: "test_sk_simulator", Now: testclock.Now},
 	}
 }
 

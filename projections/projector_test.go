@@ -22,13 +22,14 @@ import (
 	"payment-system/command"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/projections"
 	"payment-system/shop"
 )
 
 // outboxMoment is when the events of these tests happen.
-var outboxMoment = time.Date(2026, 3, 14, 1, 59, 26, 535897000, time.UTC)
+var outboxMoment = testclock.Now().Add(-time.Hour)
 
 // outboxSalt keeps ids apart from those of other processes: they share the
 // channels of Redis.
@@ -62,7 +63,7 @@ func newOutbox(t *testing.T) outbox {
 func (b outbox) projector(t *testing.T, replica string) *projections.Projector {
 	t.Helper()
 	p := &projections.Projector{
-		DB: b.db, Redis: b.redis, Logger: slog.New(slog.NewTextHandler(b.logs, nil)), Now: time.Now,
+		DB: b.db, Redis: b.redis, Logger: slog.New(slog.NewTextHandler(b.logs, nil)), Now: testclock.Now,
 		Replica: replica, Floors: &views.Floors{}, Poll: 10 * time.Millisecond,
 	}
 	t.Cleanup(p.Close)

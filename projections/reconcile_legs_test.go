@@ -61,9 +61,10 @@ func (c *counter) console(p shop.Payment, amount, available shop.Won) string {
 
 // nextDay is Kakao's document of the day after with one refund.
 func nextDay(p shop.Payment, leg string, amount shop.Won) string {
-	return fmt.Sprintf(`{"type":"payments","target_date":"20260303","statistics":{"payment":{"count":0,"amount":0},"cancel":{"count":1,"amount":%d}},"data":[`+
-		`{"tid":%q,"aid":%q,"approved_at":"2026-03-03T10:00:00","partner_order_id":%q,"payment_action_type":"CANCEL","currency":"KRW","amount":%d}]}`,
-		amount, *p.PaymentKey, leg, p.AttemptID, amount)
+	day := counterDay().AddDate(0, 0, 1)
+	return fmt.Sprintf(`{"type":"payments","target_date":%q,"statistics":{"payment":{"count":0,"amount":0},"cancel":{"count":1,"amount":%d}},"data":[`+
+		`{"tid":%q,"aid":%q,"approved_at":"%sT10:00:00","partner_order_id":%q,"payment_action_type":"CANCEL","currency":"KRW","amount":%d}]}`,
+		day.Format("20060102"), amount, *p.PaymentKey, leg, day.Format(time.DateOnly), p.AttemptID, amount)
 }
 
 // wantBooks fails the test unless the books gave back so much.
@@ -287,7 +288,7 @@ func TestReconciler_missingInSilence(t *testing.T) {
 		g.forgets = true
 		c.refund(p, 1_000)
 		body := c.daysFile(format)
-		_, err := c.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = '2026-03-02 14:55:00' WHERE payment_id = ?`, string(p.ID))
+		_, err := c.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = ? WHERE payment_id = ?`, counterDay().Add(23*time.Hour+55*time.Minute).UTC(), string(p.ID))
 		c.must(err)
 		gateway := c.hush()
 		gateway.quiet = true

@@ -112,7 +112,7 @@ func (c *counter) daysFile(format shop.SettlementFormat) string {
 func (c *counter) imported(format shop.SettlementFormat, body string) shop.Reconciliation {
 	c.t.Helper()
 	return must(c.ImportSettlement(c.t.Context(), command.ImportSettlement{
-		PG: c.pg, Format: format, File: command.Upload{Name: "payments_2026-03-02", Body: strings.NewReader(body)},
+		PG: c.pg, Format: format, File: command.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(body)},
 	}))(c.t).Reconciliation
 }
 

@@ -18,6 +18,7 @@ import (
 	"payment-system/command"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/kakao"
 	"payment-system/pg/pgsim"
@@ -35,10 +36,13 @@ type counter struct {
 	sim pgtest.Simulator
 }
 
+// counterDay is the business day that it is at the counter.
+func counterDay() time.Time { return testclock.Day(0) }
+
 func openCounter(t *testing.T, gateway shop.PG) *counter {
 	t.Helper()
 	began := time.Now()
-	noon := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
+	noon := counterDay().Add(12 * time.Hour).UTC()
 	now := func() time.Time { return noon.Add(time.Since(began)).Truncate(time.Microsecond) }
 	sim := &pgsim.Server{Now: now, KakaoSecretKey: "secret", TossSecretKey: "test_sk_D5GePWvyJnrK0W0k6q8gLzN97Eoq"}
 	server := httptest.NewServer(sim.Handler())
@@ -115,7 +119,7 @@ func (c *counter) settlement(format shop.SettlementFormat, defects string) shop.
 		c.t.Fatalf("the simulator says %s: %s", resp.Status, body)
 	}
 	return must(c.ImportSettlement(c.t.Context(), command.ImportSettlement{
-		PG: c.pg, Format: format, File: command.Upload{Name: "payments_2026-03-02", Body: strings.NewReader(string(body))},
+		PG: c.pg, Format: format, File: command.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(string(body))},
 	}))(c.t).Reconciliation
 }
 

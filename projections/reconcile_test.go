@@ -21,6 +21,7 @@ import (
 	"payment-system/command"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
@@ -46,7 +47,7 @@ type deskClock struct {
 func (c *deskClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Add(c.add).UTC().Truncate(time.Microsecond)
+	return testclock.Now().Add(c.add)
 }
 
 func (c *deskClock) Advance(d time.Duration) {
@@ -248,10 +249,10 @@ func (d *desk) agree() {
 	d.must(verifier.Verify(d.t.Context(), func(v projections.Violation) { d.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) }))
 }
 
-// approvedAt moves the approval of a payment.
-func (d *desk) approvedAt(p shop.Payment, at string) {
+// approvedAt moves the approval of a payment to a time of the gateway's first day.
+func (d *desk) approvedAt(p shop.Payment, clock string) {
 	d.t.Helper()
-	_, err := d.db.ExecContext(d.t.Context(), `UPDATE payments SET approved_at = ? WHERE id = ?`, at, string(p.ID))
+	_, err := d.db.ExecContext(d.t.Context(), `UPDATE payments SET approved_at = ? WHERE id = ?`, moment(0, clock), string(p.ID))
 	d.must(err)
 }
 
@@ -301,7 +302,7 @@ func (d *desk) wantMissing(payments ...shop.Payment) {
 // agreeBooks fails the test where an invariant of the books is broken.
 func (d *desk) agreeBooks() {
 	d.t.Helper()
-	verifier := &projections.Verifier{DB: d.db, Now: time.Now}
+	verifier := &projections.Verifier{DB: d.db, Now: testclock.Now}
 	d.must(verifier.Verify(d.t.Context(), func(v projections.Violation) { d.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) }))
 }
 
@@ -692,10 +693,25 @@ func TestReconciler_silentGateway(t *testing.T) {
 	})
 }
 
+// fileOf names the file of the gateway's first day, or of the n-th after it.
+func fileOf(n int) string {
+	return "toss_" + pgtest.FirstDay().AddDate(0, 0, n).Format(time.DateOnly) + ".csv"
+}
+
+// moment is when clocks in Korea show a time on the gateway's first day, or on the n-th after it.
+func moment(n int, clock string) time.Time {
+	of, err := time.Parse(time.TimeOnly, clock)
+	if err != nil {
+		panic(err)
+	}
+	day := pgtest.FirstDay().AddDate(0, 0, n)
+	return time.Date(day.Year(), day.Month(), day.Day(), of.Hour(), of.Minute(), of.Second(), 0, day.Location()).UTC()
+}
+
 func TestReconciler_missing(t *testing.T) {
 	t.Parallel()
-	// The fake gateway approves on 2 January 2026, at nine in the morning in Korea.
-	const name = "toss_2026-01-02.csv"
+	// The fake gateway approves on its first day, at nine in the morning in Korea.
+	name := fileOf(0)
 	plan := func(t *testing.T, d *desk, name string, rows ...string) shop.Reconciliation {
 		t.Helper()
 		return must(d.ImportSettlement(t.Context(), d.file(name, csvOf(rows...))))(t).Reconciliation
@@ -711,7 +727,7 @@ func TestReconciler_missing(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
 		d.paid()
-		d.want(plan(t, d, "toss_20260103.csv"))
+		d.want(plan(t, d, "toss_"+pgtest.FirstDay().AddDate(0, 0, 1).Format("20060102")+".csv"))
 		d.want(plan(t, d, "toss.csv", "\n"))
 	})
 	t.Run("nothing is missing before the file's window has passed", func(t *testing.T) {
@@ -725,13 +741,13 @@ func TestReconciler_missing(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
 		p := d.refunded(d.paid())
-		_, err := d.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = '2026-01-02 14:59:59' WHERE payment_id = ?`, string(p.ID))
+		_, err := d.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = ? WHERE payment_id = ?`, moment(0, "23:59:59"), string(p.ID))
 		d.must(err)
 		d.want(plan(t, d, name))
 	})
 	t.Run("a payment far from midnight needs its own day's file alone", func(t *testing.T) {
 		t.Parallel()
-		for _, at := range []string{"2026-01-01 15:10:00", "2026-01-02 14:49:59"} {
+		for _, at := range []string{"00:10:00", "23:49:59"} {
 			d := openDesk(t)
 			d.approvedAt(d.paid(), at)
 			d.want(plan(t, d, name), missing)
@@ -739,7 +755,7 @@ func TestReconciler_missing(t *testing.T) {
 	})
 	t.Run("a payment near midnight is missing once the files of both its days lack it, whichever came first", func(t *testing.T) {
 		t.Parallel()
-		const before, after = "toss_2026-01-01.csv", "toss_2026-01-03.csv"
+		before, after := fileOf(-1), fileOf(1)
 		for _, order := range [][]string{
 			{before, name, after},
 			{before, after, name},
@@ -750,10 +766,10 @@ func TestReconciler_missing(t *testing.T) {
 		} {
 			d := openDesk(t)
 			early, late, earlyTold, lateTold := d.paid(), d.paid(), d.paid(), d.paid()
-			d.approvedAt(early, "2026-01-01 15:05:00")
-			d.approvedAt(earlyTold, "2026-01-01 15:00:00")
-			d.approvedAt(late, "2026-01-02 14:55:00")
-			d.approvedAt(lateTold, "2026-01-02 14:59:59")
+			d.approvedAt(early, "00:05:00")
+			d.approvedAt(earlyTold, "00:00:00")
+			d.approvedAt(late, "23:55:00")
+			d.approvedAt(lateTold, "23:59:59")
 			rows := map[string][]string{before: {row(earlyTold, 1)}, name: {"\n"}, after: {row(lateTold, 1)}}
 			for _, file := range order {
 				d.auto(file, rows[file]...)
@@ -771,8 +787,8 @@ func TestReconciler_missing(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
 		early, late := d.paid(), d.paid()
-		d.approvedAt(early, "2026-01-01 15:09:59")
-		d.approvedAt(late, "2026-01-02 14:50:00")
+		d.approvedAt(early, "00:09:59")
+		d.approvedAt(late, "23:50:00")
 		d.auto(name)
 		for range 8 {
 			d.wantMissing()
@@ -789,8 +805,8 @@ func TestReconciler_missing(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
 		p := d.refunded(d.paid())
-		d.approvedAt(p, "2026-01-02 14:58:00")
-		_, err := d.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = '2026-01-02 15:03:00' WHERE payment_id = ?`, string(p.ID))
+		d.approvedAt(p, "23:58:00")
+		_, err := d.db.ExecContext(t.Context(), `UPDATE refunds SET done_at = ? WHERE payment_id = ?`, moment(1, "00:03:00"), string(p.ID))
 		d.must(err)
 		d.auto(name)
 		d.clock.Advance(30 * 24 * time.Hour)
@@ -848,7 +864,7 @@ func TestReconciler_missing(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
 		p := d.paid()
-		d.want(plan(t, d, "toss_2026-01-03.csv", row(p, 1)))
+		d.want(plan(t, d, fileOf(1), row(p, 1)))
 		d.want(plan(t, d, name))
 	})
 }

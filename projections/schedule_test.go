@@ -11,6 +11,7 @@ import (
 
 	"payment-system/internal/jobs"
 	"payment-system/internal/mysqltest"
+	"payment-system/internal/testclock"
 	"payment-system/projections"
 )
 
@@ -71,14 +72,14 @@ func TestSchedule_Run(t *testing.T) {
 	t.Run("replicas share one poll in a window", func(t *testing.T) {
 		t.Parallel()
 		var c scheduleCalls
-		db := mysqltest.New(t)
+		db, moment := mysqltest.New(t), testclock.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		var replicas sync.WaitGroup
 		for i := range 3 {
 			s := newSchedule(t, &c, fmt.Sprint(i))
 			s.Runs.DB = db
 			s.ReconcileEvery = time.Hour
-			s.Now = func() time.Time { return time.Date(2026, 11, 22, 15, 30, 0, 0, time.UTC) }
+			s.Now = func() time.Time { return moment }
 			replicas.Go(func() {
 				if err := s.Run(ctx); err != nil {
 					t.Error(err)
@@ -98,7 +99,7 @@ func newSchedule(t *testing.T, c *scheduleCalls, owner string) *projections.Sche
 	return &projections.Schedule{
 		Commands: c, Projector: c, Reconciler: c,
 		Runs:           &jobs.Runs{DB: mysqltest.New(t), Owner: owner},
-		ReconcileEvery: 10 * time.Millisecond, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		ReconcileEvery: 10 * time.Millisecond, Now: testclock.Now, Logger: slog.New(slog.DiscardHandler),
 		ResolveEvery: 5 * time.Millisecond, ExpireEvery: 5 * time.Millisecond, WebhooksEvery: 5 * time.Millisecond, ResumeEvery: 5 * time.Millisecond,
 	}
 }

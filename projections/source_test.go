@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"payment-system/pg/pgtest"
 	"payment-system/projections"
 	"payment-system/shop"
 )
@@ -54,7 +55,7 @@ func (b *inbox) arrive(name, body string) {
 	b.t.Helper()
 	path := filepath.Join(b.folder, name)
 	b.must(os.WriteFile(path, []byte(body), 0o600))
-	old := time.Now().Add(-time.Minute)
+	old := b.clock.Now().Add(-time.Minute)
 	b.must(os.Chtimes(path, old, old))
 }
 
@@ -101,7 +102,8 @@ func TestReconciler_Poll(t *testing.T) {
 		b := openInbox(t)
 		b.arrive("Kakao.CSV", csvOf())
 		b.arrive("my_toss.json", "[]")
-		b.arrive("day_kakao.json", `{"type":"payments","target_date":"20260102","statistics":{"payment":{"count":0,"amount":0},"cancel":{"count":0,"amount":0}},"data":[]}`)
+		b.arrive("day_kakao.json", `{"type":"payments","target_date":"`+pgtest.FirstDay().Format("20060102")+
+			`","statistics":{"payment":{"count":0,"amount":0},"cancel":{"count":0,"amount":0}},"data":[]}`)
 		for _, name := range []string{"naver.csv", "toss.csv.part", "kakao_and_toss.csv", ".toss.csv", "toss"} {
 			b.arrive(name, csvOf()+"\n\n")
 		}

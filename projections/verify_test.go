@@ -14,6 +14,7 @@ import (
 	"payment-system/command"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
@@ -39,7 +40,7 @@ func newBooks(t *testing.T) *books {
 func newBooksAt(t *testing.T, db *sql.DB) *books {
 	t.Helper()
 	b := &books{db: db, kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss)}
-	now := func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+	now := testclock.Now
 	redis := redistest.New(t)
 	projector := &projections.Projector{DB: b.db, Redis: redis, Logger: slog.New(slog.DiscardHandler), Now: now, Replica: "test"}
 	t.Cleanup(projector.Close)
@@ -117,7 +118,7 @@ func must[T any](answer T, err error) func(*testing.T) T {
 func (b *books) verify(t *testing.T, gateways map[shop.PG]pg.Gateway, later time.Duration) []string {
 	t.Helper()
 	var found []string
-	v := &projections.Verifier{DB: b.db, Now: func() time.Time { return time.Now().Add(later) }, Gateways: gateways}
+	v := &projections.Verifier{DB: b.db, Now: func() time.Time { return testclock.Now().Add(later) }, Gateways: gateways}
 	err := v.Verify(t.Context(), func(v projections.Violation) {
 		found = append(found, fmt.Sprintf("%s %s %s", v.Invariant, v.ID, v.Detail))
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/internal/mysqltest"
+	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/query"
 	"payment-system/shop"
@@ -124,7 +125,7 @@ func TestReader_cache(t *testing.T) {
 		p := s.product(t, 1, "tea", 1)
 		stockOf(t, r, p.ID)
 		s.stock(t, p, 2)
-		r.Floors.Raise(time.Now(), string(p.ID), 2)
+		r.Floors.Raise(testclock.Now(), string(p.ID), 2)
 		if got := stockOf(t, r, p.ID); got != 2 {
 			t.Errorf("stock is %d", got)
 		}

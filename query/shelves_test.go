@@ -13,13 +13,14 @@ import (
 
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/query"
 	"payment-system/shop"
 )
 
 // moment is when everything in these tests begins.
-var moment = time.Date(2026, 3, 14, 1, 59, 26, 535897000, time.UTC)
+var moment = testclock.Now()
 
 var operator = query.Viewer{UserID: "usr_operator", Role: shop.RoleOperator}
 
@@ -48,7 +49,7 @@ func newShelves(t *testing.T) shelves {
 }
 
 func (s shelves) reader() *query.Reader {
-	return &query.Reader{DB: s.db, Redis: s.redis, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Floors: &views.Floors{}}
+	return &query.Reader{DB: s.db, Redis: s.redis, Logger: slog.New(slog.DiscardHandler), Now: testclock.Now, Floors: &views.Floors{}}
 }
 
 func (s shelves) exec(t tester, statement string, args ...any) {

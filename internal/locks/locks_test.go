@@ -17,6 +17,7 @@ import (
 	"payment-system/internal/devservers"
 	"payment-system/internal/locks"
 	"payment-system/internal/redistest"
+	"payment-system/internal/testclock"
 )
 
 func TestLocker_Lock(t *testing.T) {
@@ -175,7 +176,7 @@ func TestLocker_Lock_withoutRedis(t *testing.T) {
 			}
 		})
 		client := dial(t, servers.RedisAddr)
-		now := time.Now()
+		now := testclock.Now()
 		locker := newLocker(t, time.Second, client)
 		locker.Now = func() time.Time { return now }
 		unlock := locker.Lock(t.Context(), "lock:a")
@@ -212,7 +213,7 @@ func TestLocker_leaks(t *testing.T) {
 
 func newLocker(t *testing.T, wait time.Duration, nodes ...redis.UniversalClient) *locks.Locker {
 	t.Helper()
-	return &locks.Locker{Nodes: nodes, Wait: wait, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	return &locks.Locker{Nodes: nodes, Wait: wait, Now: testclock.Now, Logger: slog.New(slog.DiscardHandler)}
 }
 
 func dial(t *testing.T, addr string) redis.UniversalClient {

@@ -15,9 +15,10 @@ import (
 	"go.uber.org/goleak"
 
 	"payment-system/internal/mail"
+	"payment-system/internal/testclock"
 )
 
-var at = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
+var at = testclock.Now().Truncate(time.Second)
 
 func TestMailer_Send(t *testing.T) {
 	t.Parallel()
@@ -60,12 +61,12 @@ func TestMailer_Send(t *testing.T) {
 			{Addr: "localhost:smtp", From: "shop@example.com"},
 			{Addr: "localhost:25", From: "nobody"},
 		} {
-			m.Now = time.Now
+			m.Now = testclock.Now
 			if err := m.Check(); err == nil {
 				t.Errorf("Addr %q From %q: no error", m.Addr, m.From)
 			}
 		}
-		good := mail.Mailer{Addr: "mail.example.com:587", From: "가게 <shop@example.com>", User: "u", Password: "p", Now: time.Now}
+		good := mail.Mailer{Addr: "mail.example.com:587", From: "가게 <shop@example.com>", User: "u", Password: "p", Now: testclock.Now}
 		if err := good.Check(); err != nil {
 			t.Error(err)
 		}
@@ -100,7 +101,7 @@ func TestMailbox(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := box.Mails("")[0].ID
-		want := []map[string]any{{"id": id, "to": "kim+1@example.com", "subject": "s", "text": "t", "html": "h", "at": "2026-03-01T09:30:00Z"}}
+		want := []map[string]any{{"id": id, "to": "kim+1@example.com", "subject": "s", "text": "t", "html": "h", "at": at.Format(time.RFC3339)}}
 		if diff := cmp.Diff(want, mails); diff != "" {
 			t.Errorf("JSON differs (-want +got):\n%s", diff)
 		}
@@ -163,7 +164,7 @@ func open(t *testing.T) *mail.Mailbox {
 }
 
 func mailer(box *mail.Mailbox) *mail.Mailer {
-	return &mail.Mailer{Addr: box.Addr(), From: "가게 <shop@example.com>", Now: time.Now}
+	return &mail.Mailer{Addr: box.Addr(), From: "가게 <shop@example.com>", Now: testclock.Now}
 }
 
 func send(t *testing.T, box *mail.Mailbox, message mail.Message) {

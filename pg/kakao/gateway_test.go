@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg/kakao"
 	"payment-system/pg/pgsim"
 	"payment-system/pg/pgtest"
@@ -14,10 +15,10 @@ import (
 func TestClient_gateway(t *testing.T) {
 	t.Parallel()
 	pgtest.TestGateway(t, func(t *testing.T) pgtest.Harness {
-		sim := &pgsim.Server{Now: time.Now, KakaoSecretKey: "DEV0000000000000000000000000000000000000", KakaoCID: "TC0ONETIME"}
+		sim := &pgsim.Server{Now: testclock.Now, KakaoSecretKey: "DEV0000000000000000000000000000000000000", KakaoCID: "TC0ONETIME"}
 		server := httptest.NewServer(sim.Handler())
 		client := &kakao.Client{
-			BaseURL: server.URL + "/kakao", SecretKey: sim.KakaoSecretKey, Timeout: 1500 * time.Millisecond, Now: time.Now,
+			BaseURL: server.URL + "/kakao", SecretKey: sim.KakaoSecretKey, Timeout: 1500 * time.Millisecond, Now: testclock.Now,
 		}
 		t.Cleanup(func() {
 			sim.Close()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pghttp"
 	"payment-system/shop"
@@ -78,7 +79,7 @@ func FuzzDecode(f *testing.F) {
 func TestCheckMoney(t *testing.T) {
 	t.Parallel()
 	won := func(n shop.Won) *shop.Won { return &n }
-	good := shop.TossRecord{TotalAmount: shop.MaxWon, VAT: won(0), Cancels: []shop.TossCancel{{CancelAmount: 1}}, FetchedAt: time.Now()}
+	good := shop.TossRecord{TotalAmount: shop.MaxWon, VAT: won(0), Cancels: []shop.TossCancel{{CancelAmount: 1}}, FetchedAt: testclock.Now()}
 	if err := pghttp.CheckMoney(&good); err != nil {
 		t.Errorf("CheckMoney of possible money: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pghttp"
 	"payment-system/shop"
@@ -27,7 +28,7 @@ func serve(t *testing.T, handler http.HandlerFunc) (*pghttp.Caller, pghttp.Reque
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return &pghttp.Caller{PG: shop.PGToss, Now: time.Now, Timeout: 5 * time.Second},
+	return &pghttp.Caller{PG: shop.PGToss, Now: testclock.Now, Timeout: 5 * time.Second},
 		pghttp.Request{Call: "approve", Method: http.MethodPost, URL: server.URL + "/v1/payments/key_1/cancel", Body: []byte(`{"a":1}`)}
 }
 
@@ -156,14 +157,14 @@ func TestDo_nothingSent(t *testing.T) {
 		address := listener.Addr().String()
 		_ = listener.Close()
 		for _, repeat := range []bool{false, true} {
-			c := &pghttp.Caller{PG: shop.PGKakao, Now: time.Now}
+			c := &pghttp.Caller{PG: shop.PGKakao, Now: testclock.Now}
 			_, err = do(t.Context(), c, pghttp.Request{Call: "approve", Method: http.MethodPost, URL: "http://" + address, Repeat: repeat})
 			wantOutcome(t, err, pg.OutcomeNotSent)
 		}
 	})
 	t.Run("a name that nobody has means nothing was sent", func(t *testing.T) {
 		t.Parallel()
-		c := &pghttp.Caller{PG: shop.PGKakao, Now: time.Now, Timeout: 3 * time.Second}
+		c := &pghttp.Caller{PG: shop.PGKakao, Now: testclock.Now, Timeout: 3 * time.Second}
 		_, err := do(t.Context(), c, pghttp.Request{Call: "approve", Method: http.MethodPost, URL: "http://gateway.invalid/"})
 		wantOutcome(t, err, pg.OutcomeNotSent)
 	})
@@ -173,7 +174,7 @@ func TestDo_nothingSent(t *testing.T) {
 		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		server.StartTLS()
 		defer server.Close()
-		c := &pghttp.Caller{PG: shop.PGToss, Now: time.Now}
+		c := &pghttp.Caller{PG: shop.PGToss, Now: testclock.Now}
 		_, err := do(t.Context(), c, pghttp.Request{Call: "approve", Method: http.MethodPost, URL: server.URL})
 		wantOutcome(t, err, pg.OutcomeNotSent)
 	})

@@ -60,7 +60,7 @@ func TestKakao_Answers(t *testing.T) {
 		if tid := r["tid"].(string); len(tid) != 20 || tid[0] != 'T' {
 			t.Errorf("tid %q", tid)
 		}
-		if r["created_at"] != "2026-03-02T12:00:00" {
+		if r["created_at"] != day(0)+"T12:00:00" {
 			t.Errorf("created_at %v has a zone or another time", r["created_at"])
 		}
 	})

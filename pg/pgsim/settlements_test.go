@@ -62,7 +62,7 @@ func TestSettlements_CSV(t *testing.T) {
 		if got := s.file("pg=KAKAO"); got != fmt.Sprintf("%s\n%s,%s,110000,3,0,0\n", header, wholeOrder, whole) {
 			t.Errorf("second day:\n%s", got)
 		}
-		if got := s.file("pg=KAKAO&date=2026-03-02"); got != strings.Join(first, "\n") {
+		if got := s.file("pg=KAKAO&date=" + day(0)); got != strings.Join(first, "\n") {
 			t.Errorf("first day, seen from the second:\n%s", got)
 		}
 	})
@@ -85,7 +85,7 @@ func TestSettlements_CSV(t *testing.T) {
 		_, late := s.tossPaid("pay_card", nil)
 		s.advance("1s")
 		_, early := s.tossPaid("pay_card", nil)
-		one, two := s.file("pg=TOSS&date=2026-03-02"), s.file("pg=TOSS&date=2026-03-03")
+		one, two := s.file("pg=TOSS&date="+day(0)), s.file("pg=TOSS&date="+day(1))
 		if !strings.Contains(one, late) || strings.Contains(one, early) || strings.Contains(two, late) || !strings.Contains(two, early) {
 			t.Errorf("%s\n%s", one, two)
 		}
@@ -141,17 +141,17 @@ func TestSettlements_Toss(t *testing.T) {
 	t.Run("the API pages the same rows", func(t *testing.T) {
 		var paged []doc
 		for page := 1; page <= 3; page++ {
-			r := s.toss("GET", fmt.Sprintf("/settlements?startDate=2026-03-02&endDate=2026-03-02&size=2&page=%d", page), nil)
+			r := s.toss("GET", fmt.Sprintf("/settlements?startDate=%[1]s&endDate=%[1]s&size=2&page=%[2]d", day(0), page), nil)
 			paged = append(paged, read(string(r.body))...)
 		}
 		if len(paged) != 3 || paged[2]["transactionKey"] != rows[2]["transactionKey"] {
 			t.Errorf("%v", paged)
 		}
-		r := s.toss("GET", "/settlements?startDate=2026-03-07&endDate=2026-03-07&dateType=paidOutDate", nil)
-		if got := read(string(r.body)); len(got) != 3 || got[0]["paidOutDate"] != "2026-03-07" {
+		r := s.toss("GET", fmt.Sprintf("/settlements?startDate=%[1]s&endDate=%[1]s&dateType=paidOutDate", day(5)), nil)
+		if got := read(string(r.body)); len(got) != 3 || got[0]["paidOutDate"] != day(5) {
 			t.Errorf("paid out: %v", got)
 		}
-		expectCode(t, s.toss("GET", "/settlements?startDate=2026-03-02&endDate=2026-03-02&size=5001", nil), 400, "INVALID_REQUEST")
+		expectCode(t, s.toss("GET", fmt.Sprintf("/settlements?startDate=%[1]s&endDate=%[1]s&size=5001", day(0)), nil), 400, "INVALID_REQUEST")
 	})
 }
 
@@ -194,12 +194,12 @@ func TestSettlements_Kakao(t *testing.T) {
 		}
 	})
 	t.Run("the file API gives a passing address of the same file", func(t *testing.T) {
-		const history = "/kakao/files/v1/payments/history?target_date=20260302&bucket_id=B000000000"
+		history := "/kakao/files/v1/payments/history?target_date=" + today().Format("20060102") + "&bucket_id=B000000000"
 		if r := s.send("GET", history, nil, "Authorization", "SECRET_KEY x"); r.status != 401 || r.doc(t)["msg"] == nil {
 			t.Errorf("another key: %d %s", r.status, r.body)
 		}
 		r := s.must("GET", history, nil, "Authorization", "PG_BIZAPI_KEY x")
-		if r["expires_at"] != "2026-03-02T13:00:00" {
+		if r["expires_at"] != day(0)+"T13:00:00" {
 			t.Errorf("expires_at %v", r["expires_at"])
 		}
 		if got := s.send("GET", r["url"].(string), nil); string(got.body) != text {
@@ -240,7 +240,7 @@ func TestSettlements_Defects(t *testing.T) {
 			return slices.Insert(l, 2, strings.Replace(l[1], ",110000,", ",111000,", 1))
 		},
 		"unknown_row": func(l []string) []string {
-			return slices.Insert(l, 5, "unknown-order-0001,T2026030200000000001,50000,1,0,0")
+			return slices.Insert(l, 5, "unknown-order-0001,T"+today().Format("20060102")+"00000000001,50000,1,0,0")
 		},
 		"header": func(l []string) []string {
 			l[0] = "orderId,paymentKey,paymentState,amount,taxFreeAmount,installMonth"
@@ -307,7 +307,7 @@ func TestSettlements_Defects(t *testing.T) {
 		s := start(t)
 		for query, status := range map[string]int{
 			"": 400, "pg=PAYPAL": 400, "pg=KAKAO&format=XML": 400, "pg=KAKAO&format=TOSS_SETTLEMENTS_JSON": 400,
-			"pg=TOSS&format=KAKAO_PAYMENTS_JSON": 400, "pg=TOSS&date=20260302": 400, "pg=TOSS&defects=fire": 400,
+			"pg=TOSS&format=KAKAO_PAYMENTS_JSON": 400, "pg=TOSS&date=" + today().Format("20060102"): 400, "pg=TOSS&defects=fire": 400,
 			"pg=TOSS&defects=totals": 400, "pg=TOSS&format=TOSS_SETTLEMENTS_JSON&defects=state": 400, "pg=TOSS&defects=amount": 409,
 		} {
 			r := s.send("GET", "/sim/settlements?"+query, nil)

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg/pgsim"
 )
 
@@ -34,20 +35,22 @@ type sim struct {
 }
 
 const (
-	kakaoAPI  = "/kakao/online/v1/payment/"
-	tossAPI   = "/toss/v1/payments"
-	tossKey   = "Basic dGVzdF9za19hbnk6" // test_sk_any:
-	kakaoKey  = "SECRET_KEY DEV0123456789"
-	noonKorea = "2026-03-02T12:00:00+09:00"
+	kakaoAPI = "/kakao/online/v1/payment/"
+	tossAPI  = "/toss/v1/payments"
+	tossKey  = "Basic dGVzdF9za19hbnk6" // test_sk_any:
+	kakaoKey = "SECRET_KEY DEV0123456789"
 )
 
-// start runs a simulator whose clock stands still at noon.
+// today is the business day that it is at the simulators.
+func today() time.Time { return testclock.Day(0) }
+
+// day is the n-th business day after today, as the gateways write it.
+func day(n int) string { return today().AddDate(0, 0, n).Format(time.DateOnly) }
+
+// start runs a simulator whose clock stands still at noon in Korea.
 func start(t *testing.T, change ...func(*pgsim.Server)) *sim {
 	t.Helper()
-	noon, err := time.Parse(time.RFC3339, noonKorea)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noon := today().Add(12 * time.Hour)
 	s := &pgsim.Server{Now: func() time.Time { return noon }, WebhookBackoff: time.Millisecond}
 	for _, c := range change {
 		c(s)

@@ -476,7 +476,7 @@ func TestToss_Transactions(t *testing.T) {
 	}
 	s.toss("POST", "/payments/"+keys[0]+"/cancel", doc{"cancelReason": "변심", "cancelAmount": 100})
 	list := func(query string) []any {
-		r := s.send("GET", "/toss/v1/transactions?startDate=2026-03-02&endDate=2026-03-03"+query, nil, "Authorization", tossKey)
+		r := s.send("GET", "/toss/v1/transactions?startDate="+day(0)+"&endDate="+day(1)+query, nil, "Authorization", tossKey)
 		var rows []any
 		decode(t, r.body, &rows)
 		return rows
@@ -502,5 +502,5 @@ func TestToss_Transactions(t *testing.T) {
 	if len(first) != 3 || len(rest) != 1 || rest[0].(doc)["status"] != "PARTIAL_CANCELED" {
 		t.Errorf("pages of %d and %d: %v", len(first), len(rest), rest)
 	}
-	expectCode(t, s.toss("GET", "/transactions?startDate=2026-03-02", nil), 400, "INVALID_REQUEST")
+	expectCode(t, s.toss("GET", "/transactions?startDate="+day(0), nil), 400, "INVALID_REQUEST")
 }

@@ -95,7 +95,7 @@ func TestWebhooks(t *testing.T) {
 			t.Errorf("createdAt %s has a zone", at)
 		}
 		for name, want := range map[string]string{
-			"tosspayments-webhook-transmission-retried-count": "0", "tosspayments-webhook-transmission-time": noonKorea,
+			"tosspayments-webhook-transmission-retried-count": "0", "tosspayments-webhook-transmission-time": day(0) + "T12:00:00+09:00",
 		} {
 			if got.header.Get(name) != want {
 				t.Errorf("%s: %q", name, got.header.Get(name))

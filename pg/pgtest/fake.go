@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -22,8 +23,8 @@ import (
 // fail. All methods are safe for concurrent use; those that name a payment key
 // panic when there is no such payment.
 type Fake struct {
-	// Now is the gateway's clock. NewFake sets one that starts on
-	// 2 January 2026 and moves a second with every look at it.
+	// Now is the gateway's clock. NewFake sets one that starts at nine in the
+	// morning of FirstDay and moves a second with every look at it.
 	Now func() time.Time
 
 	pg       shop.PG
@@ -76,8 +77,11 @@ func NewFake(company shop.PG) *Fake {
 
 func (f *Fake) tick() time.Time {
 	f.ticks++
-	return time.Date(2026, 1, 2, 0, 0, f.ticks, 0, time.UTC)
+	return FirstDay().Add(9*time.Hour + time.Duration(f.ticks)*time.Second).UTC()
 }
+
+// FirstDay is the midnight, in Korea, with which a Fake's first day begins: thirty days ago.
+func FirstDay() time.Time { return testclock.Day(30) }
 
 // Ready implements pg.Gateway.
 func (f *Fake) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, error) {

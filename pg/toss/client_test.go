@@ -12,13 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/pg/toss"
 	"payment-system/shop"
 )
 
-var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+var now = testclock.Now()
 
 // open returns a client of a gateway that says what it is told.
 func open(t testing.TB) (*toss.Client, *pgtest.Script) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/testclock"
 	"payment-system/pg/pgsim"
 	"payment-system/pg/pgtest"
 	"payment-system/pg/toss"
@@ -14,10 +15,10 @@ import (
 func TestClient_gateway(t *testing.T) {
 	t.Parallel()
 	pgtest.TestGateway(t, func(t *testing.T) pgtest.Harness {
-		sim := &pgsim.Server{Now: time.Now, TossSecretKey: "test_sk_D5GePWvyJnrK0W0k6q8gLzN97Eoq"}
+		sim := &pgsim.Server{Now: testclock.Now, TossSecretKey: "test_sk_D5GePWvyJnrK0W0k6q8gLzN97Eoq"}
 		server := httptest.NewServer(sim.Handler())
 		client := &toss.Client{
-			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: 1500 * time.Millisecond, Now: time.Now,
+			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: 1500 * time.Millisecond, Now: testclock.Now,
 		}
 		t.Cleanup(func() {
 			sim.Close()
