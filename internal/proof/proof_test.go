@@ -89,11 +89,11 @@ func TestCount(t *testing.T) { //nolint:paralleltest // It sets variables.
 		torture, percent string
 		want, underRace  int
 	}{
-		{"", "", 200, 20},
-		{"", "10", 20, 20},
-		{"", "1000", 2_000, 20},
-		{"1", "", 1_000, 100},
-		{"", "1", 2, 2},
+		{"", "", 80, 16},
+		{"", "10", 8, 8},
+		{"", "1000", 800, 16},
+		{"1", "", 1_000, 200},
+		{"", "1", 1, 1},
 	} {
 		t.Setenv("TORTURE", test.torture)
 		t.Setenv("FAULT_PERCENT", test.percent)
