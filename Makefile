@@ -4,9 +4,9 @@ WITH_SERVERS := go run ./internal/devservers/with --
 # The packages whose tests keep figures, where they keep them for make torture, and how these tests are run.
 PROVING = $(shell grep -rl --include='*_test.go' --exclude-dir=proof 'proof\.Begin' . | xargs -n 1 dirname | sort -u)
 FIGURES := $(CURDIR)/docs/reliability.jsonl
-PROVE = PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
+PROVE = BUGS=all PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
-.PHONY: help dev test race torture generate check lint build clean
+.PHONY: help dev test bugs race torture generate check build
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ dev: build ## Run everything, servers and gateway simulators included (ARGS="--d
 
 test: ## Run the tests on a MariaDB and a Redis of their own (or MYSQL_DSN and REDIS_ADDRS).
 	$(if $(PROOF_FILE),PROOF_FILE=$(abspath $(PROOF_FILE)) )$(WITH_SERVERS) go test $(if $(PROOF_FILE),-count=1 )-timeout 25m ./...
+	@echo "Not run: planted bugs (make bugs), other days and zones (.ci/days), the race detector (make race), the large counts (make torture)."
+
+bugs: ## Plant bugs in the program, one at a time, and want tests to fail (BUGS=changed for some).
+	BUGS=$(or $(BUGS),all) $(WITH_SERVERS) go test -v -count=1 -timeout 60m -run '^TestBugs$$' ./faulttest/bugs
 
 race: ## Run the tests of what is concurrent under the race detector (needs a C compiler).
 	$(WITH_SERVERS) go test -race -timeout 25m $(RACY)
@@ -31,14 +35,8 @@ generate: ## Generate the GraphQL server from the schema, and the SQL packages f
 	go tool gqlgen generate
 	go run ./internal/jetgen
 
-check: ## Check what needs no servers: vet, format, modules, planted bugs, generated code.
+check: ## Check what needs no servers: vet, linters, format, modules, planted bugs, generated code.
 	.ci/check
-
-lint: ## Run the linters.
-	go tool -modfile=tools/go.mod golangci-lint run ./...
 
 build: ## Build bin/payment-system.
 	@go build -trimpath -o bin/payment-system .
-
-clean: ## Remove what was built.
-	rm -rf bin
