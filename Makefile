@@ -6,7 +6,7 @@ PROVING = $(shell grep -rl --include='*_test.go' --exclude-dir=proof 'proof\.Beg
 FIGURES := $(CURDIR)/docs/reliability.jsonl
 PROVE = BUGS=all PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
-.PHONY: help dev test bugs race torture generate check build
+.PHONY: help dev test bugs race torture bench generate check build
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ torture: ## Break the program on purpose, for hours, and write docs/reliability.
 	$(PROVE) || failed=1; \
 	TORTURE=1 $(PROVE) || failed=1; \
 	go run ./internal/proof/table -o docs/reliability.md $(FIGURES) && exit $$failed
+
+bench: ## Measure the program's work beside its floor, in some minutes (ARGS="--work purchase"; ARGS=--help lists more).
+	@go run ./bench $(ARGS)
 
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.
 	go tool gqlgen generate

@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"pg/pgsim":           {}, // it shares no code with the clients
 	"shop":               {}, // the standard library only; see TestImports_shop
 	"sql":                {},
+	"bench":              {"bench/...", "internal/devservers", "internal/mail", "internal/mysqldb"}, // HTTP and SQL only
 	"internal":           {"internal/...", "sql", "shop"},
 	"internal/mysqldb":   {"internal/failpoint"},
 	"internal/redistest": {"internal/devservers"},
