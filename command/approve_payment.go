@@ -70,7 +70,7 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
 }
 
-// intendApproval commits that the gateway is about to be asked. It tells whether
+// intendApproval commits that the gateway is about to be asked. It reports whether
 // it is this call that asks.
 func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool, error) {
 	var mine bool
@@ -90,11 +90,11 @@ func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attemp
 		if cmd.PgToken != nil {
 			latest.PgToken = *cmd.PgToken
 		}
-		if err := c.payment.Record(shop.KindPaymentApproving, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentApproving, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, c.now.Add(h.PGTimeout+2*time.Second))
-		if err := c.did(shop.KindPaymentApproving, ""); err != nil {
+		c.lookUpAt(attempt, c.now.Add(h.PGTimeout+2*time.Second))
+		if err := c.paymentEvent(shop.KindPaymentApproving, ""); err != nil {
 			return err
 		}
 		return c.extendHold(c.now.Add(2*h.PGTimeout + time.Minute))
@@ -184,7 +184,7 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 
 // approvalUnknown records the silence, then asks at once when the gateway did
 // say something: that the payment was made before, say. When the books have gone
-// on since, a look-up tells whether they were right to.
+// on since, a look-up reports whether they were right to.
 func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, cause error) error {
 	wait := resolveSchedule[0]
 	refusal := gatewayError(cause)
@@ -198,11 +198,11 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 			c.lookAgain(attempt, c.now.Add(wait))
 			return nil
 		}
-		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentUnknown, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, c.now.Add(wait))
-		return c.did(shop.KindPaymentUnknown, noteOf(cause))
+		c.lookUpAt(attempt, c.now.Add(wait))
+		return c.paymentEvent(shop.KindPaymentUnknown, noteOf(cause))
 	})
 	if err != nil || !silent {
 		return err
@@ -223,11 +223,11 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 // books have done with it. One whose outcome is awaited is looked up anyhow.
 func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
 	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
-		c.checkAt(id, at)
+		c.lookUpAt(id, at)
 	}
 }
 
-// isUndecided tells whether the word of a gateway on an approval is still awaited,
+// isUndecided reports whether the word of a gateway on an approval is still awaited,
 // in the same state as it was before.
 func (c *change) isUndecided(id shop.AttemptID, was shop.PaymentStatus) bool {
 	return c.payment.AttemptID == id && c.payment.Status == was && c.payment.CapturedAmount == 0 &&
@@ -276,11 +276,11 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 		latest := c.payment.Attempt(attempt)
 		latest.ApproveKey = approveKey(attempt) + ":" + c.now.Format(keyTime)
 		c.payment.CheckoutURL = latest.CheckoutURL
-		if err := c.payment.Record(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, again)
-		return c.did(shop.KindPaymentApprovalWithdrawn, note)
+		c.lookUpAt(attempt, again)
+		return c.paymentEvent(shop.KindPaymentApprovalWithdrawn, note)
 	})
 	return withdrawn, err
 }
@@ -290,7 +290,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 // and tells so, when the payment is not any more in the state given.
 func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
-		c.told = attempt
+		c.heardOf = attempt
 		if failed = overtaken(c.payment, attempt); failed {
 			return c.endOvertaken(attempt, failure, again)
 		}
@@ -300,13 +300,13 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, again)
-		return c.did(shop.KindPaymentFailed, failure.Code)
+		c.lookUpAt(attempt, again)
+		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	return failed, err
 }
 
-// overtaken tells whether another attempt took the order's money while a gateway
+// overtaken reports whether another attempt took the order's money while a gateway
 // was asked to take it by this one.
 func overtaken(payment shop.Payment, id shop.AttemptID) bool {
 	attempt := payment.Attempt(id)
@@ -318,11 +318,11 @@ func overtaken(payment shop.Payment, id shop.AttemptID) bool {
 func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
 	attempt := c.payment.Attempt(id)
 	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
-	c.checkAt(id, again)
-	if err := c.payment.Record(shop.KindPaymentAttemptEnded, c.now); err != nil {
+	c.lookUpAt(id, again)
+	if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
 		return err
 	}
-	return c.did(shop.KindPaymentAttemptEnded, failure.Code)
+	return c.paymentEvent(shop.KindPaymentAttemptEnded, failure.Code)
 }
 
 // approvalOf answers with what came of an approval, waiting a little for one

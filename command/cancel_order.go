@@ -92,19 +92,19 @@ func (c *change) endPayment(kind, note string) error {
 	if _, ok := shop.PaymentMove(c.payment.Status, kind, 0); !ok {
 		return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+".")
 	}
-	if err := c.payment.Record(kind, c.now); err != nil {
+	if err := c.payment.Apply(kind, c.now); err != nil {
 		return err
 	}
 	if waited {
-		c.checkAt(c.payment.AttemptID, c.now)
+		c.lookUpAt(c.payment.AttemptID, c.now)
 	}
-	return c.did(kind, note)
+	return c.paymentEvent(kind, note)
 }
 
 // cancelPaid refunds all that is left; the refund's end cancels the order.
 func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment, req request) (shop.OrderCanceled, error) {
 	reason := cmp.Or(strings.TrimSpace(cmd.Reason), "주문 취소")
-	_, err := h.refund(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, request{
+	_, err := h.refundOnce(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, request{
 		userID: req.userID, operation: "cancelOrder.refund", key: req.key, hash: req.hash,
 	})
 	if err != nil && shop.CodeOf(err) != shop.Declined {

@@ -36,7 +36,7 @@ func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.Pa
 		return shop.PaymentCanceled{}, err
 	}
 	cmd.Reason = strings.TrimSpace(cmd.Reason) // as gateways keep it
-	return h.refund(ctx, cmd, req)
+	return h.refundOnce(ctx, cmd, req)
 }
 
 func checkCancel(cmd CancelPayment) error {
@@ -80,8 +80,8 @@ func checkAccount(account shop.RefundAccount) error {
 // errOtherRefund says that another refund of the payment is under way.
 var errOtherRefund = errors.New("another refund is under way")
 
-// refund waits for its turn, commits the intent, asks the gateway and answers.
-func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (shop.PaymentCanceled, error) {
+// refundOnce waits for its turn, commits the intent, asks the gateway and answers.
+func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req request) (shop.PaymentCanceled, error) {
 	turn, cancel := context.WithTimeout(ctx, h.PGTimeout)
 	defer cancel()
 	for {
@@ -102,7 +102,7 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0)
 			switch shop.CodeOf(err) {
 			case "", shop.Declined:
-				return h.refundOf(ctx, cmd.PaymentID, id, req)
+				return h.refundResult(ctx, cmd.PaymentID, id, req)
 			case shop.InProgress: // the resolver may have found out by now
 				return h.refundElsewhere(ctx, cmd.PaymentID, id, req)
 			default:
@@ -112,10 +112,10 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 	}
 }
 
-// refundElsewhere is refundOf for a refund that another call carries out. Who is
+// refundElsewhere is refundFor for a refund that another call carries out. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
 func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID, req request) (shop.PaymentCanceled, error) {
-	canceled, err := h.refundOf(ctx, id, refund, req)
+	canceled, err := h.refundResult(ctx, id, refund, req)
 	if err == nil {
 		h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(id))
 	}
@@ -123,7 +123,7 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 }
 
 // intendCancel commits the refund that the gateway is about to be asked for. It
-// tells whether the key had one already.
+// reports whether the key had one already.
 func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req request) (id shop.RefundID, repeated bool, err error) {
 	_, err = h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		id, repeated = "", false
@@ -165,9 +165,9 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 	return h.intendRefund(c, amount, cmd.TaxFreeAmount, cmd.Reason, shop.RefundCauseRequested, cmd.RefundAccount)
 }
 
-// refundOf answers with what came of a refund, waiting a little for one that is
+// refundFor answers with what came of a refund, waiting a little for one that is
 // under way.
-func (h *Handler) refundOf(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req request) (shop.PaymentCanceled, error) {
+func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req request) (shop.PaymentCanceled, error) {
 	earlier, err := req.find(ctx, h.DB)
 	if err == nil && earlier != nil && earlier.response != nil {
 		var done shop.PaymentCanceled

@@ -80,12 +80,12 @@ func (c *change) endOverdue(ctx context.Context) error {
 	return nil
 }
 
-// makesKnown tells whether the change makes known what was awaited about an
+// makesKnown reports whether the change makes known what was awaited about an
 // attempt; or, of one of which nothing was or is, whether the gateway told it.
 func (c *change) makesKnown(id shop.AttemptID) bool {
 	was, now := awaited(c.paymentWas, id), awaited(c.payment, id)
 	if was == "" {
-		return now == "" && c.told == id && !waits(c.paymentWas, id)
+		return now == "" && c.heardOf == id && !waits(c.paymentWas, id)
 	}
 	return was != now
 }

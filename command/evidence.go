@@ -29,15 +29,16 @@ func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Pa
 	return payment, err
 }
 
-// applyEvidence is ApplyEvidence, and tells which version of the payment it met.
-func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment shop.Payment, met int, err error) {
-	id, err := h.paymentOf(ctx, cmd.AttemptID)
+// applyEvidence is ApplyEvidence, and returns which version of the payment the
+// evidence was held against.
+func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment shop.Payment, version int, err error) {
+	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, 0, err
 	}
 	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		met, c.told = c.payment.Version, cmd.AttemptID
-		e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), Payment: cmd.Evidence, note: cmd.Note}
+		version, c.heardOf = c.payment.Version, cmd.AttemptID
+		e := evidence{books: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), says: cmd.Evidence, note: cmd.Note}
 		if err := e.apply(ctx); err != nil {
 			return err
 		}
@@ -49,11 +50,11 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 	if err != nil {
 		return shop.Payment{}, 0, err
 	}
-	return payment, met, nil
+	return payment, version, nil
 }
 
-// paymentOf names the payment of an attempt.
-func (h *Handler) paymentOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
+// paymentFromRow names the payment of an attempt.
+func (h *Handler) paymentIDOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
 	if !isASCII(string(id)) {
 		return "", shop.NoSuch("attempt")
 	}
@@ -85,8 +86,8 @@ func evidenceCase(payment shop.Payment, cmd ApplyEvidence, wrong string) OpenCas
 
 // evidence is a gateway's word on an attempt, held against the books.
 type evidence struct {
-	*change
-	pg.Payment
+	books   *change
+	says    pg.Payment
 	h       *Handler
 	attempt *shop.PaymentAttempt
 	note    string
@@ -99,7 +100,7 @@ func (e *evidence) apply(ctx context.Context) error {
 	if e.attempt == nil {
 		return shop.NoSuch("attempt")
 	}
-	versionWas := e.payment.Version
+	versionWas := e.books.payment.Version
 	changed, err := e.saveRecord(ctx)
 	if err != nil {
 		return err
@@ -107,17 +108,17 @@ func (e *evidence) apply(ctx context.Context) error {
 	if err := e.applyStatus(ctx); err != nil {
 		return err
 	}
-	if changed && e.payment.Version == versionWas {
-		return e.still(shop.KindPaymentRecordChanged, e.note)
+	if changed && e.books.payment.Version == versionWas {
+		return e.books.note(shop.KindPaymentRecordChanged, e.note)
 	}
 	return nil
 }
 
 func (e *evidence) applyStatus(ctx context.Context) error {
-	if e.Secret != "" {
-		e.attempt.Secret = e.Secret
+	if e.says.Secret != "" {
+		e.attempt.Secret = e.says.Secret
 	}
-	switch e.Status {
+	switch e.says.Status {
 	case pg.StatusPaid, pg.StatusPartiallyRefunded, pg.StatusRefunded:
 		return e.applyMoney(ctx)
 	case pg.StatusWaitingForDeposit:
@@ -129,19 +130,19 @@ func (e *evidence) applyStatus(ctx context.Context) error {
 	}
 }
 
-// isLatest tells whether the attempt is the payment's latest.
-func (e *evidence) isLatest() bool { return e.payment.AttemptID == e.attempt.ID }
+// isLatest reports whether the attempt is the payment's latest.
+func (e *evidence) isLatest() bool { return e.books.payment.AttemptID == e.attempt.ID }
 
-// isPaying tells whether the attempt is the one that paid the order.
-func (e *evidence) isPaying() bool { return e.isLatest() && e.payment.CapturedAmount > 0 }
+// isPaying reports whether the attempt is the one that paid the order.
+func (e *evidence) isPaying() bool { return e.isLatest() && e.books.payment.CapturedAmount > 0 }
 
-// isAsked tells whether the gateway's payment is the one we asked for.
+// isAsked reports whether the gateway's payment is the one we asked for.
 func (e *evidence) isAsked() bool {
-	return e.AttemptID == string(e.attempt.ID) && e.Amount == e.payment.Amount && (e.Currency == "KRW" || e.Currency == "")
+	return e.says.AttemptID == string(e.attempt.ID) && e.says.Amount == e.books.payment.Amount && (e.says.Currency == "KRW" || e.says.Currency == "")
 }
 
 func (e *evidence) applyMoney(ctx context.Context) error {
-	if e.Captured == 0 {
+	if e.says.Captured == 0 {
 		return e.applyEnd() // a virtual account was closed unpaid
 	}
 	if e.attempt.CapturedAmount == 0 {
@@ -161,24 +162,24 @@ func (e *evidence) applyMoney(ctx context.Context) error {
 // applyCapture records money that the books do not know of: for the order if it
 // still waits for exactly this, else as late money.
 func (e *evidence) applyCapture(ctx context.Context) error {
-	_, mayPay := shop.PaymentMove(e.payment.Status, shop.KindPaymentApproved, 0)
-	if !mayPay || e.order.Status != shop.OrderStatusPlaced || e.payment.CapturedAmount > 0 || !e.isAsked() {
+	_, mayPay := shop.PaymentMove(e.books.payment.Status, shop.KindPaymentApproved, 0)
+	if !mayPay || e.books.order.Status != shop.OrderStatusPlaced || e.books.payment.CapturedAmount > 0 || !e.isAsked() {
 		return e.markLate()
 	}
-	at := e.now
-	if e.ApprovedAt != nil {
-		at = e.ApprovedAt.UTC()
+	at := e.books.now
+	if e.says.ApprovedAt != nil {
+		at = e.says.ApprovedAt.UTC()
 	}
-	if err := e.payment.Approve(e.attempt.ID, e.Captured, at); err != nil {
+	if err := e.books.payment.Approve(e.attempt.ID, e.says.Captured, at); err != nil {
 		return err
 	}
-	e.payment.UpdatedAt = e.now
-	e.attempt = e.payment.Attempt(e.attempt.ID)
-	e.checkAt(e.attempt.ID, time.Time{})
-	if err := e.did(shop.KindPaymentApproved, e.note); err != nil {
+	e.books.payment.UpdatedAt = e.books.now
+	e.attempt = e.books.payment.Attempt(e.attempt.ID)
+	e.books.lookUpAt(e.attempt.ID, time.Time{})
+	if err := e.books.paymentEvent(shop.KindPaymentApproved, e.note); err != nil {
 		return err
 	}
-	return e.payOrder(ctx)
+	return e.books.payOrder(ctx)
 }
 
 // markLate notes money that no order waits for. If the payment was waiting for
@@ -186,16 +187,16 @@ func (e *evidence) applyCapture(ctx context.Context) error {
 func (e *evidence) markLate() error {
 	note := "The gateway took money after the order ended or was paid otherwise."
 	if !e.isAsked() {
-		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.Captured, e.AttemptID, e.payment.Amount, e.attempt.ID)
+		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.says.Captured, e.says.AttemptID, e.books.payment.Amount, e.attempt.ID)
 		e.wrong = note
 		if err := e.fail(shop.PaymentFailure{Code: "WRONG_ANSWER", Message: note}); err != nil {
 			return err
 		}
 	}
-	e.attempt.CapturedAmount = e.Captured
+	e.attempt.CapturedAmount = e.says.Captured
 	e.attempt.Status = shop.PaymentStatusApproved
-	e.checkAt(e.attempt.ID, e.now)
-	return e.still(shop.KindPaymentLateMoney, note)
+	e.books.lookUpAt(e.attempt.ID, e.books.now)
+	return e.books.note(shop.KindPaymentLateMoney, note)
 }
 
 // correctClaim makes the books say what a gateway took and gave back that claimed
@@ -207,30 +208,30 @@ func (e *evidence) correctClaim() error {
 	if err := e.correctRefunds(); err != nil {
 		return err
 	}
-	if e.attempt.CapturedAmount == e.Captured || e.attempt.RefundedAmount > e.Captured {
+	if e.attempt.CapturedAmount == e.says.Captured || e.attempt.RefundedAmount > e.says.Captured {
 		return nil
 	}
-	note := fmt.Sprintf("The gateway claimed to have taken %s won, and says %s won by now.", e.attempt.CapturedAmount, e.Captured)
-	e.attempt.CapturedAmount = e.Captured
-	return e.still(shop.KindPaymentLateMoney, note)
+	note := fmt.Sprintf("The gateway claimed to have taken %s won, and says %s won by now.", e.attempt.CapturedAmount, e.says.Captured)
+	e.attempt.CapturedAmount = e.says.Captured
+	return e.books.note(shop.KindPaymentLateMoney, note)
 }
 
 // correctRefunds takes back refunds that the gateway claimed and never named, as
 // far as they and those it names by now are more than it says to have given back.
 // A person is told of one that was ours. Only the gateway's own word does that.
 func (e *evidence) correctRefunds() error {
-	if e.Record == nil {
+	if e.says.Record == nil {
 		return nil
 	}
 	e.nameRefunds()
-	excess := e.attempt.RefundedAmount - e.Refunded
-	for _, leg := range e.Cancels {
+	excess := e.attempt.RefundedAmount - e.says.Refunded
+	for _, leg := range e.says.Cancels {
 		if leg.Key != "" && !e.knows(leg) {
 			excess += leg.Amount
 		}
 	}
-	for i := range e.payment.Refunds {
-		refund := &e.payment.Refunds[i]
+	for i := range e.books.payment.Refunds {
+		refund := &e.books.payment.Refunds[i]
 		if !e.isNameless(*refund) || refund.Amount > excess {
 			continue
 		}
@@ -242,40 +243,32 @@ func (e *evidence) correctRefunds() error {
 		if refund.Cause != shop.RefundCauseGateway {
 			e.wrong = note
 		}
-		if err := e.still(shop.KindPaymentLateMoney, note); err != nil {
+		if err := e.books.note(shop.KindPaymentLateMoney, note); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// isNameless tells whether a refund of the attempt is done, and the gateway's name
+// isNameless reports whether a refund of the attempt is done, and the gateway's name
 // of it was never learnt. One that was asked for again is named by its reason.
 func (e *evidence) isNameless(refund shop.Refund) bool {
 	return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil && !isRepeating(refund)
-}
-
-// still notes something that leaves the payment's state as it is.
-func (e *evidence) still(kind, note string) error {
-	if err := e.payment.Record(kind, e.now); err != nil {
-		return err
-	}
-	return e.did(kind, note)
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
 // know as done, ours first, and no more of others than are missing in all: a leg
 // without a known name may be part of one that was recorded from a settlement row.
 func (e *evidence) applyRefunds(ctx context.Context) error {
-	if e.Refunded > e.attempt.RefundedAmount {
+	if e.says.Refunded > e.attempt.RefundedAmount {
 		e.nameRefunds()
 	}
 	for _, ours := range []bool{true, false} {
-		for _, leg := range e.Cancels {
-			if e.Refunded <= e.attempt.RefundedAmount {
+		for _, leg := range e.says.Cancels {
+			if e.says.Refunded <= e.attempt.RefundedAmount {
 				return nil
 			}
-			if e.knows(leg) || (e.ours(leg) != nil) != ours {
+			if e.knows(leg) || (e.ourRefund(leg) != nil) != ours {
 				continue
 			}
 			if err := e.applyRefund(ctx, leg); err != nil {
@@ -283,7 +276,7 @@ func (e *evidence) applyRefunds(ctx context.Context) error {
 			}
 		}
 	}
-	if missing := e.Refunded - e.attempt.RefundedAmount; missing > 0 {
+	if missing := e.says.Refunded - e.attempt.RefundedAmount; missing > 0 {
 		return e.applyRefund(ctx, pg.Cancel{Amount: missing})
 	}
 	return nil
@@ -294,22 +287,22 @@ func (e *evidence) applyRefunds(ctx context.Context) error {
 // such as may be a refund under way only when no other is left.
 func (e *evidence) nameRefunds() {
 	for _, ours := range []bool{false, true} {
-		for _, leg := range e.Cancels {
-			if leg.Key == "" || e.knows(leg) || (e.ours(leg) != nil) != ours {
+		for _, leg := range e.says.Cancels {
+			if leg.Key == "" || e.knows(leg) || (e.ourRefund(leg) != nil) != ours {
 				continue
 			}
-			nameless := slices.IndexFunc(e.payment.Refunds, func(refund shop.Refund) bool {
+			nameless := slices.IndexFunc(e.books.payment.Refunds, func(refund shop.Refund) bool {
 				return e.isNameless(refund) && refund.Amount == leg.Amount && (leg.RefundID == "" || leg.RefundID == refund.ID)
 			})
 			if nameless >= 0 {
-				e.payment.Refunds[nameless].TransactionKey = &leg.Key
+				e.books.payment.Refunds[nameless].TransactionKey = &leg.Key
 			}
 		}
 	}
 }
 
 func (e *evidence) knows(leg pg.Cancel) bool {
-	for _, refund := range e.payment.Refunds {
+	for _, refund := range e.books.payment.Refunds {
 		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone &&
 			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key {
 			return true
@@ -318,25 +311,25 @@ func (e *evidence) knows(leg pg.Cancel) bool {
 	return false
 }
 
-// ours finds which of our refunds the gateway's leg is, an open one or one that
+// ourRefund finds which of our refunds the gateway's leg is, an open one or one that
 // was believed to be refused; nil for none.
-func (e *evidence) ours(leg pg.Cancel) *shop.Refund {
-	if named := e.payment.Refund(leg.RefundID); named != nil && named.AttemptID == e.attempt.ID &&
+func (e *evidence) ourRefund(leg pg.Cancel) *shop.Refund {
+	if named := e.books.payment.Refund(leg.RefundID); named != nil && named.AttemptID == e.attempt.ID &&
 		named.Status == shop.RefundStatusFailed && named.Amount == leg.Amount {
 		return named
 	}
-	open := e.payment.OpenRefund(e.attempt.ID)
+	open := e.books.payment.OpenRefund(e.attempt.ID)
 	if open != nil && (open.ID == leg.RefundID || (leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
 		return open
 	}
 	return nil
 }
 
-// refundOf is the refund that the gateway's leg gave an amount back by: one of
+// refundFor is the refund that the gateway's leg gave an amount back by: one of
 // ours, or a new one, for it was made in the gateway's own console.
-func (e *evidence) refundOf(leg pg.Cancel, amount shop.Won) *shop.Refund {
-	taxFreeLeft := e.payment.TaxFreeAmount - e.payment.RefundedTaxFree
-	if ours := e.ours(leg); ours != nil {
+func (e *evidence) refundFor(leg pg.Cancel, amount shop.Won) *shop.Refund {
+	taxFreeLeft := e.books.payment.TaxFreeAmount - e.books.payment.RefundedTaxFree
+	if ours := e.ourRefund(leg); ours != nil {
 		if ours.Status == shop.RefundStatusFailed {
 			ours.TaxFreeAmount = max(0, min(ours.TaxFreeAmount, taxFreeLeft))
 		}
@@ -348,61 +341,61 @@ func (e *evidence) refundOf(leg pg.Cancel, amount shop.Won) *shop.Refund {
 	}
 	taxFree := min(leg.TaxFree, taxFreeLeft)
 	if e.isPaying() {
-		taxFree = max(taxFree, amount-(e.payment.Balance()-taxFreeLeft))
+		taxFree = max(taxFree, amount-(e.books.payment.Balance()-taxFreeLeft))
 	}
-	e.payment.Refunds = append(e.payment.Refunds, shop.Refund{
+	e.books.payment.Refunds = append(e.books.payment.Refunds, shop.Refund{
 		ID: shop.RefundID(e.h.NewID(shop.PrefixRefund)), AttemptID: e.attempt.ID, Amount: amount,
 		TaxFreeAmount: max(0, min(taxFree, amount)), Reason: "refunded at the gateway", Cause: shop.RefundCauseGateway,
-		Status: shop.RefundStatusRequested, RequestedAt: e.now,
+		Status: shop.RefundStatusRequested, RequestedAt: e.books.now,
 	})
-	return &e.payment.Refunds[len(e.payment.Refunds)-1]
+	return &e.books.payment.Refunds[len(e.books.payment.Refunds)-1]
 }
 
 // endImpossible ends our open refund when another, just found at the gateway,
 // leaves less than it asks for: it was not made, and cannot be any more.
 func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) {
 	left := e.attempt.CapturedAmount - e.attempt.RefundedAmount - amount
-	if open := e.payment.OpenRefund(e.attempt.ID); open != nil && open.ID != found && open.Amount > left {
+	if open := e.books.payment.OpenRefund(e.attempt.ID); open != nil && open.ID != found && open.Amount > left {
 		open.Status, e.impossible = shop.RefundStatusFailed, true
 	}
 }
 
 func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 	amount, left := leg.Amount, e.attempt.CapturedAmount-e.attempt.RefundedAmount
-	if e.ours(leg) == nil || amount > left {
-		amount = min(amount, e.Refunded-e.attempt.RefundedAmount)
+	if e.ourRefund(leg) == nil || amount > left {
+		amount = min(amount, e.says.Refunded-e.attempt.RefundedAmount)
 	}
 	if amount <= 0 || amount > left {
 		e.wrong = fmt.Sprintf("The gateway says it gave %s won back, more than the %s won that were left.", leg.Amount, left)
 		return nil
 	}
-	refund := e.refundOf(leg, amount)
+	refund := e.refundFor(leg, amount)
 	e.endImpossible(refund.ID, amount)
 	if !e.isPaying() {
-		if err := e.payment.ReturnLateMoney(refund.ID, leg.Key, e.now); err != nil {
+		if err := e.books.payment.ReturnLateMoney(refund.ID, leg.Key, e.books.now); err != nil {
 			return err
 		}
-		e.attempt = e.payment.Attempt(e.attempt.ID)
-		return e.did(shop.KindPaymentLateMoneyReturned, e.note)
+		e.attempt = e.books.payment.Attempt(e.attempt.ID)
+		return e.books.paymentEvent(shop.KindPaymentLateMoneyReturned, e.note)
 	}
-	if err := e.payment.FinishRefund(refund.ID, leg.Key, e.now); err != nil {
+	if err := e.books.payment.FinishRefund(refund.ID, leg.Key, e.books.now); err != nil {
 		return err
 	}
-	e.attempt = e.payment.Attempt(e.attempt.ID)
+	e.attempt = e.books.payment.Attempt(e.attempt.ID)
 	kind := shop.KindPaymentPartiallyCanceled
-	if e.payment.Status == shop.PaymentStatusCanceled {
+	if e.books.payment.Status == shop.PaymentStatusCanceled {
 		kind = shop.KindPaymentCanceled
 	}
-	if err := e.did(kind, refund.Reason); err != nil {
+	if err := e.books.paymentEvent(kind, refund.Reason); err != nil {
 		return err
 	}
 	if e.impossible {
-		e.checkAt(e.attempt.ID, e.h.muchLater())
-	} else if e.payment.OpenRefund(e.attempt.ID) == nil {
-		e.checkAt(e.attempt.ID, time.Time{})
+		e.books.lookUpAt(e.attempt.ID, e.h.muchLater())
+	} else if e.books.payment.OpenRefund(e.attempt.ID) == nil {
+		e.books.lookUpAt(e.attempt.ID, time.Time{})
 	}
-	if e.payment.Balance() == 0 && e.order.Status == shop.OrderStatusPaid {
-		return e.cancelOrder(ctx, refund.Reason)
+	if e.books.payment.Balance() == 0 && e.books.order.Status == shop.OrderStatusPaid {
+		return e.books.cancelOrder(ctx, refund.Reason)
 	}
 	return nil
 }
@@ -411,23 +404,23 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 // that the resolver carries out.
 func (e *evidence) returnRest() error {
 	rest := e.attempt.CapturedAmount - e.attempt.RefundedAmount
-	if e.isPaying() || rest == 0 || e.payment.OpenRefund(e.attempt.ID) != nil || e.refusedBefore() {
+	if e.isPaying() || rest == 0 || e.books.payment.OpenRefund(e.attempt.ID) != nil || e.refusedBefore() {
 		return nil
 	}
 	cause := shop.RefundCauseLateMoney
 	if !e.isAsked() {
 		cause = shop.RefundCauseWrongAnswer
 	}
-	e.checkAt(e.attempt.ID, e.now)
+	e.books.lookUpAt(e.attempt.ID, e.books.now)
 	return e.requestReturn(cause, "이 주문에 쓰이지 않은 결제를 돌려드립니다.", rest)
 }
 
-// refusedBefore tells whether the gateway would not give the rest back: then a
+// refusedBefore reports whether the gateway would not give the rest back: then a
 // person decides, and no program tries again. A refund of more than the rest
 // did not fail for that, nor did one that only the gateway told of.
 func (e *evidence) refusedBefore() bool {
 	rest := e.attempt.CapturedAmount - e.attempt.RefundedAmount
-	for _, refund := range e.payment.Refunds {
+	for _, refund := range e.books.payment.Refunds {
 		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed && refund.Cause != shop.RefundCauseGateway && refund.Amount <= rest {
 			return true
 		}
@@ -437,17 +430,17 @@ func (e *evidence) refusedBefore() bool {
 
 func (e *evidence) requestReturn(cause shop.RefundCause, reason string, amount shop.Won) error {
 	id := shop.RefundID(e.h.NewID(shop.PrefixRefund))
-	e.payment.Refunds = append(e.payment.Refunds, shop.Refund{
+	e.books.payment.Refunds = append(e.books.payment.Refunds, shop.Refund{
 		ID: id, AttemptID: e.attempt.ID, Amount: amount, TaxFreeAmount: min(amount, e.taxFreeLeft()), Reason: reason,
-		Cause: cause, Status: shop.RefundStatusRequested, RequestedAt: e.now, PGKey: refundKey(id),
+		Cause: cause, Status: shop.RefundStatusRequested, RequestedAt: e.books.now, PGKey: refundKey(id),
 	})
-	return e.still(shop.KindPaymentLateMoney, reason)
+	return e.books.note(shop.KindPaymentLateMoney, reason)
 }
 
 // taxFreeLeft is what the attempt still holds of the tax-free part.
 func (e *evidence) taxFreeLeft() shop.Won {
-	left := e.payment.TaxFreeAmount
-	for _, refund := range e.payment.Refunds {
+	left := e.books.payment.TaxFreeAmount
+	for _, refund := range e.books.payment.Refunds {
 		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone {
 			left -= refund.TaxFreeAmount
 		}
@@ -460,22 +453,22 @@ func refundKey(id shop.RefundID) string { return string(id) + ":cancel" }
 
 func (e *evidence) applyWaiting() error {
 	if e.attempt.CapturedAmount > 0 {
-		if record, ok := e.Record.(*shop.TossRecord); !ok || record.FetchedAt.After(e.payment.UpdatedAt) { // else it was overtaken
+		if record, ok := e.says.Record.(*shop.TossRecord); !ok || record.FetchedAt.After(e.books.payment.UpdatedAt) { // else it was overtaken
 			e.wrong = "The books hold this payment's money, and the gateway still waits for it."
 		}
 		return nil
 	}
-	if !e.isLatest() || (e.payment.Status != shop.PaymentStatusApproving && e.payment.Status != shop.PaymentStatusUnknown) {
+	if !e.isLatest() || (e.books.payment.Status != shop.PaymentStatusApproving && e.books.payment.Status != shop.PaymentStatusUnknown) {
 		return nil
 	}
-	if err := e.payment.Record(shop.KindPaymentWaiting, e.now); err != nil {
+	if err := e.books.payment.Apply(shop.KindPaymentWaiting, e.books.now); err != nil {
 		return err
 	}
-	e.checkAt(e.attempt.ID, e.now.Add(depositCheck))
-	if err := e.did(shop.KindPaymentWaiting, e.note); err != nil {
+	e.books.lookUpAt(e.attempt.ID, e.books.now.Add(depositCheck))
+	if err := e.books.paymentEvent(shop.KindPaymentWaiting, e.note); err != nil {
 		return err
 	}
-	return e.extendHold(e.depositDue())
+	return e.books.extendHold(e.depositDue())
 }
 
 // depositCheck is how often a virtual account is looked up, should its webhook
@@ -488,13 +481,13 @@ const maxDepositHold = 7 * 24 * time.Hour
 // depositDue is when the virtual account closes, and a little: a transfer of the
 // last minute is told a moment later.
 func (e *evidence) depositDue() time.Time {
-	due := e.now.Add(24 * time.Hour)
-	if record, ok := e.Record.(*shop.TossRecord); ok && record.VirtualAccount != nil && record.VirtualAccount.DueDate != nil {
+	due := e.books.now.Add(24 * time.Hour)
+	if record, ok := e.says.Record.(*shop.TossRecord); ok && record.VirtualAccount != nil && record.VirtualAccount.DueDate != nil {
 		if at, err := time.Parse(time.RFC3339, *record.VirtualAccount.DueDate); err == nil {
 			due = at.UTC()
 		}
 	}
-	if limit := e.now.Add(maxDepositHold); due.After(limit) {
+	if limit := e.books.now.Add(maxDepositHold); due.After(limit) {
 		due = limit
 	}
 	return due.Add(10 * time.Minute)
@@ -504,7 +497,7 @@ func (e *evidence) depositDue() time.Time {
 func (c *change) extendHold(until time.Time) error {
 	extended, err := c.order.Extend(until)
 	if err == nil && extended {
-		c.didOrder(shop.KindOrderExtended, "")
+		c.orderEvent(shop.KindOrderExtended, "")
 	}
 	return err
 }
@@ -515,9 +508,9 @@ func (e *evidence) applyEnd() error {
 		e.wrong = "The books hold this payment's money, and the gateway says it was never taken."
 		return nil
 	}
-	failure := shop.PaymentFailure{Code: string(e.Status), Message: "The gateway ended the payment."}
-	if e.Failure != nil {
-		failure = *e.Failure
+	failure := shop.PaymentFailure{Code: string(e.says.Status), Message: "The gateway ended the payment."}
+	if e.says.Failure != nil {
+		failure = *e.says.Failure
 	}
 	waited := e.attempt.Status == shop.PaymentStatusWaitingForDeposit
 	if err := e.fail(failure); err != nil || !waited {
@@ -530,12 +523,12 @@ func (e *evidence) applyEnd() error {
 // now, when the virtual account that it held it for is closed, and it does not
 // wait for another.
 func (e *evidence) shortenHold() error {
-	if e.order.Status != shop.OrderStatusPlaced || e.payment.Status == shop.PaymentStatusWaitingForDeposit {
+	if e.books.order.Status != shop.OrderStatusPlaced || e.books.payment.Status == shop.PaymentStatusWaitingForDeposit {
 		return nil
 	}
-	shortened, err := e.order.Shorten(e.now.Add(e.h.OrderHold))
+	shortened, err := e.books.order.Shorten(e.books.now.Add(e.h.OrderHold))
 	if err == nil && shortened {
-		e.didOrder(shop.KindOrderShortened, "")
+		e.books.orderEvent(shop.KindOrderShortened, "")
 	}
 	return err
 }
@@ -543,21 +536,21 @@ func (e *evidence) shortenHold() error {
 // fail ends the attempt. When it is the latest of a payment that waits for it,
 // the payment has failed.
 func (e *evidence) fail(failure shop.PaymentFailure) error {
-	e.checkAt(e.attempt.ID, time.Time{})
-	if e.isLatest() && e.payment.Status != shop.PaymentStatusFailed {
-		if _, ok := shop.PaymentMove(e.payment.Status, shop.KindPaymentFailed, 0); ok {
-			if err := e.payment.Fail(failure, e.now); err != nil {
+	e.books.lookUpAt(e.attempt.ID, time.Time{})
+	if e.isLatest() && e.books.payment.Status != shop.PaymentStatusFailed {
+		if _, ok := shop.PaymentMove(e.books.payment.Status, shop.KindPaymentFailed, 0); ok {
+			if err := e.books.payment.Fail(failure, e.books.now); err != nil {
 				return err
 			}
-			e.attempt = e.payment.Attempt(e.attempt.ID)
-			return e.did(shop.KindPaymentFailed, failure.Code)
+			e.attempt = e.books.payment.Attempt(e.attempt.ID)
+			return e.books.paymentEvent(shop.KindPaymentFailed, failure.Code)
 		}
 	}
 	if e.isLatest() || e.attempt.Failure != nil {
 		return nil
 	}
 	e.attempt.Status, e.attempt.Failure = shop.PaymentStatusFailed, &failure
-	return e.still(shop.KindPaymentAttemptEnded, failure.Code)
+	return e.books.note(shop.KindPaymentAttemptEnded, failure.Code)
 }
 
 // gatewayError reads err as a gateway's.

@@ -62,7 +62,7 @@ func (h *Handler) expireOrder(ctx context.Context, id shop.OrderID) (bool, error
 		if err := c.order.Expire(c.now); err != nil {
 			return err
 		}
-		c.didOrder(shop.KindOrderExpired, "")
+		c.orderEvent(shop.KindOrderExpired, "")
 		if err := c.moveStock(releaseStock(ctx, c.tx, c.order, c.actor, c.now)); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentFailed, failure.Code)
+		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	return shop.PaymentFailed{Payment: payment}, err
 }

@@ -53,11 +53,11 @@ func watch[T any](ctx context.Context, g watchedGateway, call func() (T, error))
 	failpoint.At(ctx, failpoint.BeforePG)
 	answer, err := call()
 	failpoint.At(ctx, failpoint.AfterPG)
-	g.h.heard(ctx, g.id, isSilence(err))
+	g.h.noteCall(ctx, g.id, isSilence(err))
 	return answer, err
 }
 
-// isSilence tells whether a gateway said nothing that could be understood.
+// isSilence reports whether a gateway said nothing that could be understood.
 func isSilence(err error) bool {
 	e := gatewayError(err)
 	if err == nil || e == nil {
@@ -73,33 +73,33 @@ const scoutEvery = 20 * time.Second
 // A hearing remembers which gateways were silent when they were last asked. What
 // was before this process began is taken for silence. The zero value has heard
 // of none.
-type hearing struct {
+type gatewayHealth struct {
 	mu  sync.Mutex
-	pgs map[shop.PG]*heard
+	pgs map[shop.PG]*gatewayState
 }
 
-// heard is what was last heard of one gateway.
-type heard struct {
+// gatewayState is what was last heard of one gateway.
+type gatewayState struct {
 	answers bool
 	scouted time.Time // when it was last asked out of turn
 	broken  time.Time // when a silence last ended
 }
 
 // of returns what was heard of a gateway. The caller holds s.mu.
-func (s *hearing) of(id shop.PG) *heard {
+func (s *gatewayHealth) of(id shop.PG) *gatewayState {
 	if s.pgs == nil {
-		s.pgs = map[shop.PG]*heard{}
+		s.pgs = map[shop.PG]*gatewayState{}
 	}
 	if s.pgs[id] == nil {
-		s.pgs[id] = &heard{}
+		s.pgs[id] = &gatewayState{}
 	}
 	return s.pgs[id]
 }
 
-// note remembers how a call ended, and tells whether it broke a silence. One
+// note remembers how a call ended, and reports whether it broke a silence. One
 // that was broken a moment ago lasts a little longer: a gateway that answers
 // every other call is not asked about everything again and again.
-func (s *hearing) note(id shop.PG, silent bool, now time.Time) (broken bool) {
+func (s *gatewayHealth) note(id shop.PG, silent bool, now time.Time) (broken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.of(id)
@@ -114,8 +114,8 @@ func (s *hearing) note(id shop.PG, silent bool, now time.Time) (broken bool) {
 	return true
 }
 
-// mayScout tells whether it is time to ask a silent gateway out of turn.
-func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
+// mayScout reports whether it is time to ask a silent gateway out of turn.
+func (s *gatewayHealth) mayScout(id shop.PG, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.of(id)
@@ -127,20 +127,20 @@ func (s *hearing) mayScout(id shop.PG, now time.Time) bool {
 }
 
 // forget takes a gateway for silent, so that it is asked out of turn again.
-func (s *hearing) forget(id shop.PG) {
+func (s *gatewayHealth) forget(id shop.PG) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.of(id).answers = false
 }
 
-// heard has the resolver ask a gateway, that answers again, about all that it
+// noteCall has the resolver ask a gateway, that answers again, about all that it
 // owes an answer for: who waited out an outage, or a restart of ours, need not
 // wait for the next step of the schedule too. One that is being asked about may
 // have got no answer a moment before, and is asked about again. A deposit is not
 // the gateway's to owe, and those that are awaited may be thousands.
-func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
+func (h *Handler) noteCall(ctx context.Context, id shop.PG, silent bool) {
 	now := h.now()
-	if !h.hearing.note(id, silent, now) {
+	if !h.health.note(id, silent, now) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -149,7 +149,7 @@ func (h *Handler) heard(ctx context.Context, id shop.PG, silent bool) {
 		WHERE check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
 		now, now, now, string(id), string(shop.PaymentStatusWaitingForDeposit))
 	if err != nil {
-		h.hearing.forget(id)
+		h.health.forget(id)
 		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)
 	}
 }

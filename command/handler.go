@@ -44,12 +44,12 @@ type Handler struct {
 	// Replica names this process in leases.
 	Replica string
 
-	orders     orderQueue // orders waiting to be committed together
-	letters    letterBox  // mails waiting to be sent
-	hashing    hashGate   // bounds how many passwords are hashed at once
-	background background // what outlives the calls that started it
-	hearing    hearing    // which gateways were silent
-	inbox      attendant  // acts on webhooks when they come
+	orders     orderQueue    // orders waiting to be committed together
+	letters    letterBox     // mails waiting to be sent
+	hashing    hashGate      // bounds how many passwords are hashed at once
+	background background    // what outlives the calls that started it
+	health     gatewayHealth // which gateways were silent
+	inbox      inboxWorker   // acts on webhooks when they come
 }
 
 // A Locker takes turns among replicas. Locks are a courtesy that spares the

@@ -35,13 +35,13 @@ func (h *Handler) commitOrders() {
 // placeGroup places a group's orders in one transaction, under the locks of all
 // its products. When the group is refused as a whole for something that one of
 // its orders brought along, each is placed by itself.
-func (h *Handler) placeGroup(ctx context.Context, group []*orderWish) {
+func (h *Handler) placeGroup(ctx context.Context, group []*pendingOrder) {
 	err := h.tryGroup(ctx, group)
 	switch {
 	case err == nil:
 	case len(group) == 1 || shop.CodeOf(err) == shop.Unavailable:
-		for _, wish := range group {
-			wish.refuse(err)
+		for _, pending := range group {
+			pending.refuse(err)
 		}
 	default:
 		for i := range group {
@@ -50,7 +50,7 @@ func (h *Handler) placeGroup(ctx context.Context, group []*orderWish) {
 	}
 }
 
-func (h *Handler) tryGroup(ctx context.Context, group []*orderWish) error {
+func (h *Handler) tryGroup(ctx context.Context, group []*pendingOrder) error {
 	defer h.Locks.Lock(ctx, lockKeys(group)...)()
 	return h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		return h.placeOrders(ctx, tx, group)
@@ -58,26 +58,26 @@ func (h *Handler) tryGroup(ctx context.Context, group []*orderWish) error {
 }
 
 // answerGroup lets everybody go whose order the read models show.
-func (h *Handler) answerGroup(ctx context.Context, group []*orderWish) {
+func (h *Handler) answerGroup(ctx context.Context, group []*pendingOrder) {
 	touched := map[string]bool{}
-	for _, wish := range group {
-		if wish.err != nil {
+	for _, pending := range group {
+		if pending.err != nil {
 			continue
 		}
-		touched[string(wish.placed.Order.ID)] = true
-		for _, line := range wish.placed.Order.Lines {
+		touched[string(pending.placed.Order.ID)] = true
+		for _, line := range pending.placed.Order.Lines {
 			touched[string(line.ProductID)] = true
 		}
 	}
 	if len(touched) > 0 {
 		h.Projector.Project(ctx, slices.Sorted(maps.Keys(touched))...)
 	}
-	for _, wish := range group {
-		close(wish.ready)
+	for _, pending := range group {
+		close(pending.ready)
 	}
 }
 
-func lockKeys(group []*orderWish) []string {
+func lockKeys(group []*pendingOrder) []string {
 	ids := productsOf(group)
 	keys := make([]string, len(ids))
 	for i, id := range ids {
@@ -87,19 +87,19 @@ func lockKeys(group []*orderWish) []string {
 }
 
 // productsOf returns the products that a group asks for, in order of their ids.
-func productsOf(group []*orderWish) []shop.ProductID {
+func productsOf(group []*pendingOrder) []shop.ProductID {
 	ids := map[shop.ProductID]bool{}
-	for _, wish := range group {
-		for _, line := range wish.cmd.Lines {
+	for _, pending := range group {
+		for _, line := range pending.cmd.Lines {
 			ids[line.ProductID] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// placeOrders decides on each wish and writes what the group can have. It may
+// placeOrders decides on each pending order and writes what the group can have. It may
 // run again, and then decides anew.
-func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*orderWish) error {
+func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingOrder) error {
 	fresh, err := answerKnown(ctx, tx, group)
 	if err != nil || len(fresh) == 0 {
 		return err
@@ -108,42 +108,42 @@ func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*orderWis
 	if err != nil {
 		return err
 	}
-	shelf := &shelf{products: products, taken: map[shop.ProductID]int{}, holders: map[shop.ProductID][]shop.OrderID{}}
+	stock := &stockOnHand{products: products, taken: map[shop.ProductID]int{}, holders: map[shop.ProductID][]shop.OrderID{}}
 	at := h.now()
-	placed := shelf.serve(fresh, at, at.Add(h.OrderHold))
+	placed := stock.serve(fresh, at, at.Add(h.OrderHold))
 	if len(placed) == 0 {
 		return nil
 	}
 	if err := insertKeys(ctx, tx, placed, at); err != nil {
 		return err
 	}
-	if err := shelf.hold(ctx, tx); err != nil {
+	if err := stock.hold(ctx, tx); err != nil {
 		return err
 	}
 	if err := insertOrders(ctx, tx, placed); err != nil {
 		return err
 	}
-	return record(ctx, tx, append(shelf.facts(at), orderFacts(placed, at)...)...)
+	return record(ctx, tx, append(stock.facts(at), orderFacts(placed, at)...)...)
 }
 
-// answerKnown answers the wishes whose keys are stored, and returns the others.
+// answerKnown answers the pending orders whose keys are stored, and returns the others.
 // A key that is stored a moment later is found by insertKeys.
-func answerKnown(ctx context.Context, tx *sql.Tx, group []*orderWish) ([]*orderWish, error) {
+func answerKnown(ctx context.Context, tx *sql.Tx, group []*pendingOrder) ([]*pendingOrder, error) {
 	found, err := findReceipts(ctx, tx, group)
 	if err != nil {
 		return nil, err
 	}
-	var fresh []*orderWish
-	for _, wish := range group {
-		known, ok := found[wish.req.name()]
+	var fresh []*pendingOrder
+	for _, pending := range group {
+		known, ok := found[pending.req.name()]
 		switch {
 		case !ok:
-			fresh = append(fresh, wish)
-		case known.hash != wish.req.hash:
-			wish.refuse(mismatch())
+			fresh = append(fresh, pending)
+		case known.hash != pending.req.hash:
+			pending.refuse(mismatch())
 		default:
-			wish.placed = shop.OrderPlaced{}
-			wish.err = (&receipt{response: known.response}).answer(&wish.placed)
+			pending.placed = shop.OrderPlaced{}
+			pending.err = (&receipt{response: known.response}).answer(&pending.placed)
 		}
 	}
 	return fresh, nil
@@ -166,11 +166,11 @@ type knownOrder struct {
 	response []byte
 }
 
-func findReceipts(ctx context.Context, tx *sql.Tx, group []*orderWish) (map[keyName]knownOrder, error) {
+func findReceipts(ctx context.Context, tx *sql.Tx, group []*pendingOrder) (map[keyName]knownOrder, error) {
 	args := make([]any, 0, 1+2*len(group))
 	args = append(args, "placeOrder")
-	for _, wish := range group {
-		args = append(args, string(wish.req.userID), wish.req.key)
+	for _, pending := range group {
+		args = append(args, string(pending.req.userID), pending.req.key)
 	}
 	// Written out, each pair is one look-up in the primary key.
 	pairs := strings.TrimSuffix(strings.Repeat("(user_id = ? AND idem_key = ?) OR ", len(group)), " OR ")
@@ -192,42 +192,42 @@ func findReceipts(ctx context.Context, tx *sql.Tx, group []*orderWish) (map[keyN
 }
 
 // A shelf is the stock that a group finds, and what its orders took so far.
-type shelf struct {
+type stockOnHand struct {
 	products map[shop.ProductID]shop.Product
 	taken    map[shop.ProductID]int
 	holders  map[shop.ProductID][]shop.OrderID
 }
 
-// serve lets each wish, first come first served, have all it asks for or
+// serve lets each pending order, first come first served, have all it asks for or
 // nothing. It returns those that got an order; two of the same key share one.
-func (s *shelf) serve(group []*orderWish, at, expires time.Time) []*orderWish {
-	var placed []*orderWish
-	first := map[keyName]*orderWish{}
-	for _, wish := range group {
-		if earlier := first[wish.req.name()]; earlier != nil {
-			wish.placed, wish.err = earlier.placed, nil
-			if earlier.req.hash != wish.req.hash {
-				wish.refuse(mismatch())
+func (s *stockOnHand) serve(group []*pendingOrder, at, expires time.Time) []*pendingOrder {
+	var placed []*pendingOrder
+	first := map[keyName]*pendingOrder{}
+	for _, pending := range group {
+		if earlier := first[pending.req.name()]; earlier != nil {
+			pending.placed, pending.err = earlier.placed, nil
+			if earlier.req.hash != pending.req.hash {
+				pending.refuse(mismatch())
 			}
 			continue
 		}
-		order, err := s.order(wish)
+		order, err := s.order(pending)
 		if err != nil {
-			wish.refuse(err)
+			pending.refuse(err)
 			continue
 		}
 		order.PlacedAt, order.ExpiresAt = at, expires
-		wish.placed, wish.err = shop.OrderPlaced{Order: order}, nil
-		first[wish.req.name()] = wish
-		placed = append(placed, wish)
+		pending.placed, pending.err = shop.OrderPlaced{Order: order}, nil
+		first[pending.req.name()] = pending
+		placed = append(placed, pending)
 	}
 	return placed
 }
 
-// order prices a wish, and takes its units when there are enough of each.
-func (s *shelf) order(wish *orderWish) (shop.Order, error) {
-	order := shop.Order{ID: wish.id, UserID: wish.cmd.By.UserID, Status: shop.OrderStatusPlaced, Version: 1}
-	for i, line := range wish.cmd.Lines {
+// order prices a pending order, and takes its units when there are enough of each.
+func (s *stockOnHand) order(pending *pendingOrder) (shop.Order, error) {
+	order := shop.Order{ID: pending.id, UserID: pending.cmd.By.UserID, Status: shop.OrderStatusPlaced, Version: 1}
+	for i, line := range pending.cmd.Lines {
 		product, ok := s.products[line.ProductID]
 		if !ok {
 			return order, noSuchProduct(i)
@@ -254,7 +254,7 @@ func (s *shelf) order(wish *orderWish) (shop.Order, error) {
 }
 
 // short lists the lines that ask for more than is left, or nil.
-func (s *shelf) short(order shop.Order) []map[string]any {
+func (s *stockOnHand) short(order shop.Order) []map[string]any {
 	var lines []map[string]any
 	for _, line := range order.Lines {
 		if left := s.products[line.ProductID].Stock - s.taken[line.ProductID]; line.Quantity > left {
@@ -266,7 +266,7 @@ func (s *shelf) short(order shop.Order) []map[string]any {
 
 // hold reserves what was taken, all products in one statement. It returns
 // mysqldb.ErrStale when a product has less than that.
-func (s *shelf) hold(ctx context.Context, tx *sql.Tx) error {
+func (s *stockOnHand) hold(ctx context.Context, tx *sql.Tx) error {
 	ids := slices.Sorted(maps.Keys(s.taken))
 	units := "CASE product_id" + strings.Repeat(" WHEN ? THEN ?", len(ids)) + " END"
 	var cases []any
@@ -287,7 +287,7 @@ func (s *shelf) hold(ctx context.Context, tx *sql.Tx) error {
 
 // facts are the events of the products that units were taken of: one each,
 // however many orders took some.
-func (s *shelf) facts(at time.Time) []fact {
+func (s *stockOnHand) facts(at time.Time) []fact {
 	facts := make([]fact, 0, len(s.taken))
 	for _, id := range slices.Sorted(maps.Keys(s.taken)) {
 		product := s.products[id]
@@ -303,24 +303,24 @@ func (s *shelf) facts(at time.Time) []fact {
 	return facts
 }
 
-func orderFacts(placed []*orderWish, at time.Time) []fact {
+func orderFacts(placed []*pendingOrder, at time.Time) []fact {
 	facts := make([]fact, len(placed))
-	for i, wish := range placed {
-		facts[i] = orderFact(wish.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
+	for i, pending := range placed {
+		facts[i] = orderFact(pending.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
 	}
 	return facts
 }
 
 // insertKeys stores the keys with their answers. It returns mysqldb.ErrStale
 // when one of them was stored meanwhile.
-func insertKeys(ctx context.Context, tx *sql.Tx, placed []*orderWish, at time.Time) error {
+func insertKeys(ctx context.Context, tx *sql.Tx, placed []*pendingOrder, at time.Time) error {
 	args := make([]any, 0, 7*len(placed))
-	for _, wish := range placed {
-		response, err := json.Marshal(wish.placed)
+	for _, pending := range placed {
+		response, err := json.Marshal(pending.placed)
 		if err != nil {
-			return fmt.Errorf("encode the answer to order %s: %w", wish.id, err)
+			return fmt.Errorf("encode the answer to order %s: %w", pending.id, err)
 		}
-		args = append(args, string(wish.req.userID), wish.req.operation, wish.req.key, wish.req.hash, string(wish.id), response, at)
+		args = append(args, string(pending.req.userID), pending.req.operation, pending.req.key, pending.req.hash, string(pending.id), response, at)
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at) VALUES `+tuples(len(placed), 7), args...)
 	if mysqldb.IsDuplicate(err, "PRIMARY") {
@@ -332,10 +332,10 @@ func insertKeys(ctx context.Context, tx *sql.Tx, placed []*orderWish, at time.Ti
 	return nil
 }
 
-func insertOrders(ctx context.Context, tx *sql.Tx, placed []*orderWish) error {
+func insertOrders(ctx context.Context, tx *sql.Tx, placed []*pendingOrder) error {
 	var orders, lines []any
-	for _, wish := range placed {
-		o := wish.placed.Order
+	for _, pending := range placed {
+		o := pending.placed.Order
 		orders = append(orders, string(o.ID), string(o.UserID), string(o.Status), int64(o.Total), int64(o.TaxFreeTotal), o.PlacedAt, o.ExpiresAt, o.Version)
 		for i, line := range o.Lines {
 			lines = append(lines, string(o.ID), i, string(line.ProductID), line.Name, int64(line.UnitPrice), line.Quantity, int64(line.Amount), line.TaxFree)

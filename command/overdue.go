@@ -63,7 +63,7 @@ func (h *Handler) wakeForgotten(ctx context.Context) error {
 
 // openOverdueCase opens the case unless the gateway has told by now.
 func (h *Handler) openOverdueCase(ctx context.Context, id shop.AttemptID) {
-	payment, err := h.paymentOf(ctx, id)
+	payment, err := h.paymentIDOf(ctx, id)
 	if err == nil {
 		_, err = h.changePayment(ctx, payment, shop.ActorResolver, func(c *change) error {
 			var open bool

@@ -42,7 +42,7 @@ func loadPaymentWhere(ctx context.Context, q qrm.Queryable, where mysql.BoolExpr
 	if err != nil {
 		return shop.Payment{}, fmt.Errorf("read a payment: %w", err)
 	}
-	payment := paymentOf(row)
+	payment := paymentFromRow(row)
 	if payment.Attempts, err = loadAttempts(ctx, q, payment.ID); err != nil {
 		return shop.Payment{}, err
 	}
@@ -62,7 +62,7 @@ func loadAttempts(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]sh
 	}
 	attempts := make([]shop.PaymentAttempt, len(rows))
 	for i, row := range rows {
-		attempts[i] = attemptOf(row)
+		attempts[i] = attemptFromRow(row)
 	}
 	return attempts, nil
 }
@@ -77,12 +77,12 @@ func loadRefunds(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]sho
 	}
 	refunds := make([]shop.Refund, len(rows))
 	for i, row := range rows {
-		refunds[i] = refundOf(row)
+		refunds[i] = refundFromRow(row)
 	}
 	return refunds, nil
 }
 
-func paymentOf(row model.Payments) shop.Payment {
+func paymentFromRow(row model.Payments) shop.Payment {
 	return shop.Payment{
 		ID: shop.PaymentID(row.ID), OrderID: shop.OrderID(row.OrderID), UserID: shop.UserID(row.UserID),
 		Status: shop.PaymentStatus(row.Status), PG: shop.PG(row.Pg),
@@ -109,7 +109,7 @@ func paymentRow(p shop.Payment) model.Payments {
 	}
 }
 
-func attemptOf(row model.Attempts) shop.PaymentAttempt {
+func attemptFromRow(row model.Attempts) shop.PaymentAttempt {
 	return shop.PaymentAttempt{
 		ID: shop.AttemptID(row.ID), PG: shop.PG(row.Pg), Status: shop.PaymentStatus(row.Status),
 		PaymentKey: row.PaymentKey, CheckoutURL: row.CheckoutURL, StartedAt: row.StartedAt,
@@ -143,7 +143,7 @@ func attemptColumns() mysql.ColumnList {
 	}
 }
 
-func refundOf(row model.Refunds) shop.Refund {
+func refundFromRow(row model.Refunds) shop.Refund {
 	refund := shop.Refund{
 		ID: shop.RefundID(row.ID), AttemptID: shop.AttemptID(row.AttemptID), Amount: shop.Won(row.Amount),
 		TaxFreeAmount: shop.Won(row.TaxFreeAmount), Reason: row.Reason, Cause: shop.RefundCause(row.Cause),
@@ -199,16 +199,16 @@ type change struct {
 	payment shop.Payment // its ID is "" when the order has none yet
 	facts   []fact
 	touched []string
-	checks  []check
+	lookUps []nextLookUp
 	cases   []OpenCase
-	told    shop.AttemptID // whose state at the gateway the change records, "" for nobody's
+	heardOf shop.AttemptID // whose state at the gateway the change records, "" for nobody's
 
 	orderWas   shop.Order
 	paymentWas shop.Payment
 }
 
 // A check says when the resolver is to look an attempt up next; a zero time is never.
-type check struct {
+type nextLookUp struct {
 	attempt shop.AttemptID
 	at      time.Time
 }
@@ -319,8 +319,8 @@ func (c *change) load(ctx context.Context, id shop.OrderID) error {
 	return nil
 }
 
-// did notes that the payment has just changed.
-func (c *change) did(kind, note string) error {
+// paymentEvent notes that the payment has just changed.
+func (c *change) paymentEvent(kind, note string) error {
 	payload, err := json.Marshal(c.payment)
 	if err != nil {
 		return fmt.Errorf("encode payment %s: %w", c.payment.ID, err)
@@ -333,8 +333,17 @@ func (c *change) did(kind, note string) error {
 	return nil
 }
 
-// didOrder notes that the order has just changed.
-func (c *change) didOrder(kind, note string) {
+// note records something that leaves the payment's state as it is, by an event
+// of the kind given.
+func (c *change) note(kind, note string) error {
+	if err := c.payment.Apply(kind, c.now); err != nil {
+		return err
+	}
+	return c.paymentEvent(kind, note)
+}
+
+// orderEvent notes that the order has just changed.
+func (c *change) orderEvent(kind, note string) {
 	c.facts = append(c.facts, orderFact(c.order, kind, c.actor, note, c.now))
 	c.touch(string(c.order.ID))
 }
@@ -347,9 +356,9 @@ func (c *change) touch(ids ...string) {
 	}
 }
 
-// checkAt has the resolver look the attempt up at a moment.
-func (c *change) checkAt(id shop.AttemptID, at time.Time) {
-	c.checks = append(c.checks, check{id, at})
+// lookUpAt has the resolver look the attempt up at a moment.
+func (c *change) lookUpAt(id shop.AttemptID, at time.Time) {
+	c.lookUps = append(c.lookUps, nextLookUp{id, at})
 }
 
 // payOrder records that the order's money is in: its stock is sold.
@@ -357,7 +366,7 @@ func (c *change) payOrder(ctx context.Context) error {
 	if err := c.order.Pay(c.now); err != nil {
 		return err
 	}
-	c.didOrder(shop.KindOrderPaid, "")
+	c.orderEvent(shop.KindOrderPaid, "")
 	return c.moveStock(sellStock(ctx, c.tx, c.order, c.actor, c.now))
 }
 
@@ -370,7 +379,7 @@ func (c *change) cancelOrder(ctx context.Context, note string) error {
 	if err := c.order.Cancel(c.now); err != nil {
 		return err
 	}
-	c.didOrder(shop.KindOrderCanceled, note)
+	c.orderEvent(shop.KindOrderCanceled, note)
 	return c.moveStock(move(ctx, c.tx, c.order, c.actor, c.now))
 }
 
@@ -391,8 +400,8 @@ func (c *change) save(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, check := range c.checks {
-		if err := c.scheduleCheck(ctx, check); err != nil {
+	for _, check := range c.lookUps {
+		if err := c.scheduleLookUp(ctx, check); err != nil {
 			return err
 		}
 	}
@@ -456,20 +465,20 @@ func (c *change) saveRefunds(ctx context.Context) error {
 	return nil
 }
 
-// scheduleCheck says when an attempt is looked up next. A zero time says that
+// scheduleLookUp says when an attempt is looked up next. A zero time says that
 // nothing is left to find out. An outcome that was not awaited before is open
 // since now, however long another was; when none is, nothing is open.
-func (c *change) scheduleCheck(ctx context.Context, next check) error {
+func (c *change) scheduleLookUp(ctx context.Context, next nextLookUp) error {
 	var at, since any
 	if !next.at.IsZero() {
 		at = next.at
 	}
-	still := false
+	sameOutcome := false
 	if now := awaited(c.payment, next.attempt); at != nil && now != "" {
-		since, still = c.now, now == awaited(c.paymentWas, next.attempt)
+		since, sameOutcome = c.now, now == awaited(c.paymentWas, next.attempt)
 	}
 	_, err := c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, COALESCE(unresolved_since, ?), ?) WHERE id = ?`,
-		at, still, since, since, next.attempt)
+		at, sameOutcome, since, since, next.attempt)
 	if err != nil {
 		return fmt.Errorf("schedule the look-up of attempt %s: %w", next.attempt, err)
 	}

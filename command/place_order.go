@@ -36,19 +36,19 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 	if err != nil {
 		return shop.OrderPlaced{}, err
 	}
-	wish := &orderWish{
+	pending := &pendingOrder{
 		ctx:   failpoint.In(ctx, "order"),
 		cmd:   cmd,
 		req:   req,
 		id:    shop.OrderID(h.NewID(shop.PrefixOrder)),
 		ready: make(chan struct{}),
 	}
-	if err := h.orders.join(wish, h.background.start, h.commitOrders); err != nil {
+	if err := h.orders.join(pending, h.background.start, h.commitOrders); err != nil {
 		return shop.OrderPlaced{}, err
 	}
 	select {
-	case <-wish.ready:
-		return wish.placed, wish.err
+	case <-pending.ready:
+		return pending.placed, pending.err
 	case <-ctx.Done():
 		return shop.OrderPlaced{}, &shop.Error{Code: shop.InProgress, Message: "The order is being placed. Ask again with the same key.", Err: ctx.Err()}
 	}

@@ -81,7 +81,7 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 	return gateway, nil
 }
 
-// mayReturnTo tells whether a shopper's browser may be sent to target: a path of
+// mayReturnTo reports whether a shopper's browser may be sent to target: a path of
 // ours, or a URL whose origin is on the list.
 func (h *Handler) mayReturnTo(target string) bool {
 	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) || strings.ContainsFunc(target, unprintable) || strings.Contains(target, `\`) {
@@ -186,15 +186,15 @@ func (h *Handler) open(c *change, cmd ReadyPayment, attempt shop.PaymentAttempt)
 		return err
 	}
 	if waited {
-		c.checkAt(superseded, c.now) // its virtual account is to be closed
+		c.lookUpAt(superseded, c.now) // its virtual account is to be closed
 	}
-	return c.did(shop.KindPaymentOpened, string(attempt.PG))
+	return c.paymentEvent(shop.KindPaymentOpened, string(attempt.PG))
 }
 
 // errAsking says that a gateway is being asked about this payment.
 var errAsking = &shop.Error{Code: shop.InProgress, Message: "The gateway is being asked about this payment. Watch paymentUpdated, or ask again in a moment."}
 
-// busy tells whether a gateway is being asked in this state.
+// busy reports whether a gateway is being asked in this state.
 func busy(s shop.PaymentStatus) bool {
 	return s == shop.PaymentStatusApproving || s == shop.PaymentStatusUnknown || s == shop.PaymentStatusCanceling
 }
@@ -235,7 +235,7 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentFailed, failure.Code)
+		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	if err != nil {
 		return err
@@ -261,7 +261,7 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 			if err := c.payment.Ready(answer.PaymentKey, answer.CheckoutURL, c.now); err != nil {
 				return err
 			}
-			if err := c.did(shop.KindPaymentReadied, ""); err != nil {
+			if err := c.paymentEvent(shop.KindPaymentReadied, ""); err != nil {
 				return err
 			}
 		}

@@ -224,52 +224,52 @@ const inboxPause = 250 * time.Millisecond
 // inboxRuns bounds a pass over the inbox.
 const inboxRuns = 16
 
-// An attendant is the one goroutine of a process that acts on webhooks when they
-// come. The zero value is away.
-type attendant struct {
-	mu            sync.Mutex
-	present, more bool
-	forgot        time.Time // when old webhooks were last looked for
+// An inboxWorker is the one goroutine of a process that acts on webhooks when they
+// come. The zero value does not run.
+type inboxWorker struct {
+	mu             sync.Mutex
+	running, again bool
+	forgot         time.Time // when old webhooks were last looked for
 }
 
-// mayForget tells whether old webhooks are to be looked for, and takes note.
-func (a *attendant) mayForget(now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now.Sub(a.forgot) < forgetEvery {
+// mayForget reports whether old webhooks are to be looked for, and takes note.
+func (w *inboxWorker) mayForget(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Sub(w.forgot) < forgetEvery {
 		return false
 	}
-	a.forgot = now
+	w.forgot = now
 	return true
 }
 
-// call tells whether the attendant must come; one who is there takes note.
-func (a *attendant) call() (come bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	come = !a.present
-	a.present, a.more = true, !come
-	return come
+// wake reports whether the worker must be started; one that runs goes on once more.
+func (w *inboxWorker) wake() (start bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	start = !w.running
+	w.running, w.again = true, !start
+	return start
 }
 
-// stay tells whether there was a call since the last one; else the attendant is
-// away from now on.
-func (a *attendant) stay() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.present, a.more = a.more, false
-	return a.present
+// goOn reports whether the worker was woken since it last asked; else it has
+// stopped from now on.
+func (w *inboxWorker) goOn() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running, w.again = w.again, false
+	return w.running
 }
 
 // wakeInbox has the inbox attended to in the background, whether or not this
 // replica runs scheduled jobs.
 func (h *Handler) wakeInbox(ctx context.Context) {
-	if !h.inbox.call() {
+	if !h.inbox.wake() {
 		return
 	}
 	ctx = failpoint.In(context.WithoutCancel(ctx), "resolve")
 	h.background.start(func() {
-		for again := true; again; again = h.inbox.stay() {
+		for again := true; again; again = h.inbox.goOn() {
 			if err := h.attendInbox(ctx); err != nil {
 				h.Logger.WarnContext(ctx, "webhook inbox left to the schedule", "error", err)
 			}

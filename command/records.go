@@ -22,7 +22,7 @@ import (
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
-// saveRecord keeps what only the gateway knows of the attempt, and tells whether
+// saveRecord keeps what only the gateway knows of the attempt, and reports whether
 // it reads differently from what was kept. It keeps nothing when the evidence
 // carries no record, as a settlement row does. A record that the books have no
 // room for must not keep the money out of them: it is left out.
@@ -30,7 +30,7 @@ func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
 	if e.isOvertaken() {
 		return false, nil
 	}
-	switch record := e.Record.(type) {
+	switch record := e.says.Record.(type) {
 	case *shop.KakaoRecord:
 		changed, err = e.saveKakaoRecord(ctx, *record)
 	case *shop.TossRecord:
@@ -43,14 +43,14 @@ func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
 	return changed, err
 }
 
-// isOvertaken tells whether the books know of money that moved since the gateway
+// isOvertaken reports whether the books know of money that moved since the gateway
 // gave this evidence: whoever held it was stopped, and others went on. A payment
 // that the gateway ended without money is news all the same.
 func (e *evidence) isOvertaken() bool {
-	if e.Status == pg.StatusFailed || e.Status == pg.StatusExpired {
+	if e.says.Status == pg.StatusFailed || e.says.Status == pg.StatusExpired {
 		return false
 	}
-	return e.Captured < e.attempt.CapturedAmount || e.Refunded < e.attempt.RefundedAmount
+	return e.says.Captured < e.attempt.CapturedAmount || e.says.Refunded < e.attempt.RefundedAmount
 }
 
 // hasNoRoom reports whether a value is too long for its column. The transaction
@@ -62,7 +62,7 @@ func hasNoRoom(err error) bool {
 
 func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord) (bool, error) {
 	var was shop.KakaoRecord
-	if err := keptRecord(ctx, e.tx, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
+	if err := keptRecord(ctx, e.books.tx, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
 		return false, err
 	}
 	if record.FetchedAt.Before(was.FetchedAt) {
@@ -74,7 +74,7 @@ func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord)
 		return false, fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
 	}
 	row := kakaoRow(record)
-	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.Raw)
+	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.says.Raw)
 	t := table.KakaoPayments
 	if err := e.keep(ctx, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
 		t.INSERT(t.AllColumns).MODEL(row)); err != nil {
@@ -120,7 +120,7 @@ func mergeActions(was, now []shop.KakaoAction) []shop.KakaoAction {
 
 func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (bool, error) {
 	var was shop.TossRecord
-	if err := keptRecord(ctx, e.tx, `SELECT record FROM toss_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
+	if err := keptRecord(ctx, e.books.tx, `SELECT record FROM toss_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
 		return false, err
 	}
 	if record.FetchedAt.Before(was.FetchedAt) {
@@ -131,7 +131,7 @@ func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (
 		return false, fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
 	}
 	row := tossRow(record)
-	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.Raw)
+	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.says.Raw)
 	t := table.TossPayments
 	if err := e.keep(ctx, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
 		t.INSERT(t.AllColumns).MODEL(row)); err != nil {
@@ -144,9 +144,9 @@ func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (
 // keep writes a record over the one that was kept, or for the first time. The
 // order's lock is held, so nobody else does.
 func (e *evidence) keep(ctx context.Context, update mysql.UpdateStatement, insert mysql.InsertStatement) error {
-	err := mysqldb.One(update.ExecContext(ctx, e.tx))
+	err := mysqldb.One(update.ExecContext(ctx, e.books.tx))
 	if errors.Is(err, mysqldb.ErrStale) {
-		_, err = insert.ExecContext(ctx, e.tx)
+		_, err = insert.ExecContext(ctx, e.books.tx)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the record of attempt %s: %w", e.attempt.ID, err)
@@ -175,22 +175,22 @@ func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 	row := model.KakaoPayments{
 		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: clip(r.PartnerOrderID, 100),
 		PartnerUserID: clip(r.PartnerUserID, 100), PaymentMethodType: r.PaymentMethodType, ItemName: r.ItemName,
-		ItemCode: r.ItemCode, Quantity: narrow(r.Quantity), CreatedAt: r.CreatedAt, ApprovedAt: r.ApprovedAt,
+		ItemCode: r.ItemCode, Quantity: intColumn(r.Quantity), CreatedAt: r.CreatedAt, ApprovedAt: r.ApprovedAt,
 		CanceledAt: r.CanceledAt, FetchedAt: microseconds(r.FetchedAt),
 	}
 	if a := r.Amount; a != nil {
-		row.AmountTotal, row.AmountTaxFree, row.AmountVat = wide(&a.Total), wide(&a.TaxFree), wide(&a.VAT)
-		row.AmountPoint, row.AmountDiscount, row.AmountGreenDeposit = wide(&a.Point), wide(&a.Discount), wide(&a.GreenDeposit)
+		row.AmountTotal, row.AmountTaxFree, row.AmountVat = wonColumn(&a.Total), wonColumn(&a.TaxFree), wonColumn(&a.VAT)
+		row.AmountPoint, row.AmountDiscount, row.AmountGreenDeposit = wonColumn(&a.Point), wonColumn(&a.Discount), wonColumn(&a.GreenDeposit)
 	}
 	if a := r.CanceledAmount; a != nil {
-		row.CanceledTotal = wide(&a.Total)
+		row.CanceledTotal = wonColumn(&a.Total)
 	}
 	if a := r.CancelAvailableAmount; a != nil {
-		row.CancelAvailableTotal = wide(&a.Total)
+		row.CancelAvailableTotal = wonColumn(&a.Total)
 	}
 	if card := r.Card; card != nil {
 		row.CardIssuer, row.CardIssuerCode, row.CardAcquirer, row.CardAcquirerCode = card.Issuer, card.IssuerCode, card.Acquirer, card.AcquirerCode
-		row.CardBin, row.CardType, row.CardInstallMonths, row.CardInterestFree = card.Bin, card.CardType, narrow(card.InstallMonths), card.InterestFree
+		row.CardBin, row.CardType, row.CardInstallMonths, row.CardInterestFree = card.Bin, card.CardType, intColumn(card.InstallMonths), card.InterestFree
 		row.CardInstallmentType, row.CardApprovalNumber, row.CardMerchantID = card.InstallmentType, card.ApprovalNumber, card.MerchantID
 	}
 	return row
@@ -200,14 +200,14 @@ func tossRow(r shop.TossRecord) model.TossPayments {
 	row := model.TossPayments{
 		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: clip(r.OrderID, 100), OrderName: r.OrderName,
 		MID: r.MID, Currency: r.Currency, Country: r.Country, Method: r.Method, Status: r.Status,
-		TotalAmount: int64(r.TotalAmount), BalanceAmount: wide(r.BalanceAmount), SuppliedAmount: wide(r.SuppliedAmount),
-		Vat: wide(r.VAT), TaxFreeAmount: wide(r.TaxFreeAmount), TaxExemptionAmount: wide(r.TaxExemptionAmount),
+		TotalAmount: int64(r.TotalAmount), BalanceAmount: wonColumn(r.BalanceAmount), SuppliedAmount: wonColumn(r.SuppliedAmount),
+		Vat: wonColumn(r.VAT), TaxFreeAmount: wonColumn(r.TaxFreeAmount), TaxExemptionAmount: wonColumn(r.TaxExemptionAmount),
 		RequestedAt: r.RequestedAt, ApprovedAt: r.ApprovedAt, UseEscrow: r.UseEscrow, CultureExpense: r.CultureExpense,
 		IsPartialCancelable: r.IsPartialCancelable, LastTransactionKey: r.LastTransactionKey, FetchedAt: microseconds(r.FetchedAt),
 	}
 	if card := r.Card; card != nil {
-		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wide(card.Amount), card.IssuerCode, card.AcquirerCode, card.Number
-		row.CardInstallmentPlanMonths, row.CardApproveNo, row.CardUseCardPoint = narrow(card.InstallmentPlanMonths), card.ApproveNo, card.UseCardPoint
+		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wonColumn(card.Amount), card.IssuerCode, card.AcquirerCode, card.Number
+		row.CardInstallmentPlanMonths, row.CardApproveNo, row.CardUseCardPoint = intColumn(card.InstallmentPlanMonths), card.ApproveNo, card.UseCardPoint
 		row.CardType, row.CardOwnerType, row.CardAcquireStatus = card.CardType, card.OwnerType, card.AcquireStatus
 		row.CardIsInterestFree, row.CardInterestPayer = card.IsInterestFree, card.InterestPayer
 	}
@@ -216,7 +216,7 @@ func tossRow(r shop.TossRecord) model.TossPayments {
 		row.VirtualAccountDueDate, row.VirtualAccountRefundStatus, row.VirtualAccountExpired = account.DueDate, account.RefundStatus, account.Expired
 	}
 	if pay := r.EasyPay; pay != nil {
-		row.EasyPayProvider, row.EasyPayAmount, row.EasyPayDiscountAmount = pay.Provider, wide(pay.Amount), wide(pay.DiscountAmount)
+		row.EasyPayProvider, row.EasyPayAmount, row.EasyPayDiscountAmount = pay.Provider, wonColumn(pay.Amount), wonColumn(pay.DiscountAmount)
 	}
 	if r.Failure != nil {
 		row.FailureCode, row.FailureMessage = r.Failure.Code, r.Failure.Message
@@ -227,7 +227,7 @@ func tossRow(r shop.TossRecord) model.TossPayments {
 	return row
 }
 
-func wide(w *shop.Won) *int64 {
+func wonColumn(w *shop.Won) *int64 {
 	if w == nil {
 		return nil
 	}
@@ -235,7 +235,7 @@ func wide(w *shop.Won) *int64 {
 	return &n
 }
 
-func narrow(n *int) *int32 {
+func intColumn(n *int) *int32 {
 	if n == nil {
 		return nil
 	}

@@ -29,7 +29,7 @@ type ReturnMoney struct {
 // an order is refunded for another reason, Declined when the gateway refuses and
 // InProgress while its answer is not known.
 func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Payment, error) {
-	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, err
 	}
@@ -54,7 +54,7 @@ func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Paymen
 // returns "" when one is under way that stands for it, and when the discrepancy
 // that the reason names was settled by a refund since the caller looked.
 func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error) {
-	e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID)}
+	e := evidence{books: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID)}
 	switch open := c.payment.OpenRefund(cmd.AttemptID); {
 	case cmd.isDone(c.payment):
 		return "", nil
@@ -70,19 +70,19 @@ func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error
 		refund, err := h.intendRefund(c, cmd.Amount, nil, cmd.Reason, cmd.Cause, nil)
 		return refund.ID, err
 	}
-	c.checkAt(cmd.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
+	c.lookUpAt(cmd.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
 	err := e.requestReturn(cmd.Cause, cmd.Reason, cmd.Amount)
 	return c.payment.Refunds[len(c.payment.Refunds)-1].ID, err
 }
 
-// isDone tells whether the payment has the refund that settles the discrepancy.
+// isDone reports whether the payment has the refund that settles the discrepancy.
 func (cmd ReturnMoney) isDone(payment shop.Payment) bool {
 	return slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
 		return cmd.isRefund(refund) && refund.Status == shop.RefundStatusDone
 	})
 }
 
-// isRefund tells whether the refund is the one that settles the discrepancy.
+// isRefund reports whether the refund is the one that settles the discrepancy.
 func (cmd ReturnMoney) isRefund(refund shop.Refund) bool {
 	return cmd.Cause == shop.RefundCauseReconciliation && refund.AttemptID == cmd.AttemptID && refund.Reason == cmd.Reason
 }
@@ -103,8 +103,8 @@ func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, re
 	if err := c.payment.RequestRefund(refund, c.now); err != nil {
 		return refund, err
 	}
-	c.checkAt(c.payment.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
-	return refund, c.did(shop.KindPaymentCanceling, reason)
+	c.lookUpAt(c.payment.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
+	return refund, c.paymentEvent(shop.KindPaymentCanceling, reason)
 }
 
 // carryOutRefund asks the gateway for a refund whose intent is committed, and
@@ -135,7 +135,7 @@ func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundI
 	return h.refundAnswered(ctx, payment, *refund, answer, err)
 }
 
-// isRefusal tells whether a gateway said that it did not do what it was asked for.
+// isRefusal reports whether a gateway said that it did not do what it was asked for.
 func isRefusal(err error) bool {
 	refusal := gatewayError(err)
 	return refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound)
@@ -204,19 +204,19 @@ func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
 			return nil
 		}
-		c.checkAt(refund.AttemptID, c.now) // the gateway may have given it back already, or does so yet
+		c.lookUpAt(refund.AttemptID, c.now) // the gateway may have given it back already, or does so yet
 		if needsCase {
 			c.needCase(refusedCase(c.payment, *open, failure))
 		}
-		e := evidence{change: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
+		e := evidence{books: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
 		if !e.isPaying() {
 			open.Status = shop.RefundStatusFailed
-			return e.still(shop.KindPaymentLateMoney, "the gateway refused to give it back: "+failure.Code)
+			return c.note(shop.KindPaymentLateMoney, "the gateway refused to give it back: "+failure.Code)
 		}
 		if err := c.payment.RefuseRefund(refund.ID, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentCancelRefused, failure.Code)
+		return c.paymentEvent(shop.KindPaymentCancelRefused, failure.Code)
 	})
 	if err != nil || after.Refund(refund.ID).Status == shop.RefundStatusDone {
 		return after, err
@@ -246,21 +246,20 @@ func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund s
 	payment, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
 		if longer := patience(cause); open.Status == shop.RefundStatusUnknown && longer > 0 {
-			c.checkAt(refund.AttemptID, c.now.Add(longer)) // this was a repeat
+			c.lookUpAt(refund.AttemptID, c.now.Add(longer)) // this was a repeat
 		}
 		if open.Status != shop.RefundStatusRequested {
 			return nil
 		}
 		open.Status = shop.RefundStatusUnknown
-		c.checkAt(refund.AttemptID, c.now.Add(wait))
+		c.lookUpAt(refund.AttemptID, c.now.Add(wait))
 		if c.payment.Status != shop.PaymentStatusCanceling {
-			e := evidence{change: c, h: h}
-			return e.still(shop.KindPaymentLateMoney, "refund "+noteOf(cause))
+			return c.note(shop.KindPaymentLateMoney, "refund "+noteOf(cause))
 		}
-		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentUnknown, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentUnknown, noteOf(cause))
+		return c.paymentEvent(shop.KindPaymentUnknown, noteOf(cause))
 	})
 	if err != nil {
 		return payment, err

@@ -13,7 +13,7 @@ type RequestEmailVerification struct {
 }
 
 // RequestEmailVerification stores a code and answers; the mail is written and
-// sent afterwards, so that neither the answer nor its time tells whether the
+// sent afterwards, so that neither the answer nor its time reports whether the
 // address has an account. It returns Invalid for what is no address,
 // RateLimited, and Unavailable without Redis.
 func (h *Handler) RequestEmailVerification(ctx context.Context, cmd RequestEmailVerification) (shop.VerificationRequested, error) {

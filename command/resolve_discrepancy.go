@@ -69,7 +69,7 @@ func (cmd ResolveDiscrepancy) check() error {
 	return nil
 }
 
-// fits tells whether the decision can be made about the discrepancy as it is.
+// fits reports whether the decision can be made about the discrepancy as it is.
 func (cmd ResolveDiscrepancy) fits(d shop.Discrepancy) error {
 	switch {
 	case d.Status != shop.DiscrepancyStatusOpen && d.Status != shop.DiscrepancyStatusPlanned:

@@ -46,7 +46,7 @@ func (h *Handler) ResolvePayments(ctx context.Context) (int, error) {
 
 func (h *Handler) resolveAt(ctx context.Context, gateway shop.PG) (claimed int, err error) {
 	due, err := h.dueAttempts(ctx, gateway)
-	if err == nil && len(due) == 0 && h.hearing.mayScout(gateway, h.now()) {
+	if err == nil && len(due) == 0 && h.health.mayScout(gateway, h.now()) {
 		due, err = h.nextAttempt(ctx, gateway)
 	}
 	if err != nil {
@@ -146,7 +146,7 @@ func (h *Handler) resolveDue(ctx context.Context, a dueAttempt) {
 // paymentAsItIs reads the payment of an attempt that could not be resolved. It is
 // zero when it cannot be read either.
 func (h *Handler) paymentAsItIs(ctx context.Context, attempt shop.AttemptID) shop.Payment {
-	id, err := h.paymentOf(ctx, attempt)
+	id, err := h.paymentIDOf(ctx, attempt)
 	if err != nil {
 		return shop.Payment{}
 	}
@@ -157,19 +157,19 @@ func (h *Handler) paymentAsItIs(ctx context.Context, attempt shop.AttemptID) sho
 	return payment
 }
 
-// unresolved tells whether the gateway's word on an attempt is still awaited.
+// unresolved reports whether the gateway's word on an attempt is still awaited.
 func unresolved(payment shop.Payment, id shop.AttemptID) bool {
 	return awaited(payment, id) != ""
 }
 
-// waits tells whether an attempt is to be looked up again, though nothing about
+// waits reports whether an attempt is to be looked up again, though nothing about
 // it is unclear: a deposit may come, or a virtual account is to be closed.
 func waits(payment shop.Payment, id shop.AttemptID) bool {
 	attempt := payment.Attempt(id)
 	return attempt != nil && attempt.Status == shop.PaymentStatusWaitingForDeposit
 }
 
-// mayYetBeDone tells whether the books say that a gateway took nothing, or would
+// mayYetBeDone reports whether the books say that a gateway took nothing, or would
 // not give money back. A call that was lost may reach the gateway yet: a look-up
 // that somebody asked for early does not stand for the one that comes later.
 func mayYetBeDone(payment shop.Payment, id shop.AttemptID) bool {
@@ -178,7 +178,7 @@ func mayYetBeDone(payment shop.Payment, id shop.AttemptID) bool {
 	})
 }
 
-// endedUnpaid tells whether an attempt has failed, or its order ended, before the
+// endedUnpaid reports whether an attempt has failed, or its order ended, before the
 // gateway took anything.
 func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 	attempt := payment.Attempt(id)
@@ -241,7 +241,7 @@ type ResolveAttempt struct {
 // otherwise as ApplyEvidence does.
 func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
-	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, err
 	}
@@ -266,8 +266,8 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	if err := disbelief(was, *attempt, answer); err != nil {
 		return was, gatewayAway(err)
 	}
-	payment, met, err := h.applyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
-	if err != nil || met != was.Version || h.inFlight(was, payment, cmd.AttemptID) {
+	payment, version, err := h.applyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
+	if err != nil || version != was.Version || h.inFlight(was, payment, cmd.AttemptID) {
 		// What changed since the gateway was asked makes the answer too old to
 		// repeat anything on: the next look-up tells.
 		return payment, err
@@ -275,7 +275,7 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	return h.carryOn(ctx, gateway, payment, cmd.AttemptID, answer.Status)
 }
 
-// isEnd tells whether a payment in this state has ended, with or without money.
+// isEnd reports whether a payment in this state has ended, with or without money.
 func isEnd(status pg.Status) bool {
 	return status == pg.StatusFailed || status == pg.StatusExpired || status == pg.StatusRefunded
 }
@@ -363,7 +363,7 @@ func (h *Handler) muchLater() time.Time {
 	return h.now().Add(resolveSchedule[len(resolveSchedule)-1])
 }
 
-// inFlight tells whether the call that an intent stands for may still be under
+// inFlight reports whether the call that an intent stands for may still be under
 // way: then nobody else makes it. It counts from the intent, which may have been
 // there before the look-up.
 func (h *Handler) inFlight(was, payment shop.Payment, id shop.AttemptID) bool {
@@ -437,7 +437,7 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 }
 
 // intendAgain commits that an approval is about to be asked for again: from now
-// on the word on the call before is about that call alone. It tells whether
+// on the word on the call before is about that call alone. It reports whether
 // nobody went on since the payment was read.
 func (h *Handler) intendAgain(ctx context.Context, was shop.Payment) (now shop.Payment, mine bool, err error) {
 	now, err = h.changePayment(ctx, was.ID, shop.ActorResolver, func(c *change) error {
@@ -445,10 +445,10 @@ func (h *Handler) intendAgain(ctx context.Context, was shop.Payment) (now shop.P
 		if !mine || c.payment.Status != shop.PaymentStatusApproving {
 			return nil
 		}
-		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentUnknown, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentUnknown, "asked again")
+		return c.paymentEvent(shop.KindPaymentUnknown, "asked again")
 	})
 	return now, mine, err
 }
@@ -470,7 +470,7 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 	}
 	_, err := h.changePayment(ctx, payment.ID, shop.ActorResolver, func(c *change) error {
 		if wait := patience(cause); wait > 0 && unresolved(c.payment, id) {
-			c.checkAt(id, c.now.Add(wait))
+			c.lookUpAt(id, c.now.Add(wait))
 		}
 		c.lookAgain(id, c.now.Add(resolveSchedule[0]))
 		return nil
@@ -481,7 +481,7 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 	return gatewayAway(cause)
 }
 
-// isLeftAlone tells whether a call whose outcome is open may not be repeated yet,
+// isLeftAlone reports whether a call whose outcome is open may not be repeated yet,
 // whoever looked it up: the gateway asked for patience, and the next look-up is far.
 func (h *Handler) isLeftAlone(ctx context.Context, payment shop.Payment, id shop.AttemptID) (alone bool, err error) {
 	if !unresolved(payment, id) {
@@ -541,14 +541,14 @@ func (h *Handler) closeAccount(ctx context.Context, gateway pg.Gateway, payment 
 func (h *Handler) endAttempt(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.Payment, error) {
 	return h.changePayment(ctx, id, shop.ActorResolver, func(c *change) error {
 		closed := c.payment.Attempt(attempt)
-		c.checkAt(attempt, time.Time{})
+		c.lookUpAt(attempt, time.Time{})
 		if closed.Status != shop.PaymentStatusWaitingForDeposit {
 			return nil
 		}
 		closed.Status = shop.PaymentStatusCanceled
-		if err := c.payment.Record(shop.KindPaymentAttemptEnded, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentAttemptEnded, "virtual account closed")
+		return c.paymentEvent(shop.KindPaymentAttemptEnded, "virtual account closed")
 	})
 }

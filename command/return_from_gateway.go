@@ -28,7 +28,7 @@ type ReturnFromGateway struct {
 // needed, and coming again changes nothing. It returns NotFound for an attempt
 // that is not ours.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
-	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return "", err
 	}

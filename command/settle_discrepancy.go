@@ -17,7 +17,7 @@ import (
 // returns Unavailable when the gateway cannot be asked, or answers what cannot be
 // believed, and the *pg.Error of OutcomeNotFound when it knows nothing.
 func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment, error) {
-	paymentID, err := h.paymentOf(ctx, id)
+	paymentID, err := h.paymentIDOf(ctx, id)
 	if err != nil {
 		return pg.Payment{}, err
 	}
@@ -196,7 +196,7 @@ type settledRows struct {
 
 // load reads the payment as it is now, and the rows of the file.
 func (c *correcting) load() error {
-	id, err := c.h.paymentOf(c.ctx, *c.d.AttemptID)
+	id, err := c.h.paymentIDOf(c.ctx, *c.d.AttemptID)
 	if err != nil {
 		return err
 	}
@@ -321,7 +321,7 @@ func (c *correcting) unrecordedLegs() (legs []pg.Cancel) {
 	return legs
 }
 
-// records tells whether the books have the gateway's leg by its name.
+// records reports whether the books have the gateway's leg by its name.
 func (c *correcting) records(leg pg.Cancel) bool {
 	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
 		return refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone &&
@@ -346,7 +346,7 @@ func (c *correcting) why() string {
 	return "the gateway cannot be asked now."
 }
 
-// isUnheardOf tells whether the gateway, asked, knew nothing of the payment.
+// isUnheardOf reports whether the gateway, asked, knew nothing of the payment.
 func (c *correcting) isUnheardOf() bool {
 	refusal := gatewayError(c.silence)
 	return refusal != nil && refusal.Outcome == pg.OutcomeNotFound
@@ -394,7 +394,7 @@ func refusalNote(err error) string {
 	}
 }
 
-// recorded tells whether the books say by now what the action was to make them
+// recorded reports whether the books say by now what the action was to make them
 // say, and what the gateway says or, where it does not tell, the file.
 func (c *correcting) recorded() bool {
 	captured, refunded := c.attempt.CapturedAmount, c.attempt.RefundedAmount
@@ -416,7 +416,7 @@ func (c *correcting) recorded() bool {
 	return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded && c.recordsLegs())
 }
 
-// recordsLegs tells whether the books have every refund that the file names: by
+// recordsLegs reports whether the books have every refund that the file names: by
 // its name or, where the gateway told of it, as a part of what the gateway says.
 func (c *correcting) recordsLegs() bool {
 	return !slices.ContainsFunc(c.rows.legs, func(leg pg.Cancel) bool {
@@ -464,13 +464,13 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 	return c.returnMoney(left)
 }
 
-// isUnanswered tells whether an error says that the gateway's word is still awaited.
+// isUnanswered reports whether an error says that the gateway's word is still awaited.
 func isUnanswered(err error) bool {
 	code := shop.CodeOf(err)
 	return code == shop.InProgress || code == shop.Unavailable
 }
 
-// pays tells whether the attempt is the one that pays the order.
+// pays reports whether the attempt is the one that pays the order.
 func (c *correcting) pays() bool {
 	return c.payment.AttemptID == c.attempt.ID && c.payment.CapturedAmount > 0
 }

@@ -181,7 +181,7 @@ func (p *planning) renew(ctx context.Context, f Finding, was shop.Discrepancy) e
 	return saveDiscrepancy(ctx, p.tx, d, kind, shop.ActorReconciliation, p.now)
 }
 
-// sameFinding tells whether a plan says the same of two discrepancies.
+// sameFinding reports whether a plan says the same of two discrepancies.
 func sameFinding(a, b shop.Discrepancy) bool {
 	same := func(x, y *string) bool { return x == y || (x != nil && y != nil && *x == *y) }
 	return a.Status == b.Status && a.Action == b.Action && a.Amount == b.Amount && same(a.Expected, b.Expected) && same(a.Actual, b.Actual) && same(a.Note, b.Note)

@@ -77,20 +77,20 @@ func (c *correcting) missingRefunds(legs []pg.Cancel) (missing []shop.Refund, er
 	return missing, nil
 }
 
-// isLegOf tells whether the gateway's leg is the refund: by our name of it, the
+// isLegOf reports whether the gateway's leg is the refund: by our name of it, the
 // gateway's, or the reason that it was asked for again with.
 func isLegOf(leg pg.Cancel, refund shop.Refund) bool {
 	named := refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
 	return named || leg.RefundID == refund.ID || (isRepeating(refund) && leg.Reason == repeatReason(refund))
 }
 
-// isRepeating tells whether the refund was asked for again, and the gateway's
+// isRepeating reports whether the refund was asked for again, and the gateway's
 // name of it is not known yet.
 func isRepeating(refund shop.Refund) bool {
 	return refund.TransactionKey == nil && refund.Status == shop.RefundStatusDone && strings.HasPrefix(refund.PGKey, shop.PrefixDiscrepancy+"_")
 }
 
-// repeats tells whether a refund of the attempt was asked for again, and not answered.
+// repeats reports whether a refund of the attempt was asked for again, and not answered.
 func (c *correcting) repeats() bool {
 	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
 		return refund.AttemptID == c.attempt.ID && isRepeating(refund)
@@ -156,7 +156,7 @@ func (c *correcting) intendRepeat(id shop.RefundID) (bool, error) {
 		if !isRepeating(*refund) {
 			refund.PGKey, refund.TransactionKey = string(c.d.ID)+":"+string(id), nil
 		}
-		return change.recordChanged("refund asked for again at the gateway")
+		return change.note(shop.KindPaymentRecordChanged, "refund asked for again at the gateway")
 	})
 	if err == nil {
 		c.payment = payment
@@ -169,7 +169,7 @@ func (c *correcting) nameRepeat(id shop.RefundID, leg string) error {
 	payment, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
 		if refund := change.payment.Refund(id); leg != "" && refund.TransactionKey == nil {
 			refund.TransactionKey = &leg
-			return change.recordChanged("refund repeated at the gateway")
+			return change.note(shop.KindPaymentRecordChanged, "refund repeated at the gateway")
 		}
 		return nil
 	})
@@ -177,15 +177,6 @@ func (c *correcting) nameRepeat(id shop.RefundID, leg string) error {
 		c.payment = payment
 	}
 	return err
-}
-
-// recordChanged notes something about the payment's refunds that leaves its state
-// as it is.
-func (c *change) recordChanged(note string) error {
-	if err := c.payment.Record(shop.KindPaymentRecordChanged, c.now); err != nil {
-		return err
-	}
-	return c.did(shop.KindPaymentRecordChanged, note)
 }
 
 // notRepeated says why the gateway did not make a refund again. One that was
@@ -205,7 +196,7 @@ func (c *correcting) notRepeated(id shop.RefundID, cause error) (correction, err
 	}
 	_, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
 		change.payment.Refund(id).PGKey = string(c.d.ID) + ":" + string(id) + ":" + change.now.Format(keyTime)
-		return change.recordChanged("refund not repeated: " + noteOf(cause))
+		return change.note(shop.KindPaymentRecordChanged, "refund not repeated: " + noteOf(cause))
 	})
 	return came, err
 }
