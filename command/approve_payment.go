@@ -219,21 +219,6 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 	return nil
 }
 
-// lookAgain has the resolver look up an attempt that may take money though the
-// books have done with it. One whose outcome is awaited is looked up anyhow.
-func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
-	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
-		c.lookUpAt(id, at)
-	}
-}
-
-// isUndecided reports whether the word of a gateway on an approval is still awaited,
-// in the same state as it was before.
-func (c *change) isUndecided(id shop.AttemptID, was shop.PaymentStatus) bool {
-	return c.payment.AttemptID == id && c.payment.Status == was && c.payment.CapturedAmount == 0 &&
-		(was == shop.PaymentStatusApproving || was == shop.PaymentStatusUnknown)
-}
-
 // keyTime makes an idempotency key of a call that is made anew.
 const keyTime = "20060102T150405.000000"
 
@@ -306,25 +291,6 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 	return failed, err
 }
 
-// overtaken reports whether another attempt took the order's money while a gateway
-// was asked to take it by this one.
-func overtaken(payment shop.Payment, id shop.AttemptID) bool {
-	attempt := payment.Attempt(id)
-	return payment.AttemptID != id && attempt != nil && attempt.CapturedAmount == 0 &&
-		(attempt.Status == shop.PaymentStatusApproving || attempt.Status == shop.PaymentStatusUnknown)
-}
-
-// endOvertaken ends an attempt that was overtaken, and that took nothing so far.
-func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
-	attempt := c.payment.Attempt(id)
-	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
-	c.lookUpAt(id, again)
-	if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
-		return err
-	}
-	return c.paymentEvent(shop.KindPaymentAttemptEnded, failure.Code)
-}
-
 // approvalOf answers with what came of an approval, waiting a little for one
 // that is under way.
 func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved, error) {
@@ -378,4 +344,15 @@ func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.P
 		}
 		pause = min(2*pause, 500*time.Millisecond)
 	}
+}
+
+// endOvertaken ends an attempt that was overtaken, and that took nothing so far.
+func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
+	attempt := c.payment.Attempt(id)
+	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
+	c.lookUpAt(id, again)
+	if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
+		return err
+	}
+	return c.paymentEvent(shop.KindPaymentAttemptEnded, failure.Code)
 }

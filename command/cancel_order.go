@@ -82,25 +82,6 @@ func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder, 
 	return done, false, req.finish(ctx, c.tx, done)
 }
 
-// endPayment ends a payment whose order has ended unpaid. A virtual account that
-// waits is closed by the resolver.
-func (c *change) endPayment(kind, note string) error {
-	if c.payment.ID == "" {
-		return nil
-	}
-	waited := c.payment.Status == shop.PaymentStatusWaitingForDeposit
-	if _, ok := shop.PaymentMove(c.payment.Status, kind, 0); !ok {
-		return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+".")
-	}
-	if err := c.payment.Apply(kind, c.now); err != nil {
-		return err
-	}
-	if waited {
-		c.lookUpAt(c.payment.AttemptID, c.now)
-	}
-	return c.paymentEvent(kind, note)
-}
-
 // cancelPaid refunds all that is left; the refund's end cancels the order.
 func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment, req request) (shop.OrderCanceled, error) {
 	reason := cmp.Or(strings.TrimSpace(cmd.Reason), "주문 취소")
@@ -124,4 +105,23 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 	}
 	done := shop.OrderCanceled{Order: order}
 	return done, h.finishRequest(ctx, req, done)
+}
+
+// endPayment ends a payment whose order has ended unpaid. A virtual account that
+// waits is closed by the resolver.
+func (c *change) endPayment(kind, note string) error {
+	if c.payment.ID == "" {
+		return nil
+	}
+	waited := c.payment.Status == shop.PaymentStatusWaitingForDeposit
+	if _, ok := shop.PaymentMove(c.payment.Status, kind, 0); !ok {
+		return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+".")
+	}
+	if err := c.payment.Apply(kind, c.now); err != nil {
+		return err
+	}
+	if waited {
+		c.lookUpAt(c.payment.AttemptID, c.now)
+	}
+	return c.paymentEvent(kind, note)
 }

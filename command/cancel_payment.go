@@ -77,9 +77,6 @@ func checkAccount(account shop.RefundAccount) error {
 	return nil
 }
 
-// errOtherRefund says that another refund of the payment is under way.
-var errOtherRefund = errors.New("another refund is under way")
-
 // refundOnce waits for its turn, commits the intent, asks the gateway and answers.
 func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req request) (shop.PaymentCanceled, error) {
 	turn, cancel := context.WithTimeout(ctx, h.PGTimeout)

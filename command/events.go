@@ -128,12 +128,3 @@ func nullIfEmpty(s string) any {
 	}
 	return s
 }
-
-// clip cuts s to at most n characters.
-func clip(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return string(runes[:n-1]) + "…"
-}

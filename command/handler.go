@@ -113,3 +113,6 @@ func hashOf(parts ...string) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// now is the time as the books keep it: UTC, in microseconds.
+func (h *Handler) now() time.Time { return h.Now().UTC().Truncate(time.Microsecond) }

@@ -102,7 +102,3 @@ func (r *receipt) answer(out any) error {
 	}
 	return nil
 }
-
-// unprintable reports whether a character may not be in a line of text: control
-// characters, and what decoders put in the place of half a surrogate pair.
-func unprintable(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }

@@ -5,16 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
-
-// now is the time as the books keep it: UTC, in microseconds.
-func (h *Handler) now() time.Time { return h.Now().UTC().Truncate(time.Microsecond) }
 
 // loadOrder reads an order with its lines. It returns NotFound when there is none.
 func loadOrder(ctx context.Context, q querier, id shop.OrderID) (shop.Order, error) {
@@ -33,12 +28,6 @@ func loadOrder(ctx context.Context, q querier, id shop.OrderID) (shop.Order, err
 	}
 	order.Lines, err = loadOrderLines(ctx, q, id)
 	return order, err
-}
-
-// isASCII reports whether s can be compared with an ASCII column: the database
-// refuses to look for anything else.
-func isASCII(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
 }
 
 func loadOrderLines(ctx context.Context, q querier, id shop.OrderID) ([]shop.OrderLine, error) {

@@ -90,3 +90,48 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 		Expected: OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
 }
+
+// endOverdue ends the overdue cases of outcomes that the change makes known. An
+// attempt that is too young to be overdue costs no statement.
+func (c *change) endOverdue(ctx context.Context) error {
+	for _, attempt := range c.paymentWas.Attempts {
+		if c.now.Before(attempt.StartedAt.Add(overdue-time.Minute)) || !c.makesKnown(attempt.ID) {
+			continue
+		}
+		if awaited(c.payment, attempt.ID) == "" { // whoever is about to open a case learns of it
+			if _, err := c.tx.ExecContext(ctx, `UPDATE attempts SET unresolved_since = NULL WHERE id = ?`, attempt.ID); err != nil {
+				return fmt.Errorf("note that nothing is open of attempt %s: %w", attempt.ID, err)
+			}
+		}
+		cases, err := listDiscrepancies(ctx, c.tx, `payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND expected = ? ORDER BY id`,
+			string(c.payment.ID), string(attempt.ID), OverdueExpected)
+		if err != nil {
+			return err
+		}
+		for _, d := range cases {
+			if err := c.endCase(ctx, d, "The gateway has told: the payment is "+string(c.payment.Status)+"."); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// makesKnown reports whether the change makes known what was awaited about an
+// attempt; or, of one of which nothing was or is, whether the gateway told it.
+func (c *change) makesKnown(id shop.AttemptID) bool {
+	was, now := awaited(c.paymentWas, id), awaited(c.payment, id)
+	if was == "" {
+		return now == "" && c.heardOf == id && !waits(c.paymentWas, id)
+	}
+	return was != now
+}
+
+// endCase says of a case that it asks for nothing any more.
+func (c *change) endCase(ctx context.Context, d shop.Discrepancy, note string) error {
+	d.Status, d.Action, d.Note = shop.DiscrepancyStatusIgnored, shop.CorrectiveActionNone, clipped(note, 1000)
+	d.ResolvedAt = &c.now
+	d.Version++
+	c.touch(string(d.ID))
+	return saveDiscrepancy(ctx, c.tx, d, shop.KindDiscrepancyIgnored, c.actor, c.now)
+}

@@ -73,10 +73,3 @@ func (c PlaceOrder) check() error {
 	}
 	return nil
 }
-
-// noSuchProduct is the NotFound that names the line at fault.
-func noSuchProduct(line int) error {
-	err := shop.NoSuch("product")
-	err.Details = map[string]any{"field": fmt.Sprintf("lines.%d.productId", line)}
-	return err
-}

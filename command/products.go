@@ -5,59 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"payment-system/shop"
 )
-
-const (
-	maxNameLength        = 200
-	maxDescriptionLength = 10_000
-	maxReasonLength      = 200
-)
-
-// checkName returns the name of a product as it is kept: trimmed and composed.
-func checkName(name string) (string, error) {
-	name = norm.NFC.String(strings.TrimSpace(name))
-	if !isLine(name, 1, maxNameLength) {
-		return "", shop.InvalidField("name", "The name must have 1 to 200 characters, in one line.")
-	}
-	return name, nil
-}
-
-func checkDescription(text string) (string, error) {
-	text = norm.NFC.String(text)
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxDescriptionLength || strings.ContainsFunc(text, isControlInText) {
-		return "", shop.InvalidField("description", "The description must have at most 10,000 characters and no control characters but new lines and tabs.")
-	}
-	return text, nil
-}
-
-func checkPrice(price shop.Won) error {
-	if price < 0 || price > shop.MaxWon {
-		return shop.InvalidField("price", "The price must be from 0 to 9007199254740991 won.")
-	}
-	return nil
-}
-
-// isLine reports whether s is a line of text of least to most characters.
-func isLine(s string, least, most int) bool {
-	n := utf8.RuneCountInString(s)
-	return utf8.ValidString(s) && n >= least && n <= most && !strings.ContainsFunc(s, isOddInLine)
-}
-
-// isOddInLine refuses what is no character, half a surrogate pair among them, and
-// what begins another line.
-func isOddInLine(r rune) bool {
-	return unicode.IsControl(r) || r == utf8.RuneError || unicode.In(r, unicode.Zl, unicode.Zp)
-}
-
-func isControlInText(r rune) bool {
-	return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' || r == utf8.RuneError
-}
 
 // selectProducts reads the stock first, so that its rows' locks come first too.
 const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved, s.sold, p.created_at, p.updated_at, s.version

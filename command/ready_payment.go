@@ -125,27 +125,6 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req request
 	return c, attempt, done, err
 }
 
-// earlierAttempt is what a request of the same key has come to.
-func (c *change) earlierAttempt(r *receipt) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
-	if r.response != nil {
-		var done shop.PaymentReadied
-		err := r.answer(&done)
-		return shop.PaymentAttempt{}, &done, err
-	}
-	attempt := c.payment.Attempt(shop.AttemptID(r.subject))
-	switch {
-	case attempt == nil:
-		return shop.PaymentAttempt{}, nil, errInFlight
-	case attempt.Failure != nil:
-		return shop.PaymentAttempt{}, nil, declined(attempt.PG, *attempt.Failure)
-	case attempt.PaymentKey != nil && attempt.CheckoutURL != nil:
-		return shop.PaymentAttempt{}, &shop.PaymentReadied{Payment: c.payment, CheckoutURL: *attempt.CheckoutURL}, nil
-	case attempt.SupersededAt != nil || c.payment.Status != shop.PaymentStatusReady:
-		return shop.PaymentAttempt{}, nil, conflictOf(c.payment.Status, "Another attempt was opened since.")
-	}
-	return *attempt, nil, nil
-}
-
 func newAttempt(id shop.AttemptID, cmd ReadyPayment, now time.Time) shop.PaymentAttempt {
 	attempt := shop.PaymentAttempt{
 		ID: id, PG: cmd.PG, Status: shop.PaymentStatusReady, StartedAt: now, InstallmentMonths: cmd.InstallmentMonths,
@@ -191,25 +170,6 @@ func (h *Handler) open(c *change, cmd ReadyPayment, attempt shop.PaymentAttempt)
 	return c.paymentEvent(shop.KindPaymentOpened, string(attempt.PG))
 }
 
-// errAsking says that a gateway is being asked about this payment.
-var errAsking = &shop.Error{Code: shop.InProgress, Message: "The gateway is being asked about this payment. Watch paymentUpdated, or ask again in a moment."}
-
-// busy reports whether a gateway is being asked in this state.
-func busy(s shop.PaymentStatus) bool {
-	return s == shop.PaymentStatusApproving || s == shop.PaymentStatusUnknown || s == shop.PaymentStatusCanceling
-}
-
-func conflictOf[S ~string](status S, message string) *shop.Error {
-	return &shop.Error{Code: shop.Conflict, Message: message, Details: map[string]any{"status": string(status)}}
-}
-
-// declined is the gateway's refusal, in its own words.
-func declined(gateway shop.PG, failure shop.PaymentFailure) *shop.Error {
-	return &shop.Error{Code: shop.Declined, Message: "The gateway refused: " + failure.Message, Details: map[string]any{
-		"pg": string(gateway), "code": failure.Code, "message": failure.Message,
-	}}
-}
-
 func (h *Handler) readyRequest(order shop.Order, payment shop.Payment, attempt shop.PaymentAttempt) pg.ReadyRequest {
 	back := fmt.Sprintf("%s/payments/%s/return/", h.PublicURL, attempt.ID)
 	return pg.ReadyRequest{
@@ -241,11 +201,6 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 		return err
 	}
 	return declined(refusal.PG, failure)
-}
-
-// gatewayAway says that the gateway did nothing for us. Nothing was charged.
-func gatewayAway(cause error) *shop.Error {
-	return &shop.Error{Code: shop.Unavailable, Message: "The gateway cannot be reached now. Nothing was charged; please try again.", Err: cause}
 }
 
 // readied commits the gateway's key. Of two answers to one request the first
@@ -284,4 +239,25 @@ func finishOnce(ctx context.Context, tx *sql.Tx, req request, response any) erro
 		return err
 	}
 	return req.finish(ctx, tx, response)
+}
+
+// earlierAttempt is what a request of the same key has come to.
+func (c *change) earlierAttempt(r *receipt) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
+	if r.response != nil {
+		var done shop.PaymentReadied
+		err := r.answer(&done)
+		return shop.PaymentAttempt{}, &done, err
+	}
+	attempt := c.payment.Attempt(shop.AttemptID(r.subject))
+	switch {
+	case attempt == nil:
+		return shop.PaymentAttempt{}, nil, errInFlight
+	case attempt.Failure != nil:
+		return shop.PaymentAttempt{}, nil, declined(attempt.PG, *attempt.Failure)
+	case attempt.PaymentKey != nil && attempt.CheckoutURL != nil:
+		return shop.PaymentAttempt{}, &shop.PaymentReadied{Payment: c.payment, CheckoutURL: *attempt.CheckoutURL}, nil
+	case attempt.SupersededAt != nil || c.payment.Status != shop.PaymentStatusReady:
+		return shop.PaymentAttempt{}, nil, conflictOf(c.payment.Status, "Another attempt was opened since.")
+	}
+	return *attempt, nil, nil
 }

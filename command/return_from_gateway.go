@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"strings"
-	"unicode/utf8"
 
 	"payment-system/shop"
 )
@@ -81,24 +79,6 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 // a bug, or somebody who tries. Nobody was asked, and nothing has changed.
 func (h *Handler) refuseReturn(ctx context.Context, cmd ReturnFromGateway, field any) {
 	h.Logger.WarnContext(ctx, "return refused", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "field", field)
-}
-
-// printable is what of s, which a browser carried, can be kept: at most n
-// characters, and no others than text.
-func printable(s string, n int) string {
-	return clip(strings.Map(func(r rune) rune {
-		if unprintable(r) || r == utf8.RuneError {
-			return -1
-		}
-		return r
-	}, s), n)
-}
-
-func given(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func (h *Handler) returnTo(attempt shop.PaymentAttempt, payment shop.Payment) (string, error) {

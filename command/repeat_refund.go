@@ -12,6 +12,24 @@ import (
 	"payment-system/shop"
 )
 
+// isLegOf reports whether the gateway's leg is the refund: by our name of it, the
+// gateway's, or the reason that it was asked for again with.
+func isLegOf(leg pg.Cancel, refund shop.Refund) bool {
+	named := refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
+	return named || leg.RefundID == refund.ID || (isRepeating(refund) && leg.Reason == repeatReason(refund))
+}
+
+// isRepeating reports whether the refund was asked for again, and the gateway's
+// name of it is not known yet.
+func isRepeating(refund shop.Refund) bool {
+	return refund.TransactionKey == nil && refund.Status == shop.RefundStatusDone && strings.HasPrefix(refund.PGKey, shop.PrefixDiscrepancy+"_")
+}
+
+// repeatReason names the refund to a gateway that takes no name of ours.
+func repeatReason(refund shop.Refund) string {
+	return "정산 대사에 따라 돌려드립니다. " + string(refund.ID)
+}
+
 // unanswered is what is said of a refund that was asked for again.
 const unanswered = "The gateway has not answered yet to a refund that was asked for again."
 
@@ -77,29 +95,11 @@ func (c *correcting) missingRefunds(legs []pg.Cancel) (missing []shop.Refund, er
 	return missing, nil
 }
 
-// isLegOf reports whether the gateway's leg is the refund: by our name of it, the
-// gateway's, or the reason that it was asked for again with.
-func isLegOf(leg pg.Cancel, refund shop.Refund) bool {
-	named := refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
-	return named || leg.RefundID == refund.ID || (isRepeating(refund) && leg.Reason == repeatReason(refund))
-}
-
-// isRepeating reports whether the refund was asked for again, and the gateway's
-// name of it is not known yet.
-func isRepeating(refund shop.Refund) bool {
-	return refund.TransactionKey == nil && refund.Status == shop.RefundStatusDone && strings.HasPrefix(refund.PGKey, shop.PrefixDiscrepancy+"_")
-}
-
 // repeats reports whether a refund of the attempt was asked for again, and not answered.
 func (c *correcting) repeats() bool {
 	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
 		return refund.AttemptID == c.attempt.ID && isRepeating(refund)
 	})
-}
-
-// repeatReason names the refund to a gateway that takes no name of ours.
-func repeatReason(refund shop.Refund) string {
-	return "정산 대사에 따라 돌려드립니다. " + string(refund.ID)
 }
 
 // plannedLeft is what the correction may still move of what was planned.
@@ -196,7 +196,7 @@ func (c *correcting) notRepeated(id shop.RefundID, cause error) (correction, err
 	}
 	_, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
 		change.payment.Refund(id).PGKey = string(c.d.ID) + ":" + string(id) + ":" + change.now.Format(keyTime)
-		return change.note(shop.KindPaymentRecordChanged, "refund not repeated: " + noteOf(cause))
+		return change.note(shop.KindPaymentRecordChanged, "refund not repeated: "+noteOf(cause))
 	})
 	return came, err
 }

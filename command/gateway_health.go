@@ -57,15 +57,6 @@ func watch[T any](ctx context.Context, g watchedGateway, call func() (T, error))
 	return answer, err
 }
 
-// isSilence reports whether a gateway said nothing that could be understood.
-func isSilence(err error) bool {
-	e := gatewayError(err)
-	if err == nil || e == nil {
-		return err != nil
-	}
-	return e.Outcome == pg.OutcomeNotSent || (e.Outcome == pg.OutcomeUnknown && (e.Status == 0 || e.Status >= 500))
-}
-
 // scoutEvery is how often a silent gateway is asked about something that is not
 // due yet, only to find out whether it answers again.
 const scoutEvery = 20 * time.Second
