@@ -21,8 +21,9 @@ var mayImport = map[string][]string{
 	".":                  {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
 	"graph":              {"command", "query", "shop", "internal/...", "web"},
 	"web":                {}, // files only
-	"projections":        {"command", "pg", "sql/read/...", "sql/write/...", "internal/...", "shop"},
-	"command":            {"pg", "sql/write/...", "internal/...", "shop"},
+	"projections":        {"command", "command/books", "pg", "sql/read/...", "internal/...", "shop"},
+	"command":            {"command/books", "pg", "internal/...", "shop"},
+	"command/books":      {"sql/write/...", "internal/...", "shop"}, // the only writer of the books
 	"query":              {"sql/read/...", "internal/...", "shop"},
 	"pg":                 {"shop"},
 	"pg/pghttp":          {"pg", "shop"},

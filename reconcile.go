@@ -68,7 +68,7 @@ func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.Se
 		return shop.Reconciliation{}, err
 	}
 	defer body.Close()
-	by := command.Caller{Actor: shop.ActorOperator}
+	by := shop.Caller{Actor: shop.ActorOperator}
 	imported, err := a.reconciler.ImportSettlement(ctx, command.ImportSettlement{
 		By: by, PG: shop.PG(strings.ToUpper(c.PG)), Format: format, File: command.Upload{Name: path.Base(c.File), Body: body},
 	})

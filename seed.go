@@ -152,7 +152,7 @@ func seedOrder(chance *rand.Rand, products []shop.Product, i int) command.PlaceO
 		}
 	}
 	return command.PlaceOrder{
-		By:             command.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper},
+		By:             shop.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper},
 		IdempotencyKey: fmt.Sprintf("seed-order-%d", i), Lines: lines,
 	}
 }

@@ -2,8 +2,8 @@ package command
 
 import (
 	"context"
-	"fmt"
 
+	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -29,7 +29,7 @@ func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Pa
 // applyEvidence is ApplyEvidence, and returns which version of the payment the
 // evidence was held against.
 func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment shop.Payment, version int, err error) {
-	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
+	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, 0, err
 	}
@@ -48,22 +48,6 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 		return shop.Payment{}, 0, err
 	}
 	return payment, version, nil
-}
-
-// paymentFromRow names the payment of an attempt.
-func (h *Handler) paymentIDOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
-	if !isASCII(string(id)) {
-		return "", shop.NoSuch("attempt")
-	}
-	var found shop.PaymentID
-	err := h.DB.QueryRowContext(ctx, `SELECT payment_id FROM attempts WHERE id = ?`, id).Scan(&found)
-	if isNoRows(err) {
-		return "", shop.NoSuch("attempt")
-	}
-	if err != nil {
-		return "", fmt.Errorf("read attempt %s: %w", id, err)
-	}
-	return found, nil
 }
 
 // evidenceCase asks for a person where the gateway's evidence cannot be right.

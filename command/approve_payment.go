@@ -3,11 +3,11 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -16,7 +16,7 @@ import (
 // ApprovePayment takes the money. PaymentKey and Amount are what a browser
 // carried; they are compared and never used.
 type ApprovePayment struct {
-	By         Caller
+	By         shop.Caller
 	PaymentID  shop.PaymentID
 	PgToken    *string
 	PaymentKey *string
@@ -30,11 +30,11 @@ type ApprovePayment struct {
 // it and Invalid when the browser carried something else than the books hold.
 func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.PaymentApproved, error) {
 	ctx = failpoint.In(ctx, "approve")
-	payment, err := loadPayment(ctx, h.DB, cmd.PaymentID)
+	payment, err := books.LoadPayment(ctx, h.DB, cmd.PaymentID)
 	if err != nil {
 		return shop.PaymentApproved{}, err
 	}
-	if !cmd.By.mayActOn(payment.UserID) {
+	if !cmd.By.MayActOn(payment.UserID) {
 		return shop.PaymentApproved{}, shop.NoSuch("payment")
 	}
 	if payment.Status == shop.PaymentStatusReady {
@@ -207,8 +207,10 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 	if err != nil || !silent {
 		return err
 	}
-	if err := h.renewKey(ctx, "attempts", "approve_key", string(attempt), cause); err != nil {
-		return err
+	if key := newKeyAfter(cause, string(attempt), h.now()); key != "" {
+		if err := books.RenewApproveKey(ctx, h.DB, attempt, key); err != nil {
+			return err
+		}
 	}
 	h.Logger.WarnContext(ctx, "approval unknown", "attempt_id", string(attempt), "error", cause)
 	if refusal != nil && refusal.Status != 0 && refusal.Status < 500 && refusal.RetryAfter == 0 {
@@ -222,20 +224,22 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 // keyTime makes an idempotency key of a call that is made anew.
 const keyTime = "20060102T150405.000000"
 
-// renewKey gives the next call an idempotency key of its own when the last was
-// answered: Toss would repeat that answer under the old key for ever. What the
-// answer left open, a look-up tells before the next call. A call that may still
-// be running, or was never answered, keeps its key.
-func (h *Handler) renewKey(ctx context.Context, table, column, id string, cause error) error {
+// newKeyAfter returns the idempotency key of the next call when the last, whose key
+// is for id, was answered: Toss would repeat that answer under the old key for ever.
+// What the answer left open, a look-up tells before the next call. It returns "" for
+// a call that may still be running, or was never answered: that keeps its key.
+func newKeyAfter(cause error, id string, now time.Time) string {
 	e := gatewayError(cause)
-	if e == nil || e.Outcome != pg.OutcomeUnknown || e.Status < 400 || e.Status >= 500 || e.Status == http.StatusConflict || e.Status == http.StatusTooManyRequests {
-		return nil
+	if e == nil || e.Outcome != pg.OutcomeUnknown || !isSettledRefusal(e.Status) {
+		return ""
 	}
-	key := id + ":" + h.now().Format(keyTime)
-	if _, err := h.DB.ExecContext(ctx, `UPDATE `+table+` SET `+column+` = ? WHERE id = ?`, key, id); err != nil {
-		return fmt.Errorf("renew an idempotency key: %w", err)
-	}
-	return nil
+	return id + ":" + now.Format(keyTime)
+}
+
+// isSettledRefusal reports whether an HTTP status is an answer that a gateway would
+// repeat under the same idempotency key.
+func isSettledRefusal(status int) bool {
+	return status >= 400 && status < 500 && status != http.StatusConflict && status != http.StatusTooManyRequests
 }
 
 // noteOf is what the history says of a gateway's error: its code, never a body.
@@ -331,7 +335,7 @@ func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.P
 	defer cancel()
 	pause := 20 * time.Millisecond
 	for {
-		payment, err := loadPayment(context.WithoutCancel(ctx), h.DB, id)
+		payment, err := books.LoadPayment(context.WithoutCancel(ctx), h.DB, id)
 		if err != nil || done(payment) {
 			return payment, err
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
@@ -22,7 +23,7 @@ type change struct {
 
 	order   shop.Order
 	payment shop.Payment // its ID is "" when the order has none yet
-	facts   []fact
+	events  []books.Event
 	touched []string
 	lookUps []nextLookUp
 	cases   []OpenCase
@@ -32,7 +33,7 @@ type change struct {
 	paymentWas shop.Payment
 }
 
-// A check says when the resolver is to look an attempt up next; a zero time is never.
+// A nextLookUp says when the resolver is to look an attempt up next; a zero time is never.
 type nextLookUp struct {
 	attempt shop.AttemptID
 	at      time.Time
@@ -67,13 +68,13 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 	}
 	err := mysqldb.InTx(ctx, h.DB, run)
 	for range 2 {
-		if !errors.Is(err, mysqldb.ErrCommitUnknown) || h.committed(ctx, c) {
+		if !errors.Is(err, mysqldb.ErrCommitUnknown) || c.stands(ctx, h.DB) {
 			break
 		}
 		err = mysqldb.InTx(ctx, h.DB, run)
 	}
-	if err != nil && (!errors.Is(err, mysqldb.ErrCommitUnknown) || !h.committed(ctx, c)) {
-		return nil, unavailable(err)
+	if err != nil && (!errors.Is(err, mysqldb.ErrCommitUnknown) || !c.stands(ctx, h.DB)) {
+		return nil, books.Unavailable(err)
 	}
 	if len(c.touched) == 0 { // who did it before may not have shown it yet
 		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)}, func(id string) bool { return id == "" })...)
@@ -82,34 +83,18 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 	return c, nil
 }
 
-// committed tells, after the answer to a COMMIT was lost, whether the change
+// stands reports, after the answer to a COMMIT was lost, whether the change
 // surely stands: its last event is then in the books. A change without one, of
 // an idempotency key say, is made again.
-func (h *Handler) committed(ctx context.Context, c *change) bool {
-	if len(c.facts) == 0 {
-		return false
-	}
-	last := c.facts[len(c.facts)-1]
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	var found int
-	err := h.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
-		last.aggregateID, last.version, last.kind, last.at).Scan(&found)
-	return err == nil && found == 1
+func (c *change) stands(ctx context.Context, db *sql.DB) bool {
+	return len(c.events) > 0 && books.Stands(ctx, db, c.events[len(c.events)-1])
 }
 
 // changePayment is changeOrder by the payment's id.
 func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error) (shop.Payment, error) {
-	if !isASCII(string(id)) {
-		return shop.Payment{}, shop.NoSuch("payment")
-	}
-	var orderID shop.OrderID
-	err := h.DB.QueryRowContext(ctx, `SELECT order_id FROM payments WHERE id = ?`, id).Scan(&orderID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return shop.Payment{}, shop.NoSuch("payment")
-	}
+	orderID, err := books.OrderIDOf(ctx, h.DB, id)
 	if err != nil {
-		return shop.Payment{}, fmt.Errorf("read a payment: %w", err)
+		return shop.Payment{}, err
 	}
 	c, err := h.changeOrder(ctx, orderID, actor, do)
 	if err != nil {
@@ -120,22 +105,11 @@ func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor sh
 
 // load takes the lock of the order's row; whatever is read after that stays so
 // until the transaction ends.
-func (c *change) load(ctx context.Context, id shop.OrderID) error {
-	if !isASCII(string(id)) {
-		return shop.NoSuch("order")
-	}
-	var found string
-	err := c.tx.QueryRowContext(ctx, `SELECT id FROM orders WHERE id = ? FOR UPDATE`, id).Scan(&found)
-	if errors.Is(err, sql.ErrNoRows) {
-		return shop.NoSuch("order")
-	}
-	if err != nil {
-		return fmt.Errorf("hold order %s: %w", id, err)
-	}
-	if c.order, err = loadOrder(ctx, c.tx, id); err != nil {
+func (c *change) load(ctx context.Context, id shop.OrderID) (err error) {
+	if c.order, err = books.LockOrder(ctx, c.tx, id); err != nil {
 		return err
 	}
-	if c.payment, err = loadPaymentOf(ctx, c.tx, id); err != nil && shop.CodeOf(err) != shop.NotFound {
+	if c.payment, err = books.LoadPaymentOf(ctx, c.tx, id); err != nil && shop.CodeOf(err) != shop.NotFound {
 		return err
 	}
 	c.orderWas, c.paymentWas = c.order, c.payment
@@ -150,9 +124,9 @@ func (c *change) paymentEvent(kind, note string) error {
 	if err != nil {
 		return fmt.Errorf("encode payment %s: %w", c.payment.ID, err)
 	}
-	c.facts = append(c.facts, fact{
-		aggregateID: string(c.payment.ID), version: c.payment.Version, kind: kind, status: string(c.payment.Status),
-		actor: c.actor, note: note, aggregate: json.RawMessage(payload), at: c.now,
+	c.events = append(c.events, books.Event{
+		AggregateID: string(c.payment.ID), Version: c.payment.Version, Kind: kind, Status: string(c.payment.Status),
+		Actor: c.actor, Note: note, Aggregate: json.RawMessage(payload), At: c.now,
 	})
 	c.touch(string(c.payment.ID))
 	return nil
@@ -169,7 +143,7 @@ func (c *change) note(kind, note string) error {
 
 // orderEvent notes that the order has just changed.
 func (c *change) orderEvent(kind, note string) {
-	c.facts = append(c.facts, orderFact(c.order, kind, c.actor, note, c.now))
+	c.events = append(c.events, books.OrderEvent(c.order, kind, c.actor, note, c.now))
 	c.touch(string(c.order.ID))
 }
 
@@ -200,14 +174,14 @@ func (c *change) payOrder(ctx context.Context) error {
 		return err
 	}
 	c.orderEvent(shop.KindOrderPaid, "")
-	return c.moveStock(sellStock(ctx, c.tx, c.order, c.actor, c.now))
+	return c.moveStock(books.SellStock(ctx, c.tx, c.order, c.actor, c.now))
 }
 
 // cancelOrder ends the order: its stock is back on the shelf.
 func (c *change) cancelOrder(ctx context.Context, note string) error {
-	move := releaseStock
+	move := books.ReleaseStock
 	if c.order.Status == shop.OrderStatusPaid {
-		move = returnStock
+		move = books.ReturnStock
 	}
 	if err := c.order.Cancel(c.now); err != nil {
 		return err
@@ -233,19 +207,30 @@ func (c *change) moveStock(products []string, err error) error {
 // save writes what changed, each row only if it is still as it was read.
 func (c *change) save(ctx context.Context) error {
 	if c.order.Version != c.orderWas.Version {
-		if err := saveOrder(ctx, c.tx, c.order, c.orderWas.Status, c.orderWas.Version); err != nil {
+		if err := books.SaveOrder(ctx, c.tx, c.order, c.orderWas.Status, c.orderWas.Version); err != nil {
 			return err
 		}
 	}
 	if c.payment.Version != c.paymentWas.Version {
-		if err := c.savePayment(ctx); err != nil {
+		if err := books.SavePayment(ctx, c.tx, c.paymentWas, c.payment); err != nil {
 			return err
 		}
 	}
-	for _, check := range c.lookUps {
-		if err := c.scheduleLookUp(ctx, check); err != nil {
+	for _, next := range c.lookUps {
+		if err := c.scheduleLookUp(ctx, next); err != nil {
 			return err
 		}
 	}
-	return record(ctx, c.tx, c.facts...)
+	return books.Append(ctx, c.tx, c.events...)
+}
+
+// scheduleLookUp writes when an attempt is looked up next. An outcome that was not
+// awaited before is open since now, however long another was; when none is,
+// nothing is open.
+func (c *change) scheduleLookUp(ctx context.Context, next nextLookUp) error {
+	lookUp := books.LookUp{AttemptID: next.attempt, At: next.at}
+	if now := awaited(c.payment, next.attempt); !next.at.IsZero() && now != "" {
+		lookUp.OpenSince, lookUp.SameOutcome = c.now, now == awaited(c.paymentWas, next.attempt)
+	}
+	return books.ScheduleLookUp(ctx, c.tx, lookUp)
 }

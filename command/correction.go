@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -61,19 +62,19 @@ type correcting struct {
 
 // load reads the payment as it is now, and the rows of the file.
 func (c *correcting) load() error {
-	id, err := c.h.paymentIDOf(c.ctx, *c.d.AttemptID)
+	id, err := books.PaymentIDOf(c.ctx, c.h.DB, *c.d.AttemptID)
 	if err != nil {
 		return err
 	}
 	if err := c.reload(id); err != nil {
 		return err
 	}
-	c.rows, err = c.h.readSettledRows(c.ctx, c.d)
+	c.rows, err = readSettledRows(c.ctx, c.h.DB, c.d)
 	return err
 }
 
 func (c *correcting) reload(id shop.PaymentID) error {
-	payment, err := loadPayment(c.ctx, c.h.DB, id)
+	payment, err := books.LoadPayment(c.ctx, c.h.DB, id)
 	if err != nil {
 		return err
 	}

@@ -2,27 +2,13 @@ package command
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 
-	"github.com/go-jet/jet/v2/mysql"
-	driver "github.com/go-sql-driver/mysql"
-
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
-	"payment-system/sql/write/table"
 )
-
-// hasNoRoom reports whether a value is too long for its column. The transaction
-// goes on without the statement.
-func hasNoRoom(err error) bool {
-	var refused *driver.MySQLError
-	return errors.As(err, &refused) && refused.Number == 1406
-}
 
 // keepKakaoDetails carries over what only some of Kakao's answers say: the
 // approval names the card in full, a look-up names the legs.
@@ -72,7 +58,7 @@ func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
 	case *shop.TossRecord:
 		changed, err = e.saveTossRecord(ctx, *record)
 	}
-	if hasNoRoom(err) {
+	if books.HasNoRoom(err) {
 		e.h.Logger.ErrorContext(ctx, "gateway's record not kept", "attempt_id", string(e.attempt.ID), "error", err)
 		return false, nil
 	}
@@ -90,23 +76,15 @@ func (e *evidence) isOvertaken() bool {
 }
 
 func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord) (bool, error) {
-	var was shop.KakaoRecord
-	if err := keptRecord(ctx, e.books.tx, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
+	was, err := books.KeptKakaoRecord(ctx, e.books.tx, e.attempt.ID)
+	if err != nil {
 		return false, err
 	}
 	if record.FetchedAt.Before(was.FetchedAt) {
 		return false, nil // overtaken
 	}
 	record = keepKakaoDetails(record, was)
-	body, err := json.Marshal(record)
-	if err != nil {
-		return false, fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
-	}
-	row := kakaoRow(record)
-	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.says.Raw)
-	t := table.KakaoPayments
-	if err := e.keep(ctx, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
-		t.INSERT(t.AllColumns).MODEL(row)); err != nil {
+	if err := books.SaveKakaoRecord(ctx, e.books.tx, e.attempt.ID, record, e.says.Raw); err != nil {
 		return false, err
 	}
 	was.FetchedAt = record.FetchedAt
@@ -114,37 +92,16 @@ func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord)
 }
 
 func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (bool, error) {
-	var was shop.TossRecord
-	if err := keptRecord(ctx, e.books.tx, `SELECT record FROM toss_payments WHERE attempt_id = ?`, e.attempt.ID, &was); err != nil {
+	was, err := books.KeptTossRecord(ctx, e.books.tx, e.attempt.ID)
+	if err != nil {
 		return false, err
 	}
 	if record.FetchedAt.Before(was.FetchedAt) {
 		return false, nil // overtaken
 	}
-	body, err := json.Marshal(record)
-	if err != nil {
-		return false, fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
-	}
-	row := tossRow(record)
-	row.AttemptID, row.Record, row.Raw = string(e.attempt.ID), string(body), string(e.says.Raw)
-	t := table.TossPayments
-	if err := e.keep(ctx, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
-		t.INSERT(t.AllColumns).MODEL(row)); err != nil {
+	if err := books.SaveTossRecord(ctx, e.books.tx, e.attempt.ID, record, e.says.Raw); err != nil {
 		return false, err
 	}
 	was.FetchedAt = record.FetchedAt
 	return !reflect.DeepEqual(was, record), nil
-}
-
-// keep writes a record over the one that was kept, or for the first time. The
-// order's lock is held, so nobody else does.
-func (e *evidence) keep(ctx context.Context, update mysql.UpdateStatement, insert mysql.InsertStatement) error {
-	err := mysqldb.One(update.ExecContext(ctx, e.books.tx))
-	if errors.Is(err, mysqldb.ErrStale) {
-		_, err = insert.ExecContext(ctx, e.books.tx)
-	}
-	if err != nil {
-		return fmt.Errorf("keep the record of attempt %s: %w", e.attempt.ID, err)
-	}
-	return nil
 }

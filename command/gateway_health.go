@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
-	"payment-system/internal/mysqldb"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -124,11 +124,11 @@ func (s *gatewayHealth) forget(id shop.PG) {
 	s.of(id).answers = false
 }
 
-// noteCall has the resolver ask a gateway, that answers again, about all that it
-// owes an answer for: who waited out an outage, or a restart of ours, need not
-// wait for the next step of the schedule too. One that is being asked about may
-// have got no answer a moment before, and is asked about again. A deposit is not
-// the gateway's to owe, and those that are awaited may be thousands.
+// noteCall notes how a call ended. When it ends a silence, every look-up that the
+// gateway still owes an answer for becomes due at once, so that nobody waits for the
+// schedule after an outage, or a restart of ours. One that is being looked up may have
+// got no answer a moment before, and is looked up again. Deposits are not among them:
+// the shopper owes those.
 func (h *Handler) noteCall(ctx context.Context, id shop.PG, silent bool) {
 	now := h.now()
 	if !h.health.note(id, silent, now) {
@@ -136,10 +136,7 @@ func (h *Handler) noteCall(ctx context.Context, id shop.PG, silent bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, err := mysqldb.Alone(h.DB).ExecContext(ctx, `UPDATE attempts SET check_at = ?
-		WHERE check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
-		now, now, now, string(id), string(shop.PaymentStatusWaitingForDeposit))
-	if err != nil {
+	if err := books.LookUpsNow(ctx, h.DB, id, now); err != nil {
 		h.health.forget(id)
 		h.Logger.WarnContext(ctx, "look-ups not brought forward", "pg", string(id), "error", err)
 	}

@@ -4,9 +4,7 @@ package command
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"log/slog"
 	"time"
 
@@ -81,38 +79,8 @@ type Mailer interface {
 // A Message is a mail with a text and an HTML part that say the same.
 type Message = mail.Message
 
-// A Caller is who sends a command: from the session, never from the client. The
-// zero Caller is nobody.
-type Caller struct {
-	UserID shop.UserID
-	Actor  shop.Actor
-}
-
-// mayActOn reports whether the caller may touch what the user named owns: a
-// shopper only their own, nobody nothing, everybody else all.
-func (c Caller) mayActOn(owner shop.UserID) bool {
-	switch c.Actor {
-	case "":
-		return false
-	case shop.ActorShopper:
-		return c.UserID == owner && owner != ""
-	default:
-		return true
-	}
-}
-
 // lockKey names the lock of an aggregate.
 func lockKey(id string) string { return "lock:" + id }
-
-// hashOf returns the SHA-256, in hex, of parts, each told apart from the next.
-func hashOf(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		sum := sha256.Sum256([]byte(part))
-		h.Write(sum[:])
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
 
 // now is the time as the books keep it: UTC, in microseconds.
 func (h *Handler) now() time.Time { return h.Now().UTC().Truncate(time.Microsecond) }

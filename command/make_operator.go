@@ -3,9 +3,8 @@ package command
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -21,18 +20,16 @@ func (h *Handler) MakeOperator(ctx context.Context, cmd MakeOperator) (shop.User
 		return shop.UserRoleChanged{}, err
 	}
 	var user shop.User
-	err = h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if user, _, err = findUser(ctx, tx, email); err != nil || user.Role == shop.RoleOperator {
+	err = books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		if user, _, err = books.FindUser(ctx, tx, email); err != nil || user.Role == shop.RoleOperator {
 			return err
 		}
 		user.Role = shop.RoleOperator
 		user.Version++
-		err := mysqldb.ExecOne(ctx, tx, `UPDATE users SET role = ?, version = ? WHERE id = ? AND version = ?`,
-			string(user.Role), user.Version, string(user.ID), user.Version-1)
-		if err != nil {
-			return fmt.Errorf("save account %s: %w", user.ID, err)
+		if err := books.SaveRole(ctx, tx, user); err != nil {
+			return err
 		}
-		return record(ctx, tx, userFact(user, shop.KindUserRoleChanged, shop.ActorOperator, h.now()))
+		return books.Append(ctx, tx, books.UserEvent(user, shop.KindUserRoleChanged, shop.ActorOperator, h.now()))
 	})
 	if err != nil {
 		return shop.UserRoleChanged{}, err

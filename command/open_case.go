@@ -7,9 +7,17 @@ import (
 	"strconv"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
+
+// LiveSource is the source of reconciliations that hold cases found outside any file.
+const LiveSource = "live"
+
+// korea is the zone of business days. It has had no summer time since 1988.
+var korea = time.FixedZone("KST", 9*60*60)
 
 // OpenCase asks a person to look at something that was found outside any file.
 type OpenCase struct {
@@ -30,7 +38,7 @@ func (c OpenCase) subject() string {
 	case c.PaymentID != nil:
 		return string(*c.PaymentID)
 	}
-	return hashOf(c.Expected, c.Actual, c.Note)
+	return shop.HashOf(c.Expected, c.Actual, c.Note)
 }
 
 // OpenCase opens a case in the gateway's reconciliation of the day, whose source
@@ -56,7 +64,9 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
-	found, err := findOpenCase(ctx, tx, cmd, now)
+	found, err := books.FindOpenCase(ctx, tx, shop.Discrepancy{
+		PG: cmd.PG, Kind: cmd.Kind, PaymentID: cmd.PaymentID, AttemptID: cmd.AttemptID, Note: text.ClipOrNil(cmd.Note, 1000),
+	}, now)
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
@@ -67,39 +77,38 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
-	if live.Counts, err = countDiscrepancies(ctx, tx, live.ID); err != nil {
+	if live.Counts, err = books.CountDiscrepancies(ctx, tx, live.ID); err != nil {
 		return shop.Discrepancy{}, err
 	}
 	live.Version++
-	return opened, saveReconciliation(ctx, tx, live, shop.KindReconciliationApplied, shop.ActorResolver, "", now)
+	return opened, books.SaveReconciliation(ctx, tx, live, shop.KindReconciliationApplied, shop.ActorResolver, "", now)
 }
 
 // openCase writes the case and its event. Its dedup key counts the earlier cases
 // of the same kind and subject, which are closed.
 func (h *Handler) openCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, of shop.ReconciliationID, now time.Time) (shop.Discrepancy, error) {
-	var earlier int
-	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ?`, string(of)).Scan(&earlier)
+	earlier, err := books.CountOf(ctx, tx, of)
 	if err != nil {
-		return shop.Discrepancy{}, fmt.Errorf("count the cases of %s: %w", of, err)
+		return shop.Discrepancy{}, err
 	}
 	d := shop.Discrepancy{
 		ID: shop.DiscrepancyID(h.NewID(shop.PrefixDiscrepancy)), ReconciliationID: of, PG: cmd.PG, Kind: cmd.Kind,
 		Status: shop.DiscrepancyStatusOpen, Action: shop.CorrectiveActionOpenCase, PaymentID: cmd.PaymentID, AttemptID: cmd.AttemptID,
-		Expected: clipped(cmd.Expected, 500), Actual: clipped(cmd.Actual, 500), Amount: max(0, min(cmd.Amount, shop.MaxWon)),
-		Note: clipped(cmd.Note, 1000), CreatedAt: now, Version: 1,
+		Expected: text.ClipOrNil(cmd.Expected, 500), Actual: text.ClipOrNil(cmd.Actual, 500), Amount: max(0, min(cmd.Amount, shop.MaxWon)),
+		Note: text.ClipOrNil(cmd.Note, 1000), CreatedAt: now, Version: 1,
 	}
-	key := hashOf(string(cmd.Kind), cmd.subject(), strconv.Itoa(earlier))
-	if err := insertDiscrepancies(ctx, tx, []keyedDiscrepancy{{d, key}}); err != nil {
+	key := shop.HashOf(string(cmd.Kind), cmd.subject(), strconv.Itoa(earlier))
+	if err := books.InsertDiscrepancies(ctx, tx, []books.KeyedDiscrepancy{{Discrepancy: d, Key: key}}); err != nil {
 		return shop.Discrepancy{}, err
 	}
-	return d, record(ctx, tx, discrepancyFact(d, shop.KindDiscrepancyOpened, shop.ActorResolver, now))
+	return d, books.Append(ctx, tx, books.DiscrepancyEvent(d, shop.KindDiscrepancyOpened, shop.ActorResolver, now))
 }
 
 // holdLive locks the gateway's reconciliation of the day for cases found outside
 // any file, which it opens when the day has none: cases are opened one by one.
 func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now time.Time) (shop.Reconciliation, error) {
-	hash := hashOf(LiveSource, string(gateway), now.In(korea).Format(time.DateOnly))
-	live, err := loadReconciliationWhere(ctx, tx, `pg = ? AND file_hash = ? FOR UPDATE`, string(gateway), hash)
+	hash := shop.HashOf(LiveSource, string(gateway), now.In(korea).Format(time.DateOnly))
+	live, err := books.LockReconciliationOfFile(ctx, tx, gateway, hash)
 	if shop.CodeOf(err) != shop.NotFound {
 		return live, err
 	}
@@ -107,48 +116,15 @@ func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now
 		ID: shop.ReconciliationID(h.NewID(shop.PrefixReconciliation)), PG: gateway, Source: LiveSource, FileHash: hash,
 		Status: shop.ReconciliationStatusApplied, Percent: 100, Counts: []shop.DiscrepancyCount{}, StartedAt: now, FinishedAt: &now, Version: 1,
 	}
-	err = insertReconciliation(ctx, tx, live, false)
+	err = books.InsertReconciliation(ctx, tx, live, books.AppliedByHand)
 	if mysqldb.IsDuplicate(err, "uq_reconciliations_file") {
 		return live, mysqldb.ErrStale // somebody else opened it: run again
 	}
 	if err != nil {
 		return live, err
 	}
-	return live, record(ctx, tx, reconciliationFact(live, shop.KindReconciliationStarted, shop.ActorResolver, "", now))
+	return live, books.Append(ctx, tx, books.ReconciliationEvent(live, shop.KindReconciliationStarted, shop.ActorResolver, "", now))
 }
-
-// findOpenCase returns the open case of the same kind and subject, of any day
-// and any file, which a refund that is planned for the same becomes, or nil.
-// Nobody else opens a case of the gateway until the transaction ends.
-func findOpenCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, now time.Time) (*shop.Discrepancy, error) {
-	if err := lockCases(ctx, tx, cmd.PG); err != nil {
-		return nil, err
-	}
-	const open = `status = 'OPEN' AND pg = ? AND kind = ?`
-	args := []any{string(cmd.PG), string(cmd.Kind)}
-	where := open + ` AND payment_id IS NULL AND attempt_id IS NULL AND note = ?`
-	switch {
-	case cmd.PaymentID != nil && cmd.AttemptID != nil:
-		where, args = open+` AND payment_id = ? AND attempt_id = ?`, append(args, string(*cmd.PaymentID), string(*cmd.AttemptID))
-	case cmd.PaymentID != nil:
-		where, args = open+` AND payment_id = ?`, append(args, string(*cmd.PaymentID))
-	case cmd.AttemptID != nil:
-		where, args = open+` AND attempt_id = ?`, append(args, string(*cmd.AttemptID))
-	default:
-		args = append(args, clip(cmd.Note, 1000))
-	}
-	found, err := listDiscrepancies(ctx, tx, where+` ORDER BY id LIMIT 1`, args...)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return takePlanned(ctx, tx, cmd, now)
-	}
-	return &found[0], nil
-}
-
-// LiveSource is the source of reconciliations that hold cases found outside any file.
-const LiveSource = "live"
 
 // needCase has the change open a case, should none of its kind be open for its
 // attempt: the books never say that a person is needed without telling one.

@@ -3,14 +3,11 @@ package command
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -51,7 +48,7 @@ func (h *Handler) placeGroup(ctx context.Context, group []*pendingOrder) {
 
 func (h *Handler) tryGroup(ctx context.Context, group []*pendingOrder) error {
 	defer h.Locks.Lock(ctx, lockKeys(group)...)()
-	return h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		return h.placeOrders(ctx, tx, group)
 	})
 }
@@ -103,7 +100,7 @@ func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingO
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	products, err := lockProducts(ctx, tx, productsOf(fresh))
+	products, err := books.LockProducts(ctx, tx, productsOf(fresh))
 	if err != nil {
 		return err
 	}
@@ -113,128 +110,69 @@ func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingO
 	if len(placed) == 0 {
 		return nil
 	}
-	if err := insertKeys(ctx, tx, placed, at); err != nil {
+	if err := books.InsertReceipts(ctx, tx, receiptsOf(placed), at); err != nil {
 		return err
 	}
-	if err := stock.hold(ctx, tx); err != nil {
+	if err := books.HoldStock(ctx, tx, stock.taken); err != nil {
 		return err
 	}
-	if err := insertOrders(ctx, tx, placed); err != nil {
+	if err := books.InsertOrders(ctx, tx, ordersOf(placed)); err != nil {
 		return err
 	}
-	return record(ctx, tx, append(stock.facts(at), orderFacts(placed, at)...)...)
+	return books.Append(ctx, tx, append(stock.facts(at), orderFacts(placed, at)...)...)
 }
 
 // answerKnown answers the pending orders whose keys are stored, and returns the others.
-// A key that is stored a moment later is found by insertKeys.
+// A key that is stored a moment later is found by InsertReceipts.
 func answerKnown(ctx context.Context, tx *sql.Tx, group []*pendingOrder) ([]*pendingOrder, error) {
-	found, err := findReceipts(ctx, tx, group)
+	found, err := books.FindReceipts(ctx, tx, requestsOf(group))
 	if err != nil {
 		return nil, err
 	}
 	var fresh []*pendingOrder
 	for _, pending := range group {
-		known, ok := found[pending.req.name()]
+		known, ok := found[pending.req.Name()]
 		switch {
 		case !ok:
 			fresh = append(fresh, pending)
-		case known.hash != pending.req.hash:
-			pending.refuse(mismatch())
+		case known.Hash != pending.req.Hash:
+			pending.refuse(books.Mismatch())
 		default:
 			pending.placed = shop.OrderPlaced{}
-			pending.err = (&receipt{response: known.response}).answer(&pending.placed)
+			pending.err = known.DecodeInto(&pending.placed)
 		}
 	}
 	return fresh, nil
 }
 
-// A keyName tells requests of one operation apart.
-type keyName struct {
-	userID shop.UserID
-	key    string
-}
-
-func (r request) name() keyName { return keyName{userID: r.userID, key: r.key} }
-
-func mismatch() error {
-	return &shop.Error{Code: shop.IdempotencyMismatch, Message: "This idempotency key was used for another input."}
-}
-
-type knownOrder struct {
-	hash     string
-	response []byte
-}
-
-func findReceipts(ctx context.Context, tx *sql.Tx, group []*pendingOrder) (map[keyName]knownOrder, error) {
-	args := make([]any, 0, 1+2*len(group))
-	args = append(args, "placeOrder")
-	for _, pending := range group {
-		args = append(args, string(pending.req.userID), pending.req.key)
-	}
-	// Written out, each pair is one look-up in the primary key.
-	pairs := strings.TrimSuffix(strings.Repeat("(user_id = ? AND idem_key = ?) OR ", len(group)), " OR ")
-	rows, err := tx.QueryContext(ctx, `SELECT user_id, idem_key, request_hash, response FROM idempotency WHERE operation = ? AND (`+pairs+`)`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read the idempotency keys: %w", err)
-	}
-	defer rows.Close()
-	found := map[keyName]knownOrder{}
-	for rows.Next() {
-		var name keyName
-		var known knownOrder
-		if err := rows.Scan(&name.userID, &name.key, &known.hash, &known.response); err != nil {
-			return nil, fmt.Errorf("read an idempotency key: %w", err)
-		}
-		found[name] = known
-	}
-	return found, rows.Err()
-}
-
-func orderFacts(placed []*pendingOrder, at time.Time) []fact {
-	facts := make([]fact, len(placed))
+func orderFacts(placed []*pendingOrder, at time.Time) []books.Event {
+	facts := make([]books.Event, len(placed))
 	for i, pending := range placed {
-		facts[i] = orderFact(pending.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
+		facts[i] = books.OrderEvent(pending.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
 	}
 	return facts
 }
 
-// insertKeys stores the keys with their answers. It returns mysqldb.ErrStale
-// when one of them was stored meanwhile.
-func insertKeys(ctx context.Context, tx *sql.Tx, placed []*pendingOrder, at time.Time) error {
-	args := make([]any, 0, 7*len(placed))
-	for _, pending := range placed {
-		response, err := json.Marshal(pending.placed)
-		if err != nil {
-			return fmt.Errorf("encode the answer to order %s: %w", pending.id, err)
-		}
-		args = append(args, string(pending.req.userID), pending.req.operation, pending.req.key, pending.req.hash, string(pending.id), response, at)
+func ordersOf(placed []*pendingOrder) []shop.Order {
+	orders := make([]shop.Order, len(placed))
+	for i, pending := range placed {
+		orders[i] = pending.placed.Order
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at) VALUES `+tuples(len(placed), 7), args...)
-	if mysqldb.IsDuplicate(err, "PRIMARY") {
-		return mysqldb.ErrStale
-	}
-	if err != nil {
-		return fmt.Errorf("store the idempotency keys: %w", err)
-	}
-	return nil
+	return orders
 }
 
-func insertOrders(ctx context.Context, tx *sql.Tx, placed []*pendingOrder) error {
-	var orders, lines []any
-	for _, pending := range placed {
-		o := pending.placed.Order
-		orders = append(orders, string(o.ID), string(o.UserID), string(o.Status), int64(o.Total), int64(o.TaxFreeTotal), o.PlacedAt, o.ExpiresAt, o.Version)
-		for i, line := range o.Lines {
-			lines = append(lines, string(o.ID), i, string(line.ProductID), line.Name, int64(line.UnitPrice), line.Quantity, int64(line.Amount), line.TaxFree)
-		}
+func requestsOf(group []*pendingOrder) []books.Request {
+	requests := make([]books.Request, len(group))
+	for i, pending := range group {
+		requests[i] = pending.req
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO orders (id, user_id, status, total, tax_free_total, placed_at, expires_at, version) VALUES `+tuples(len(orders)/8, 8), orders...)
-	if err != nil {
-		return fmt.Errorf("insert orders: %w", err)
+	return requests
+}
+
+func receiptsOf(placed []*pendingOrder) []books.Answered {
+	answered := make([]books.Answered, len(placed))
+	for i, pending := range placed {
+		answered[i] = books.Answered{Request: pending.req, Subject: string(pending.id), Response: pending.placed}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO order_lines (order_id, line, product_id, name, unit_price, quantity, amount, tax_free) VALUES `+tuples(len(lines)/8, 8), lines...)
-	if err != nil {
-		return fmt.Errorf("insert order lines: %w", err)
-	}
-	return nil
+	return answered
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -18,7 +19,7 @@ const (
 type pendingOrder struct {
 	ctx    context.Context // of the call that waits: one that has ended is left out of its group
 	cmd    PlaceOrder
-	req    request
+	req    books.Request
 	id     shop.OrderID
 	ready  chan struct{}
 	placed shop.OrderPlaced
@@ -65,7 +66,7 @@ func (q *orderQueue) next() []*pendingOrder {
 		}
 		taken++
 		if err := pending.ctx.Err(); err != nil { // Nobody waits for it, and nothing was written.
-			pending.refuse(unavailable(err))
+			pending.refuse(books.Unavailable(err))
 			close(pending.ready)
 			continue
 		}

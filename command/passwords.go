@@ -15,6 +15,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/text/unicode/norm"
 
+	"payment-system/command/books"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
@@ -33,7 +35,7 @@ func checkPassword(password string) error {
 		return badPassword()
 	}
 	n := utf8.RuneCountInString(norm.NFKC.String(password))
-	if n < minPasswordLength || n > maxPasswordLength || strings.ContainsFunc(password, isOddInLine) {
+	if n < minPasswordLength || n > maxPasswordLength || strings.ContainsFunc(password, text.IsOddInLine) {
 		return badPassword()
 	}
 	return nil
@@ -94,6 +96,6 @@ func (g *hashGate) enter(ctx context.Context) (leave func(), err error) {
 	case g.slots <- struct{}{}:
 		return func() { <-g.slots }, nil
 	case <-ctx.Done():
-		return nil, unavailable(fmt.Errorf("wait to hash a password: %w", ctx.Err()))
+		return nil, books.Unavailable(fmt.Errorf("wait to hash a password: %w", ctx.Err()))
 	}
 }

@@ -2,10 +2,10 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -119,12 +119,7 @@ func (h *Handler) isLeftAlone(ctx context.Context, payment shop.Payment, id shop
 	if !unresolved(payment, id) {
 		return false, nil
 	}
-	err = h.DB.QueryRowContext(ctx, `SELECT check_at IS NOT NULL AND check_at > ? AND checks = 0 FROM attempts WHERE id = ?`,
-		h.now().Add(h.PGTimeout+resolveSchedule[0]), id).Scan(&alone)
-	if err != nil {
-		return false, fmt.Errorf("read when attempt %s is looked up: %w", id, err)
-	}
-	return alone, nil
+	return books.IsLookedUpAfter(ctx, h.DB, id, h.now().Add(h.PGTimeout+resolveSchedule[0]))
 }
 
 // patience is how long a gateway asked to be left alone about a call that it will

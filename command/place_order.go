@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
 // PlaceOrder holds stock and opens an order for it.
 type PlaceOrder struct {
-	By             Caller
+	By             shop.Caller
 	IdempotencyKey string // the same key always names the same order
 	Lines          []PlaceOrderLine
 }
@@ -32,7 +33,7 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 	if err := cmd.check(); err != nil {
 		return shop.OrderPlaced{}, err
 	}
-	req, err := newRequest(cmd.By.UserID, "placeOrder", cmd.IdempotencyKey, cmd.Lines)
+	req, err := books.NewRequest(cmd.By.UserID, "placeOrder", cmd.IdempotencyKey, cmd.Lines)
 	if err != nil {
 		return shop.OrderPlaced{}, err
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 func wish(key string, lines ...command.PlaceOrderLine) command.PlaceOrder {
-	return command.PlaceOrder{By: command.Caller{UserID: "usr_buyer", Actor: shop.ActorShopper}, IdempotencyKey: key, Lines: lines}
+	return command.PlaceOrder{By: shop.Caller{UserID: "usr_buyer", Actor: shop.ActorShopper}, IdempotencyKey: key, Lines: lines}
 }
 
 func one(p shop.Product) command.PlaceOrderLine { return units(p, 1) }

@@ -24,12 +24,12 @@ func checkName(name string) (string, error) {
 	return name, nil
 }
 
-func checkDescription(text string) (string, error) {
-	text = norm.NFC.String(text)
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxDescriptionLength || strings.ContainsFunc(text, isControlInText) {
+func checkDescription(description string) (string, error) {
+	description = norm.NFC.String(description)
+	if !utf8.ValidString(description) || utf8.RuneCountInString(description) > maxDescriptionLength || strings.ContainsFunc(description, isControlInText) {
 		return "", shop.InvalidField("description", "The description must have at most 10,000 characters and no control characters but new lines and tabs.")
 	}
-	return text, nil
+	return description, nil
 }
 
 func checkPrice(price shop.Won) error {

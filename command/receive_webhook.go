@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -53,14 +53,16 @@ func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error 
 		return err
 	}
 	now := h.now()
-	dedup := hashOf(hook.EventType, hook.Data.PaymentKey, hook.OrderID, hook.Status, hook.TransactionKey, hook.Secret)
-	_, err = mysqldb.Alone(h.DB).ExecContext(ctx, `INSERT INTO webhook_inbox (pg, dedup_key, event_type, attempt_ref, payment_key, secret, body, received_at, next_try_at) VALUES (?,?,?,?,?,?,?,?,?)`,
-		string(shop.PGToss), dedup, hook.EventType, hook.OrderID, hook.Data.PaymentKey, hook.Secret, cmd.Body, now, now)
+	dedup := shop.HashOf(hook.EventType, hook.Data.PaymentKey, hook.OrderID, hook.Status, hook.TransactionKey, hook.Secret)
+	stored, err := books.StoreWebhook(ctx, h.DB, books.Webhook{
+		DedupKey: dedup, EventType: hook.EventType, AttemptRef: hook.OrderID, PaymentKey: hook.Data.PaymentKey,
+		Secret: hook.Secret, Body: cmd.Body, ReceivedAt: now,
+	})
 	switch {
-	case err == nil:
-		h.wakeInbox(ctx)
-	case !mysqldb.IsDuplicate(err, "uq_webhook_inbox_dedup"):
+	case err != nil:
 		return notStored(err)
+	case stored:
+		h.wakeInbox(ctx)
 	}
 	return nil
 }
@@ -74,7 +76,7 @@ func (h *Handler) allowWebhook(ctx context.Context, remoteIP string, hook tossWe
 	if refused == nil {
 		return nil
 	}
-	id, err := h.attemptNamed(ctx, hook.Data.PaymentKey, hook.OrderID)
+	id, err := books.AttemptNamed(ctx, h.DB, hook.Data.PaymentKey, hook.OrderID)
 	switch {
 	case err != nil:
 		return notStored(err)
@@ -83,20 +85,6 @@ func (h *Handler) allowWebhook(ctx context.Context, remoteIP string, hook tossWe
 	default:
 		return h.allowOrSkip(ctx, "webhooks_attempt:"+string(id), webhooksPerAttempt)
 	}
-}
-
-// attemptNamed returns the attempt that has the payment key or the id given, ""
-// for none.
-func (h *Handler) attemptNamed(ctx context.Context, paymentKey, ref string) (id shop.AttemptID, err error) {
-	if !isASCII(paymentKey + ref) {
-		return "", nil
-	}
-	err = h.DB.QueryRowContext(ctx, `SELECT id FROM attempts WHERE pg = ? AND payment_key = ? UNION ALL SELECT id FROM attempts WHERE id = ? AND pg = ? LIMIT 1`,
-		string(shop.PGToss), paymentKey, ref, string(shop.PGToss)).Scan(&id)
-	if isNoRows(err) {
-		return "", nil
-	}
-	return id, err
 }
 
 func parseWebhook(body []byte) (tossWebhook, error) {

@@ -4,7 +4,7 @@ import "payment-system/shop"
 
 // ImportSettlement reads a settlement file and plans what to correct.
 type ImportSettlement struct {
-	By        Caller
+	By        shop.Caller
 	PG        shop.PG
 	Format    shop.SettlementFormat
 	File      Upload
@@ -13,7 +13,7 @@ type ImportSettlement struct {
 
 // ApplyReconciliation carries a plan out.
 type ApplyReconciliation struct {
-	By       Caller
+	By       shop.Caller
 	ID       shop.ReconciliationID
 	PlanHash string
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -37,7 +38,7 @@ func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, re
 // payment is another by now, the gateway is not asked.
 func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, looked int) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
-	payment, err := loadPayment(ctx, h.DB, id)
+	payment, err := books.LoadPayment(ctx, h.DB, id)
 	if err != nil {
 		return payment, err
 	}
@@ -94,8 +95,10 @@ func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refu
 		byItself := refund.Cause != shop.RefundCauseRequested // else whoever asked is told
 		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, byItself)
 	}
-	if err := h.renewKey(ctx, "refunds", "pg_key", string(refund.ID), cause); err != nil {
-		return payment, err
+	if key := newKeyAfter(cause, string(refund.ID), h.now()); key != "" {
+		if err := books.RenewRefundKey(ctx, h.DB, refund.ID, key); err != nil {
+			return payment, err
+		}
 	}
 	h.Logger.WarnContext(ctx, "refund unknown", "refund_id", string(refund.ID), "error", cause)
 	return h.refundUnknown(ctx, payment.ID, refund, cause)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -191,7 +190,7 @@ func (c *correcting) notRepeated(id shop.RefundID, cause error) (correction, err
 	if refused.Outcome == pg.OutcomeUnknown || refused.Outcome == pg.OutcomeNotSent {
 		came = correction{waits: true, note: unanswered}
 	}
-	if refused.Status < 400 || refused.Status >= 500 || refused.Status == http.StatusConflict || refused.Status == http.StatusTooManyRequests {
+	if !isSettledRefusal(refused.Status) {
 		return came, nil
 	}
 	_, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {

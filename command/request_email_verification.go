@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -24,7 +25,7 @@ func (h *Handler) RequestEmailVerification(ctx context.Context, cmd RequestEmail
 	if err := h.allow(ctx, "codes:ip:"+network(cmd.RemoteIP), codesPerIP); err != nil {
 		return shop.VerificationRequested{}, err
 	}
-	if err := h.allow(ctx, "codes:address:"+hashOf(email), codesPerAddress); err != nil {
+	if err := h.allow(ctx, "codes:address:"+shop.HashOf(email), codesPerAddress); err != nil {
 		return shop.VerificationRequested{}, err
 	}
 	id, code := shop.VerificationID(h.NewID(shop.PrefixVerification)), h.newCode()
@@ -41,7 +42,7 @@ func (h *Handler) RequestEmailVerification(ctx context.Context, cmd RequestEmail
 // mailCode mails the code to who has no account yet. Who has one is told so,
 // and nobody ever learns that code.
 func (h *Handler) mailCode(ctx context.Context, email, code string) error {
-	_, _, err := findUser(ctx, h.DB, email)
+	_, _, err := books.FindUser(ctx, h.DB, email)
 	if err != nil && shop.CodeOf(err) != shop.NotFound {
 		return err
 	}

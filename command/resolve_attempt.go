@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -28,11 +29,11 @@ type ResolveAttempt struct {
 // otherwise as ApplyEvidence does.
 func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
-	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
+	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, err
 	}
-	was, err := loadPayment(ctx, h.DB, id)
+	was, err := books.LoadPayment(ctx, h.DB, id)
 	if err != nil {
 		return was, err
 	}
@@ -128,12 +129,10 @@ func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.At
 		if err != nil || alone {
 			return payment, cmp.Or(err, error(errAsking))
 		}
-		var long bool
-		err = h.DB.QueryRowContext(ctx, `SELECT COALESCE(unresolved_since <= ?, TRUE) FROM attempts WHERE id = ?`, h.now().Add(-overdue), id).Scan(&long)
-		if err != nil {
-			return payment, fmt.Errorf("read since when attempt %s is open: %w", id, err)
-		}
-		if !long {
+		switch long, err := books.WasOpenBefore(ctx, h.DB, id, h.now().Add(-overdue)); {
+		case err != nil:
+			return payment, err
+		case !long:
 			return payment, gatewayAway(cause)
 		}
 	}
@@ -141,7 +140,7 @@ func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.At
 	if _, err := h.failApproval(ctx, payment, id, shop.ActorResolver, failure, h.muchLater()); err != nil {
 		return payment, err
 	}
-	return loadPayment(ctx, h.DB, payment.ID)
+	return books.LoadPayment(ctx, h.DB, payment.ID)
 }
 
 // muchLater is when an attempt that failed, or an approval that was withdrawn, is
@@ -182,7 +181,7 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 // the same idempotency key, while the order still holds its stock; else the
 // attempt has failed, and nothing was charged.
 func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID) (shop.Payment, error) {
-	order, err := loadOrder(ctx, h.DB, payment.OrderID)
+	order, err := books.LoadOrder(ctx, h.DB, payment.OrderID)
 	if err != nil {
 		return payment, err
 	}
@@ -201,7 +200,7 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 	if err != nil {
 		return now, err
 	}
-	return loadPayment(ctx, h.DB, payment.ID)
+	return books.LoadPayment(ctx, h.DB, payment.ID)
 }
 
 // intendAgain commits that an approval is about to be asked for again: from now
@@ -233,8 +232,10 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, h.muchLater())
 		return err
 	}
-	if err := h.renewKey(ctx, "attempts", "approve_key", string(id), cause); err != nil {
-		return err
+	if key := newKeyAfter(cause, string(id), h.now()); key != "" {
+		if err := books.RenewApproveKey(ctx, h.DB, id, key); err != nil {
+			return err
+		}
 	}
 	_, err := h.changePayment(ctx, payment.ID, shop.ActorResolver, func(c *change) error {
 		if wait := patience(cause); wait > 0 && unresolved(c.payment, id) {

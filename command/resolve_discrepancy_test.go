@@ -76,7 +76,7 @@ func TestHandler_OpenCase(t *testing.T) {
 
 func TestHandler_ResolveDiscrepancy(t *testing.T) {
 	t.Parallel()
-	operator := command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}
+	operator := shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}
 	t.Run("what cannot be an id names nothing, and a note is text", func(t *testing.T) {
 		s := openTill(t, 1)
 		for _, id := range []string{"", "x", "한글", "dsc_한글"} {

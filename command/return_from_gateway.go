@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -26,11 +27,11 @@ type ReturnFromGateway struct {
 // needed, and coming again changes nothing. It returns NotFound for an attempt
 // that is not ours.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
-	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
+	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
 	if err != nil {
 		return "", err
 	}
-	payment, err := loadPayment(ctx, h.DB, id)
+	payment, err := books.LoadPayment(ctx, h.DB, id)
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +44,7 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 			return "", err
 		}
 	}
-	if payment, err = loadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
+	if payment, err = books.LoadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
 		return "", err
 	}
 	return h.returnTo(*attempt, payment)
@@ -52,7 +53,7 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 // comeBack does what the outcome says. What the shopper can see in the payment's
 // status is no error here.
 func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment shop.Payment) error {
-	by := Caller{UserID: payment.UserID, Actor: shop.ActorShopper}
+	by := shop.Caller{UserID: payment.UserID, Actor: shop.ActorShopper}
 	var err error
 	switch {
 	case cmd.Outcome == "approved":

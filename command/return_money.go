@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -26,7 +27,7 @@ type ReturnMoney struct {
 // an order is refunded for another reason, Declined when the gateway refuses and
 // InProgress while its answer is not known.
 func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Payment, error) {
-	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
+	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, err
 	}

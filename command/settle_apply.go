@@ -4,12 +4,13 @@ import (
 	"context"
 	"database/sql"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
 // BeginApplying begins to carry a plan out.
 type BeginApplying struct {
-	Hold     ReconciliationHold
+	Hold     books.Hold
 	PlanHash string
 }
 
@@ -44,7 +45,7 @@ func PlanMoved(r shop.Reconciliation) *shop.Error {
 
 // ShowApplying tells whoever watches how far carrying out has come.
 type ShowApplying struct {
-	Hold    ReconciliationHold
+	Hold    books.Hold
 	Percent int
 }
 
@@ -60,7 +61,7 @@ func (h *Handler) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reco
 }
 
 // FinishApplying says that the plan was carried out.
-type FinishApplying struct{ Hold ReconciliationHold }
+type FinishApplying struct{ Hold books.Hold }
 
 // FinishApplying returns Conflict unless the plan is being carried out. It
 // changes nothing while a correction still waits for a gateway's answer.
@@ -69,9 +70,7 @@ func (h *Handler) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.
 		if r.Status != shop.ReconciliationStatusApplying {
 			return false, reconciliationConflict(*r)
 		}
-		var waiting int
-		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ? AND status = ?`,
-			string(r.ID), string(shop.DiscrepancyStatusPlanned)).Scan(&waiting)
+		waiting, err := books.CountPlanned(ctx, tx, r.ID)
 		if err != nil || waiting > 0 {
 			return false, err
 		}

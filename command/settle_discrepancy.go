@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 
+	"payment-system/command/books"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -14,11 +16,11 @@ import (
 // returns Unavailable when the gateway cannot be asked, or answers what cannot be
 // believed, and the *pg.Error of OutcomeNotFound when it knows nothing.
 func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment, error) {
-	paymentID, err := h.paymentIDOf(ctx, id)
+	paymentID, err := books.PaymentIDOf(ctx, h.DB, id)
 	if err != nil {
 		return pg.Payment{}, err
 	}
-	payment, err := loadPayment(ctx, h.DB, paymentID)
+	payment, err := books.LoadPayment(ctx, h.DB, paymentID)
 	if err != nil {
 		return pg.Payment{}, err
 	}
@@ -44,7 +46,7 @@ func (h *Handler) AskGateway(ctx context.Context, id shop.AttemptID) (pg.Payment
 
 // SettleDiscrepancy carries one planned correction out.
 type SettleDiscrepancy struct {
-	Hold ReconciliationHold
+	Hold books.Hold
 	ID   shop.DiscrepancyID
 }
 
@@ -59,11 +61,11 @@ type SettleDiscrepancy struct {
 func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) (shop.Discrepancy, error) {
 	// What is begun is finished: money may move.
 	ctx = context.WithoutCancel(ctx)
-	d, err := loadDiscrepancy(ctx, h.DB, cmd.ID)
+	d, err := books.LoadDiscrepancy(ctx, h.DB, cmd.ID)
 	if err != nil || d.Status != shop.DiscrepancyStatusPlanned {
 		return d, err
 	}
-	if err := keepHold(ctx, h.DB, cmd.Hold, h.now()); err != nil {
+	if err := books.KeepHold(ctx, h.DB, cmd.Hold, h.now()); err != nil {
 		return d, err
 	}
 	came, err := h.correct(ctx, d, d.Action, shop.ActorReconciliation)
@@ -78,10 +80,10 @@ func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) 
 			return "", nil
 		}
 		now := h.now()
-		if err := keepHold(ctx, tx, cmd.Hold, now); err != nil {
+		if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
 			return "", err
 		}
-		d.Note = clipped(came.note, 1000)
+		d.Note = text.ClipOrNil(came.note, 1000)
 		if came.done {
 			d.Status, d.ResolvedAt = shop.DiscrepancyStatusApplied, &now
 			return shop.KindDiscrepancyApplied, nil
@@ -92,16 +94,17 @@ func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) 
 
 // leaveToPerson makes a case of what was planned, unless one stands for the same.
 func leaveToPerson(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind string, err error) {
-	f := Finding{Kind: d.Kind, Action: shop.CorrectiveActionOpenCase, PaymentID: d.PaymentID, AttemptID: d.AttemptID}
-	stands, err := findStanding(ctx, tx, d.PG, d.ReconciliationID, []Finding{f})
+	subject := books.Subject{Kind: d.Kind, PaymentID: d.PaymentID, AttemptID: d.AttemptID}
+	standing, err := books.FindStanding(ctx, tx, d.PG, d.ReconciliationID, []books.Subject{subject})
 	if err != nil {
 		return "", err
 	}
-	if !stands.yield(&f) {
+	note, stands := standing.Note(subject)
+	if !stands {
 		d.Status = shop.DiscrepancyStatusOpen
 		return shop.KindDiscrepancyOpened, nil
 	}
-	d.Status, d.Action, d.Note = shop.DiscrepancyStatusIgnored, f.Action, &f.Note
+	d.Status, d.Action, d.Note = shop.DiscrepancyStatusIgnored, shop.CorrectiveActionNone, &note
 	return shop.KindDiscrepancyIgnored, nil
 }
 
@@ -110,7 +113,7 @@ func leaveToPerson(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind s
 func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID, do func(context.Context, *sql.Tx, *shop.Discrepancy) (kind string, err error), actor shop.Actor) (shop.Discrepancy, error) {
 	var after shop.Discrepancy
 	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
-		d, err := loadDiscrepancy(ctx, tx, id)
+		d, err := books.LoadDiscrepancy(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -120,7 +123,7 @@ func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID, do 
 		}
 		d.Version++
 		after = d
-		return saveDiscrepancy(ctx, tx, d, kind, actor, h.now())
+		return books.SaveDiscrepancy(ctx, tx, d, kind, actor, h.now())
 	})
 	if err != nil {
 		return shop.Discrepancy{}, err

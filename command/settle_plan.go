@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
@@ -44,13 +45,38 @@ func (f Finding) fill(d *shop.Discrepancy) {
 	d.Kind, d.Action = f.Kind, f.Action
 	d.Status, _ = f.status()
 	d.PaymentID, d.AttemptID, d.Line, d.Raw = f.PaymentID, f.AttemptID, f.Line, f.Raw
-	d.Expected, d.Actual = clipped(f.Expected, 500), clipped(f.Actual, 500)
-	d.Amount, d.Note = max(0, min(f.Amount, shop.MaxWon)), clipped(f.Note, 1000)
+	d.Expected, d.Actual = text.ClipOrNil(f.Expected, 500), text.ClipOrNil(f.Actual, 500)
+	d.Amount, d.Note = max(0, min(f.Amount, shop.MaxWon)), text.ClipOrNil(f.Note, 1000)
+}
+
+func (f Finding) subject() books.Subject {
+	return books.Subject{Kind: f.Kind, PaymentID: f.PaymentID, AttemptID: f.AttemptID, Key: f.Key}
+}
+
+// casesOf are what those of the findings are about that ask for a case.
+func casesOf(findings []Finding) (subjects []books.Subject) {
+	for _, f := range findings {
+		if f.Action == shop.CorrectiveActionOpenCase {
+			subjects = append(subjects, f.subject())
+		}
+	}
+	return subjects
+}
+
+// deferTo makes a finding that asks for a case ask for nothing where another case
+// stands for it.
+func (f *Finding) deferTo(stands books.Standing) {
+	if f.Action != shop.CorrectiveActionOpenCase {
+		return
+	}
+	if note, ok := stands.Note(f.subject()); ok {
+		f.Action, f.Note = shop.CorrectiveActionNone, note
+	}
 }
 
 // PlanFindings notes differences that a plan is made of.
 type PlanFindings struct {
-	Hold     ReconciliationHold
+	Hold     books.Hold
 	PG       shop.PG
 	Findings []Finding
 }
@@ -66,7 +92,7 @@ func (h *Handler) PlanFindings(ctx context.Context, cmd PlanFindings) error {
 	var ids []string
 	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		now := h.now()
-		if err := keepHold(ctx, tx, cmd.Hold, now); err != nil {
+		if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
 			return err
 		}
 		plan := planning{h: h, tx: tx, cmd: cmd, now: now}
@@ -97,16 +123,16 @@ func (p *planning) note(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stands, err := findStanding(ctx, p.tx, p.cmd.PG, p.cmd.Hold.ID, p.cmd.Findings)
+	stands, err := books.FindStanding(ctx, p.tx, p.cmd.PG, p.cmd.Hold.ID, casesOf(p.cmd.Findings))
 	if err != nil {
 		return err
 	}
-	var added []keyedDiscrepancy
-	var facts []fact
+	var added []books.KeyedDiscrepancy
+	var facts []books.Event
 	for _, f := range p.cmd.Findings {
 		d, found := known[f.Key]
 		if d.Status != shop.DiscrepancyStatusOpen {
-			stands.yield(&f)
+			f.deferTo(stands)
 		}
 		if found {
 			if err := p.renew(ctx, f, d); err != nil {
@@ -120,49 +146,23 @@ func (p *planning) note(ctx context.Context) error {
 		f.fill(&d)
 		_, kind := f.status()
 		known[f.Key] = d
-		added = append(added, keyedDiscrepancy{d, f.Key})
-		facts = append(facts, discrepancyFact(d, kind, shop.ActorReconciliation, p.now))
+		added = append(added, books.KeyedDiscrepancy{Discrepancy: d, Key: f.Key})
+		facts = append(facts, books.DiscrepancyEvent(d, kind, shop.ActorReconciliation, p.now))
 		p.touched = append(p.touched, string(d.ID))
 	}
-	if err := insertDiscrepancies(ctx, p.tx, added); err != nil {
+	if err := books.InsertDiscrepancies(ctx, p.tx, added); err != nil {
 		return err
 	}
-	return record(ctx, p.tx, facts...)
+	return books.Append(ctx, p.tx, facts...)
 }
 
 // known reads the findings that were noted before, by key.
 func (p *planning) known(ctx context.Context) (map[string]shop.Discrepancy, error) {
-	args := []any{string(p.cmd.Hold.ID)}
-	for _, f := range p.cmd.Findings {
-		args = append(args, f.Key)
+	keys := make([]string, len(p.cmd.Findings))
+	for i, f := range p.cmd.Findings {
+		keys[i] = f.Key
 	}
-	in := `reconciliation_id = ? AND dedup_key IN (?` + strings.Repeat(",?", len(p.cmd.Findings)-1) + `)`
-	found, err := listDiscrepancies(ctx, p.tx, in, args...)
-	if err != nil || len(found) == 0 {
-		return map[string]shop.Discrepancy{}, err
-	}
-	return keyDiscrepancies(ctx, p.tx, found, in, args)
-}
-
-func keyDiscrepancies(ctx context.Context, tx *sql.Tx, found []shop.Discrepancy, in string, args []any) (map[string]shop.Discrepancy, error) {
-	byID := map[string]shop.Discrepancy{}
-	for _, d := range found {
-		byID[string(d.ID)] = d
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT id, dedup_key FROM discrepancies WHERE `+in, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read discrepancies: %w", err)
-	}
-	defer rows.Close()
-	keyed := map[string]shop.Discrepancy{}
-	for rows.Next() {
-		var id, key string
-		if err := rows.Scan(&id, &key); err != nil {
-			return nil, fmt.Errorf("read a discrepancy: %w", err)
-		}
-		keyed[key] = byID[id]
-	}
-	return keyed, rows.Err()
+	return books.DiscrepanciesByKey(ctx, p.tx, p.cmd.Hold.ID, keys)
 }
 
 // renew brings a finding up to date, unless a person or the plan dealt with it.
@@ -178,7 +178,7 @@ func (p *planning) renew(ctx context.Context, f Finding, was shop.Discrepancy) e
 	d.Version++
 	_, kind := f.status()
 	p.touched = append(p.touched, string(d.ID))
-	return saveDiscrepancy(ctx, p.tx, d, kind, shop.ActorReconciliation, p.now)
+	return books.SaveDiscrepancy(ctx, p.tx, d, kind, shop.ActorReconciliation, p.now)
 }
 
 // sameFinding reports whether a plan says the same of two discrepancies.
@@ -189,7 +189,7 @@ func sameFinding(a, b shop.Discrepancy) bool {
 
 // DropFindings says that differences are gone.
 type DropFindings struct {
-	Hold ReconciliationHold
+	Hold books.Hold
 	IDs  []shop.DiscrepancyID
 }
 
@@ -203,15 +203,15 @@ func (h *Handler) DropFindings(ctx context.Context, cmd DropFindings) error {
 	for _, id := range cmd.IDs {
 		err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 			now := h.now()
-			if err := keepHold(ctx, tx, cmd.Hold, now); err != nil {
+			if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
 				return err
 			}
-			d, err := loadDiscrepancy(ctx, tx, id)
+			d, err := books.LoadDiscrepancy(ctx, tx, id)
 			if err != nil || (d.Status != shop.DiscrepancyStatusPlanned && d.Status != shop.DiscrepancyStatusOpen) {
 				return err
 			}
-			d.Status, d.Note, d.Version = shop.DiscrepancyStatusIgnored, clipped(gone, 1000), d.Version+1
-			return saveDiscrepancy(ctx, tx, d, shop.KindDiscrepancyIgnored, shop.ActorReconciliation, now)
+			d.Status, d.Note, d.Version = shop.DiscrepancyStatusIgnored, text.ClipOrNil(gone, 1000), d.Version+1
+			return books.SaveDiscrepancy(ctx, tx, d, shop.KindDiscrepancyIgnored, shop.ActorReconciliation, now)
 		})
 		if err != nil {
 			return fmt.Errorf("drop discrepancy %s: %w", id, err)
@@ -224,7 +224,7 @@ func (h *Handler) DropFindings(ctx context.Context, cmd DropFindings) error {
 
 // PlanReconciliation says that the plan is whole.
 type PlanReconciliation struct {
-	Hold         ReconciliationHold
+	Hold         books.Hold
 	PlanHash     string
 	Rows         int
 	Matched      int        // rows that say what the books say
@@ -240,7 +240,6 @@ func (h *Handler) PlanReconciliation(ctx context.Context, cmd PlanReconciliation
 		}
 		r.Status, r.Percent, r.PlanHash = shop.ReconciliationStatusPlanned, 100, &cmd.PlanHash
 		r.Rows, r.Matched = cmd.Rows, cmd.Matched
-		_, err := tx.ExecContext(ctx, `UPDATE reconciliations SET day_from = ?, day_to = ? WHERE id = ?`, dateOnly(cmd.From), dateOnly(cmd.Before), string(r.ID))
-		return true, err
+		return true, books.SetDays(ctx, tx, r.ID, cmd.From, cmd.Before)
 	})
 }

@@ -3,65 +3,15 @@ package command
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
-// Kinds of settlement rows. A row that could not be read has none.
-const (
-	SettlementApproval = "APPROVAL" // money was taken
-	SettlementRefund   = "REFUND"   // money was given back
-	SettlementFailure  = "FAILURE"  // nothing was taken
-)
-
-// InstallmentsUntold stands for a number of months that the file keeps to
-// itself: it only says that the payment is by installments.
-const InstallmentsUntold = 1
-
-// A SettlementRow is a row as it stood in its file, and what it says in our words.
-type SettlementRow struct {
-	// Line is the row's line in a CSV file, its place in a JSON file; from 1.
-	Line int
-	Raw  string
-	Kind string
-	// PaymentKey names the payment at the gateway, AttemptRef its merchant order
-	// id, and LegKey the approval or refund; "" where the format has none.
-	PaymentKey, AttemptRef, LegKey string
-	Amount                         shop.Won // unsigned
-	TaxFree                        *shop.Won
-	InstallmentMonths              *int
-	BusinessDay                    *time.Time // midnight UTC of the date in Korea
-	// Malformed tells why the row could not be read; "" when it could.
-	Malformed string
-}
-
-// Hash names what the row says: equal rows have equal hashes.
-func (r SettlementRow) Hash() string {
-	if r.Malformed != "" {
-		return hashOf("malformed", r.Raw)
-	}
-	parts := []string{r.Kind, r.PaymentKey, r.AttemptRef, r.LegKey, r.Amount.String(), "", "", ""}
-	if r.TaxFree != nil {
-		parts[5] = r.TaxFree.String()
-	}
-	if r.InstallmentMonths != nil {
-		parts[6] = strconv.Itoa(*r.InstallmentMonths)
-	}
-	if r.BusinessDay != nil {
-		parts[7] = r.BusinessDay.Format(time.DateOnly)
-	}
-	return hashOf(parts...)
-}
-
 // StageRows stores rows of the file in the order they stand there.
 type StageRows struct {
-	Hold ReconciliationHold
-	Rows []SettlementRow
+	Hold books.Hold
+	Rows []shop.SettlementRow
 	// Announce shows Total and Percent to whoever watches.
 	Announce       bool
 	Total, Percent int
@@ -71,36 +21,10 @@ type StageRows struct {
 // that reading may be resumed anywhere. It returns IN_PROGRESS when the hold is lost.
 func (h *Handler) StageRows(ctx context.Context, cmd StageRows) (shop.Reconciliation, error) {
 	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationRead, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
-		if err := insertRows(ctx, tx, cmd.Hold.ID, cmd.Rows); err != nil || !cmd.Announce {
+		if err := books.InsertSettlementRows(ctx, tx, cmd.Hold.ID, cmd.Rows); err != nil || !cmd.Announce {
 			return false, err
 		}
 		r.Rows, r.Percent = cmd.Total, cmd.Percent
 		return true, nil
 	})
-}
-
-func insertRows(ctx context.Context, tx mysqldb.Execer, id shop.ReconciliationID, rows []SettlementRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	const places = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-	args := make([]any, 0, 13*len(rows))
-	for _, r := range rows {
-		args = append(args, string(id), r.Line, r.Hash(), r.Raw, r.Kind, r.PaymentKey, r.AttemptRef, r.LegKey, int64(r.Amount),
-			r.TaxFree, r.InstallmentMonths, dateOnly(r.BusinessDay), nullIfEmpty(clip(r.Malformed, 500)))
-	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO settlement_rows (reconciliation_id, line, row_hash, raw, kind, payment_key, attempt_ref, leg_key, amount, tax_free_amount, installment_months, business_day, malformed)
-		VALUES `+places+strings.Repeat(","+places, len(rows)-1)+` ON DUPLICATE KEY UPDATE line = VALUES(line)`, args...)
-	if err != nil {
-		return fmt.Errorf("stage the rows of %s: %w", id, err)
-	}
-	return nil
-}
-
-// dateOnly writes a day as DATE columns take it, whatever the session's zone.
-func dateOnly(day *time.Time) any {
-	if day == nil {
-		return nil
-	}
-	return day.Format(time.DateOnly)
 }

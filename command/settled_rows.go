@@ -2,10 +2,11 @@ package command
 
 import (
 	"context"
-	"fmt"
+	"database/sql"
 	"slices"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -24,11 +25,11 @@ type settledRows struct {
 func (s *settledRows) add(kind string, leg pg.Cancel, day *time.Time) {
 	s.found = true
 	switch kind {
-	case SettlementApproval:
+	case shop.SettlementApproval:
 		s.captured, s.day = leg.Amount, day
-	case SettlementFailure:
+	case shop.SettlementFailure:
 		s.failed = true
-	case SettlementRefund:
+	case shop.SettlementRefund:
 		if s.whole { // captured once, and all of it given back
 			s.captured, s.refunded = leg.Amount, leg.Amount
 			return
@@ -40,32 +41,15 @@ func (s *settledRows) add(kind string, leg pg.Cancel, day *time.Time) {
 
 // readSettledRows reads the distinct rows that speak of the same payment as the
 // discrepancy's own row.
-func (h *Handler) readSettledRows(ctx context.Context, d shop.Discrepancy) (settledRows, error) {
+func readSettledRows(ctx context.Context, db *sql.DB, d shop.Discrepancy) (settledRows, error) {
 	var s settledRows
-	if d.Line == nil {
-		return s, nil
+	rows, err := books.SettledRows(ctx, db, d)
+	for _, row := range rows {
+		s.paymentKey = row.PaymentKey
+		s.whole = row.Format == shop.SettlementFormatPaymentStateCSV
+		s.add(row.Kind, pg.Cancel{Key: row.LegKey, Amount: row.Amount, TaxFree: row.TaxFree}, row.Day)
 	}
-	rows, err := h.DB.QueryContext(ctx, `SELECT DISTINCT r.kind, r.payment_key, r.leg_key, r.amount, COALESCE(r.tax_free_amount, 0), r.business_day, c.format
-		FROM settlement_rows m
-		JOIN settlement_rows r ON r.reconciliation_id = m.reconciliation_id AND r.payment_key = m.payment_key AND r.malformed IS NULL
-		JOIN reconciliations c ON c.id = m.reconciliation_id
-		WHERE m.reconciliation_id = ? AND m.line = ?`, string(d.ReconciliationID), *d.Line)
-	if err != nil {
-		return s, fmt.Errorf("read the rows of discrepancy %s: %w", d.ID, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var kind, leg string
-		var amount, taxFree shop.Won
-		var day *time.Time
-		var format shop.SettlementFormat
-		if err := rows.Scan(&kind, &s.paymentKey, &leg, &amount, &taxFree, &day, &format); err != nil {
-			return s, fmt.Errorf("read a row of discrepancy %s: %w", d.ID, err)
-		}
-		s.whole = format == shop.SettlementFormatPaymentStateCSV
-		s.add(kind, pg.Cancel{Key: leg, Amount: amount, TaxFree: taxFree}, day)
-	}
-	return s, rows.Err()
+	return s, err
 }
 
 // evidence is the rows told as a gateway tells a payment.

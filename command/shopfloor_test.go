@@ -39,7 +39,7 @@ type shopfloor struct {
 	redis    redis.UniversalClient
 	box      *mail.Mailbox
 	log      *safeBuffer
-	operator command.Caller
+	operator shop.Caller
 }
 
 func openShopfloor(t testing.TB) *shopfloor {
@@ -55,7 +55,7 @@ func openShopfloor(t testing.TB) *shopfloor {
 		redis:    redistest.New(t),
 		box:      box,
 		log:      &safeBuffer{},
-		operator: command.Caller{UserID: shop.UserID(makeID(shop.PrefixUser)), Actor: shop.ActorOperator},
+		operator: shop.Caller{UserID: shop.UserID(makeID(shop.PrefixUser)), Actor: shop.ActorOperator},
 	}
 	s.Handler = s.replica(s.dsn)
 	return s

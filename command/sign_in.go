@@ -4,6 +4,7 @@ import (
 	"context"
 	"unicode/utf8"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -36,7 +37,7 @@ func (h *Handler) SignIn(ctx context.Context, cmd SignIn) (shop.UserSignedIn, er
 	if err := h.allow(ctx, "tries:ip:"+from, triesPerIP); err != nil {
 		return shop.UserSignedIn{}, err
 	}
-	tries := "tries:address:" + hashOf(email, from)
+	tries := "tries:address:" + shop.HashOf(email, from)
 	if err := h.allow(ctx, tries, triesPerAddress); err != nil {
 		return shop.UserSignedIn{}, err
 	}
@@ -51,11 +52,11 @@ func (h *Handler) SignIn(ctx context.Context, cmd SignIn) (shop.UserSignedIn, er
 }
 
 func (h *Handler) authenticate(ctx context.Context, email, password string) (shop.User, error) {
-	user, hash, err := findUser(ctx, h.DB, email)
+	user, hash, err := books.FindUser(ctx, h.DB, email)
 	known := err == nil
 	if !known {
 		if shop.CodeOf(err) != shop.NotFound {
-			return shop.User{}, unavailable(err)
+			return shop.User{}, books.Unavailable(err)
 		}
 		hash = nobodysHash
 	}

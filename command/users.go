@@ -3,16 +3,14 @@ package command
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	netmail "net/mail"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
+	"payment-system/command/books"
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
@@ -59,20 +57,6 @@ func isOddInLabel(r rune) bool {
 	return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 }
 
-// findUser returns the account of an address and its password's hash, or
-// NotFound.
-func findUser(ctx context.Context, q querier, email string) (user shop.User, hash string, err error) {
-	row := q.QueryRowContext(ctx, `SELECT id, email, role, created_at, version, password_hash FROM users WHERE email = ?`, email)
-	err = row.Scan(&user.ID, &user.Email, &user.Role, &user.CreatedAt, &user.Version, &hash)
-	if errors.Is(err, sql.ErrNoRows) {
-		return user, "", shop.NoSuch("account")
-	}
-	if err != nil {
-		return user, "", fmt.Errorf("read an account: %w", err)
-	}
-	return user, hash, nil
-}
-
 // openAccount writes an account whose address was checked and whose password
 // was hashed. It returns Conflict when the address has one already.
 func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop.Role, actor shop.Actor) (shop.User, error) {
@@ -83,9 +67,8 @@ func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop
 		CreatedAt: h.now(),
 		Version:   1,
 	}
-	err := h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, email, password_hash, role, created_at, version) VALUES (?,?,?,?,?,?)`,
-			string(user.ID), user.Email, hash, string(user.Role), user.CreatedAt, user.Version)
+	err := books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		err := books.InsertUser(ctx, tx, user, hash)
 		if mysqldb.IsDuplicate(err, "PRIMARY") {
 			return nil // An earlier run of this closure stands after all.
 		}
@@ -93,9 +76,9 @@ func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop
 			return h.taken(ctx, tx, user)
 		}
 		if err != nil {
-			return fmt.Errorf("insert account %s: %w", user.ID, err)
+			return err
 		}
-		return record(ctx, tx, userFact(user, shop.KindUserSignedUp, actor, user.CreatedAt))
+		return books.Append(ctx, tx, books.UserEvent(user, shop.KindUserSignedUp, actor, user.CreatedAt))
 	})
 	if err != nil {
 		return shop.User{}, err
@@ -107,7 +90,7 @@ func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop
 // taken returns Conflict, unless the account that has the address is this very
 // one, written by an earlier run whose commit went unanswered.
 func (h *Handler) taken(ctx context.Context, tx *sql.Tx, user shop.User) error {
-	holder, _, err := findUser(ctx, tx, user.Email)
+	holder, _, err := books.FindUser(ctx, tx, user.Email)
 	if err != nil {
 		return err
 	}
@@ -115,16 +98,4 @@ func (h *Handler) taken(ctx context.Context, tx *sql.Tx, user shop.User) error {
 		return nil
 	}
 	return &shop.Error{Code: shop.Conflict, Message: "This address has an account already."}
-}
-
-func userFact(user shop.User, kind string, actor shop.Actor, at time.Time) fact {
-	return fact{
-		aggregateID: string(user.ID),
-		version:     user.Version,
-		kind:        kind,
-		status:      string(user.Role),
-		actor:       actor,
-		aggregate:   user,
-		at:          at,
-	}
 }

@@ -22,7 +22,7 @@ const (
 // A verification lies in Redis under a hash of its id, as fields email, code
 // (its HMAC, whose key is the id: who reads Redis learns neither), tries,
 // confirmed and used.
-func verificationKey(id shop.VerificationID) string { return "verification:" + hashOf(string(id)) }
+func verificationKey(id shop.VerificationID) string { return "verification:" + shop.HashOf(string(id)) }
 
 func codeMAC(id shop.VerificationID, code string) string {
 	mac := hmac.New(sha256.New, []byte(id))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
@@ -114,7 +115,7 @@ func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd command.ApplyR
 // A job is the work on one reconciliation, under its hold.
 type job struct {
 	*Reconciler
-	hold      command.ReconciliationHold
+	hold      books.Hold
 	rec       shop.Reconciliation // as it is now
 	day       *time.Time          // the one business day that the file is about; nil when its rows tell
 	announced time.Time
@@ -140,11 +141,11 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 
 // keep renews the hold until done is called: a step over a long file takes longer
 // than a replica may be silent. A hold that is lost is found out by the next step.
-func (r *Reconciler) keep(ctx context.Context, hold command.ReconciliationHold) (done func()) {
+func (r *Reconciler) keep(ctx context.Context, hold books.Hold) (done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		ticker := time.NewTicker(command.ReconciliationLease / 4)
+		ticker := time.NewTicker(books.HoldLease / 4)
 		defer ticker.Stop()
 		for {
 			select {
@@ -239,14 +240,14 @@ type staging struct {
 	*job
 	total, read int
 	after       int // the last line that is stored already
-	chunk       []command.SettlementRow
+	chunk       []shop.SettlementRow
 	bytes       int
 }
 
 // maxChunkBytes bounds a chunk of long rows.
 const maxChunkBytes = 1 << 20
 
-func (s *staging) add(ctx context.Context, row command.SettlementRow) error {
+func (s *staging) add(ctx context.Context, row shop.SettlementRow) error {
 	s.read++
 	if row.Line <= s.after {
 		return nil

@@ -166,14 +166,14 @@ func (v *verdict) compare() bool {
 // sameMonths compares installments. Some files only tell that there are some, and
 // one month is a lump sum.
 func sameMonths(file, books int) bool {
-	if file == command.InstallmentsUntold {
+	if file == shop.InstallmentsUntold {
 		return books > 0
 	}
 	return file == books
 }
 
 func monthsText(months int) string {
-	if months == command.InstallmentsUntold {
+	if months == shop.InstallmentsUntold {
 		return "installments"
 	}
 	return fmt.Sprint(months)

@@ -74,7 +74,7 @@ func (p *plan) days(ctx context.Context) ([]time.Time, error) {
 	}
 	var days []time.Time
 	err := p.each(ctx, `SELECT DISTINCT business_day FROM settlement_rows WHERE reconciliation_id = ? AND kind = ? AND business_day IS NOT NULL ORDER BY business_day`,
-		[]any{string(p.rec.ID), command.SettlementApproval}, func(scan scanner) error {
+		[]any{string(p.rec.ID), shop.SettlementApproval}, func(scan scanner) error {
 			var day time.Time
 			err := scan(&day)
 			days = append(days, day)
@@ -235,7 +235,7 @@ func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
 	err := p.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ? AND r.format <> '' AND r.status <> ?
 		AND (r.id = ? OR r.plan_hash IS NOT NULL) AND ((r.day_from <= ? AND r.day_to >= ?)
 		OR (r.day_from IS NULL AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = r.id AND s.business_day = ? AND s.kind = ?))))`,
-		string(p.rec.PG), string(shop.ReconciliationStatusRejected), string(p.rec.ID), day, day, day, command.SettlementApproval).Scan(&came)
+		string(p.rec.PG), string(shop.ReconciliationStatusRejected), string(p.rec.ID), day, day, day, shop.SettlementApproval).Scan(&came)
 	if err != nil {
 		return false, fmt.Errorf("look for the file of %s: %w", day, err)
 	}

@@ -251,7 +251,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		g.refuse = ""
 		var id shop.DiscrepancyID
 		c.must(c.db.QueryRowContext(t.Context(), `SELECT id FROM discrepancies WHERE reconciliation_id = ?`, string(rec.ID)).Scan(&id))
-		decide := command.ResolveDiscrepancy{By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "again"}
+		decide := command.ResolveDiscrepancy{By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "again"}
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 			_, err := c.Commands.ResolveDiscrepancy(t.Context(), decide)
 			if err == nil {

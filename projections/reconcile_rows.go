@@ -27,7 +27,7 @@ type stagedRow struct {
 // says is the row in a few words.
 func (s stagedRow) says() string {
 	words := map[string]string{
-		command.SettlementApproval: "approved", command.SettlementRefund: "refunded", command.SettlementFailure: "failed",
+		shop.SettlementApproval: "approved", shop.SettlementRefund: "refunded", shop.SettlementFailure: "failed",
 	}
 	return fmt.Sprintf("%s %s won, order %s", words[s.kind], s.amount, s.ref)
 }
@@ -189,7 +189,7 @@ func (s statement) conflicts(format shop.SettlementFormat) bool {
 	approvals := 0
 	legs := map[string]bool{}
 	for _, row := range s.rows {
-		if row.kind == command.SettlementApproval {
+		if row.kind == shop.SettlementApproval {
 			approvals++
 		}
 		if approvals > 1 || row.ref != s.rows[0].ref || (row.leg != "" && legs[row.leg]) {
@@ -232,11 +232,11 @@ func (s statement) tell(format shop.SettlementFormat) told {
 	t := told{key: s.key, ref: s.rows[0].ref, row: s.rows[0]}
 	for i, row := range s.rows {
 		switch row.kind {
-		case command.SettlementApproval:
+		case shop.SettlementApproval:
 			t.approval, t.row = &s.rows[i], row
-		case command.SettlementFailure:
+		case shop.SettlementFailure:
 			t.failed = true
-		case command.SettlementRefund:
+		case shop.SettlementRefund:
 			t.refunds = append(t.refunds, row)
 			t.canceled = format == shop.SettlementFormatPaymentStateCSV
 		}

@@ -72,7 +72,7 @@ func (f *forgetful) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Paymen
 	return p, err
 }
 
-var deskShopper = command.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
+var deskShopper = shop.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
 
 func openDesk(t *testing.T) *desk {
 	t.Helper()
@@ -676,7 +676,7 @@ func TestReconciler_silentGateway(t *testing.T) {
 		rec := d.planned(row(p, 1))
 		d.silenced()
 		_, err := d.Commands.ResolveDiscrepancy(t.Context(), command.ResolveDiscrepancy{
-			By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: d.discrepancy(rec, p), Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
+			By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: d.discrepancy(rec, p), Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
 		})
 		if shop.CodeOf(err) != shop.Conflict || !strings.Contains(err.Error(), "No money was moved") {
 			t.Errorf("got %v, want CONFLICT that says that no money was moved", err)

@@ -76,8 +76,8 @@ func (b *books) fill(t *testing.T) {
 	must(b.commands.CancelOrder(t.Context(), command.CancelOrder{By: b.shopper(), IdempotencyKey: "cancel", OrderID: b.canceled.ID}))(t)
 }
 
-func (b *books) shopper() command.Caller {
-	return command.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
+func (b *books) shopper() shop.Caller {
+	return shop.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
 }
 
 func (b *books) place(t *testing.T, quantity int) shop.Order {

@@ -131,3 +131,7 @@ type Discrepancy struct {
 
 // IsNode marks Discrepancy as a GraphQL Node.
 func (Discrepancy) IsNode() {}
+
+// OverdueExpected is what marks a case as one of an outcome that was open for too
+// long: it ends with the outcome, and explains nothing once that is known.
+const OverdueExpected = "an answer"

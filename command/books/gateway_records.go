@@ -1,4 +1,4 @@
-package command
+package books
 
 import (
 	"context"
@@ -8,15 +8,19 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-jet/jet/v2/mysql"
+	driver "github.com/go-sql-driver/mysql"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/shop"
 	"payment-system/sql/write/model"
+	"payment-system/sql/write/table"
 )
-
-func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // keptRecord decodes a stored record into out, and leaves out as it is when
 // there is none.
-func keptRecord(ctx context.Context, q querier, query string, id shop.AttemptID, out any) error {
+func keptRecord(ctx context.Context, q Reader, query string, id shop.AttemptID, out any) error {
 	var body []byte
 	err := q.QueryRowContext(ctx, query, id).Scan(&body)
 	if isNoRows(err) {
@@ -33,8 +37,8 @@ func keptRecord(ctx context.Context, q querier, query string, id shop.AttemptID,
 
 func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 	row := model.KakaoPayments{
-		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: clip(r.PartnerOrderID, 100),
-		PartnerUserID: clip(r.PartnerUserID, 100), PaymentMethodType: r.PaymentMethodType, ItemName: r.ItemName,
+		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: text.Clip(r.PartnerOrderID, 100),
+		PartnerUserID: text.Clip(r.PartnerUserID, 100), PaymentMethodType: r.PaymentMethodType, ItemName: r.ItemName,
 		ItemCode: r.ItemCode, Quantity: intColumn(r.Quantity), CreatedAt: r.CreatedAt, ApprovedAt: r.ApprovedAt,
 		CanceledAt: r.CanceledAt, FetchedAt: microseconds(r.FetchedAt),
 	}
@@ -58,7 +62,7 @@ func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 
 func tossRow(r shop.TossRecord) model.TossPayments {
 	row := model.TossPayments{
-		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: clip(r.OrderID, 100), OrderName: r.OrderName,
+		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: text.Clip(r.OrderID, 100), OrderName: r.OrderName,
 		MID: r.MID, Currency: r.Currency, Country: r.Country, Method: r.Method, Status: r.Status,
 		TotalAmount: int64(r.TotalAmount), BalanceAmount: wonColumn(r.BalanceAmount), SuppliedAmount: wonColumn(r.SuppliedAmount),
 		Vat: wonColumn(r.VAT), TaxFreeAmount: wonColumn(r.TaxFreeAmount), TaxExemptionAmount: wonColumn(r.TaxExemptionAmount),
@@ -105,19 +109,79 @@ func intColumn(n *int) *int32 {
 
 func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// keptRecordOf returns the gateway's record of an attempt as it was last seen,
-// or nil.
-func (h *Handler) keptRecordOf(ctx context.Context, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {
+// KeptRecord returns the gateway's record of an attempt as it was last seen, or nil.
+func KeptRecord(ctx context.Context, q Reader, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {
 	if attempt.PG == shop.PGKakao {
-		var record shop.KakaoRecord
-		if err := keptRecord(ctx, h.DB, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, attempt.ID, &record); err != nil || record.Tid == "" {
+		record, err := KeptKakaoRecord(ctx, q, attempt.ID)
+		if err != nil || record.Tid == "" {
 			return nil, err
 		}
 		return &record, nil
 	}
-	var record shop.TossRecord
-	if err := keptRecord(ctx, h.DB, `SELECT record FROM toss_payments WHERE attempt_id = ?`, attempt.ID, &record); err != nil || record.PaymentKey == "" {
+	record, err := KeptTossRecord(ctx, q, attempt.ID)
+	if err != nil || record.PaymentKey == "" {
 		return nil, err
 	}
 	return &record, nil
+}
+
+// KeptKakaoRecord reads Kakao Pay's record of an attempt as it was last seen; it is
+// zero when there is none.
+func KeptKakaoRecord(ctx context.Context, q Reader, id shop.AttemptID) (record shop.KakaoRecord, err error) {
+	err = keptRecord(ctx, q, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, id, &record)
+	return record, err
+}
+
+// KeptTossRecord reads Toss Payments' record of an attempt as it was last seen; it is
+// zero when there is none.
+func KeptTossRecord(ctx context.Context, q Reader, id shop.AttemptID) (record shop.TossRecord, err error) {
+	err = keptRecord(ctx, q, `SELECT record FROM toss_payments WHERE attempt_id = ?`, id, &record)
+	return record, err
+}
+
+// SaveKakaoRecord writes Kakao Pay's record of an attempt, and the answer that it was
+// read from, over the one that was kept. The order's lock is held, so nobody else does.
+func SaveKakaoRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record shop.KakaoRecord, raw []byte) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode the record of attempt %s: %w", id, err)
+	}
+	row := kakaoRow(record)
+	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
+	t := table.KakaoPayments
+	return saveRecord(ctx, tx, id, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+		t.INSERT(t.AllColumns).MODEL(row))
+}
+
+// SaveTossRecord writes Toss Payments' record of an attempt, and the answer that it
+// was read from, over the one that was kept. The order's lock is held, so nobody else
+// does.
+func SaveTossRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record shop.TossRecord, raw []byte) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode the record of attempt %s: %w", id, err)
+	}
+	row := tossRow(record)
+	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
+	t := table.TossPayments
+	return saveRecord(ctx, tx, id, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+		t.INSERT(t.AllColumns).MODEL(row))
+}
+
+func saveRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, update mysql.UpdateStatement, insert mysql.InsertStatement) error {
+	err := mysqldb.One(update.ExecContext(ctx, tx))
+	if errors.Is(err, mysqldb.ErrStale) {
+		_, err = insert.ExecContext(ctx, tx)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the record of attempt %s: %w", id, err)
+	}
+	return nil
+}
+
+// HasNoRoom reports whether a value is too long for its column. The transaction
+// goes on without the statement.
+func HasNoRoom(err error) bool {
+	var refused *driver.MySQLError
+	return errors.As(err, &refused) && refused.Number == 1406
 }

@@ -1,55 +1,47 @@
-package command
+package books
 
 import (
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"strings"
 	"time"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
-// Shards is how many shares the outbox is cut into, by aggregate id.
-const Shards = 16
-
-// ShardOf returns the share of the outbox that an aggregate belongs to.
-func ShardOf(aggregateID string) int {
-	return int(crc32.ChecksumIEEE([]byte(aggregateID)) % Shards)
-}
-
-// A fact is an event about to be recorded. Aggregate is the whole aggregate as
+// An Event is about to be appended. Aggregate is the whole aggregate as
 // the event leaves it; its JSON is the payload.
-type fact struct {
-	aggregateID string
-	version     int
-	kind        string
-	status      string
-	actor       shop.Actor
-	note        string
-	aggregate   any
-	at          time.Time
+type Event struct {
+	AggregateID string
+	Version     int
+	Kind        string
+	Status      string
+	Actor       shop.Actor
+	Note        string
+	Aggregate   any
+	At          time.Time
 }
 
 // event is the fact as it is written.
-func (f fact) event() (shop.Event, error) {
-	payload, err := json.Marshal(f.aggregate)
+func (f Event) event() (shop.Event, error) {
+	payload, err := json.Marshal(f.Aggregate)
 	if err != nil {
-		return shop.Event{}, fmt.Errorf("encode %s of %s: %w", f.kind, f.aggregateID, err)
+		return shop.Event{}, fmt.Errorf("encode %s of %s: %w", f.Kind, f.AggregateID, err)
 	}
 	return shop.Event{
-		AggregateID: f.aggregateID, Version: f.version, Kind: f.kind, Status: f.status, Actor: f.actor,
-		Note: clip(f.note, 500), Payload: payload, At: f.at.UTC().Truncate(time.Microsecond),
+		AggregateID: f.AggregateID, Version: f.Version, Kind: f.Kind, Status: f.Status, Actor: f.Actor,
+		Note: text.Clip(f.Note, 500), Payload: payload, At: f.At.UTC().Truncate(time.Microsecond),
 	}, nil
 }
 
-// record appends facts to the events, in one statement, each sealed after the
+// Append appends facts to the events, in one statement, each sealed after the
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
-func record(ctx context.Context, tx *sql.Tx, facts ...fact) error {
+func Append(ctx context.Context, tx *sql.Tx, facts ...Event) error {
 	if len(facts) == 0 {
 		return nil
 	}
@@ -67,7 +59,7 @@ func record(ctx context.Context, tx *sql.Tx, facts ...fact) error {
 		seal := e.Seal(hashes[place{e.AggregateID, e.Version - 1}])
 		hashes[place{e.AggregateID, e.Version}] = seal.Hash
 		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, e.Payload, string(e.Actor),
-			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, ShardOf(e.AggregateID))
+			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows, args...)
 	if err != nil {
@@ -86,15 +78,15 @@ type place struct {
 // are not among themselves. Whoever writes a version has read the row of the one
 // before, so its event stands. One that is gone all the same must not keep money
 // from being recorded: the chain breaks there, and verify says so.
-func hashesBefore(ctx context.Context, tx *sql.Tx, facts []fact) (map[place][]byte, error) {
+func hashesBefore(ctx context.Context, tx *sql.Tx, facts []Event) (map[place][]byte, error) {
 	hashes := make(map[place][]byte, 2*len(facts))
 	var args []any
 	for _, f := range facts {
-		before := place{f.aggregateID, f.version - 1}
+		before := place{f.AggregateID, f.Version - 1}
 		if _, known := hashes[before]; !known && before.version > 0 {
 			args = append(args, before.aggregateID, before.version)
 		}
-		hashes[place{f.aggregateID, f.version}] = nil
+		hashes[place{f.AggregateID, f.Version}] = nil
 	}
 	if len(args) == 0 {
 		return hashes, nil
@@ -127,4 +119,27 @@ func nullIfEmpty(s string) any {
 		return nil
 	}
 	return s
+}
+
+// Stands reports, after the answer to a COMMIT was lost, whether an event is in
+// the books: then so is all that its transaction wrote. It reports false too when
+// the books cannot be read.
+func Stands(ctx context.Context, db *sql.DB, last Event) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var found int
+	err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
+		last.AggregateID, last.Version, last.Kind, last.At).Scan(&found)
+	return err == nil && found == 1
+}
+
+// RefusalNote reads what the history noted first of a refusal of a payment's gateway
+// to give money back, from a moment on; "" when it noted nothing.
+func RefusalNote(ctx context.Context, q Reader, id shop.PaymentID, from time.Time) (note string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version LIMIT 1`,
+		id, shop.KindPaymentCancelRefused, shop.KindPaymentLateMoney, from).Scan(&note)
+	if isNoRows(err) {
+		return "", nil
+	}
+	return note, err
 }

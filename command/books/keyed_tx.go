@@ -1,4 +1,4 @@
-package command
+package books
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"payment-system/shop"
 )
 
-// unavailable makes an error that says a part is down, too busy or too slow
+// Unavailable makes an error that says a part is down, too busy or too slow
 // into an Unavailable for clients. Every other error stays as it is.
-func unavailable(err error) error {
+func Unavailable(err error) error {
 	if !isDown(err) {
 		return err
 	}
@@ -25,15 +25,16 @@ func isDown(err error) bool {
 	return !errors.As(err, &known) && mysqldb.IsDown(err)
 }
 
-// inKeyedTx is mysqldb.InTx for closures that may stand already: those that
+// KeyedTx is mysqldb.InTx for closures that may stand already: those that
 // begin with an idempotency key or change nothing the second time. When the
-// answer to COMMIT was lost, running them again reads back what stands.
-func (h *Handler) inKeyedTx(ctx context.Context, run func(context.Context, *sql.Tx) error) error {
+// answer to COMMIT was lost, running them again reads back what stands. It returns
+// Unavailable when the database is down, too busy or too slow.
+func KeyedTx(ctx context.Context, db *sql.DB, run func(context.Context, *sql.Tx) error) error {
 	var err error
 	for range 3 {
-		if err = mysqldb.InTx(ctx, h.DB, run); !errors.Is(err, mysqldb.ErrCommitUnknown) {
+		if err = mysqldb.InTx(ctx, db, run); !errors.Is(err, mysqldb.ErrCommitUnknown) {
 			break
 		}
 	}
-	return unavailable(err)
+	return Unavailable(err)
 }

@@ -1,7 +1,8 @@
-package command
+package books
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -9,23 +10,24 @@ import (
 	"github.com/go-jet/jet/v2/qrm"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/shop"
 	"payment-system/sql/write/model"
 	"payment-system/sql/write/table"
 )
 
-// loadPayment reads a payment with its attempts and refunds. It returns NotFound
+// LoadPayment reads a payment with its attempts and refunds. It returns NotFound
 // when there is none.
-func loadPayment(ctx context.Context, q qrm.Queryable, id shop.PaymentID) (shop.Payment, error) {
-	if !isASCII(string(id)) {
+func LoadPayment(ctx context.Context, q qrm.Queryable, id shop.PaymentID) (shop.Payment, error) {
+	if !text.IsASCII(string(id)) {
 		return shop.Payment{}, shop.NoSuch("payment")
 	}
 	return loadPaymentWhere(ctx, q, table.Payments.ID.EQ(mysql.String(string(id))))
 }
 
-// loadPaymentOf reads the payment of an order. It returns NotFound when the
+// LoadPaymentOf reads the payment of an order. It returns NotFound when the
 // order has none yet.
-func loadPaymentOf(ctx context.Context, q qrm.Queryable, id shop.OrderID) (shop.Payment, error) {
+func LoadPaymentOf(ctx context.Context, q qrm.Queryable, id shop.OrderID) (shop.Payment, error) {
 	return loadPaymentWhere(ctx, q, table.Payments.OrderID.EQ(mysql.String(string(id))))
 }
 
@@ -180,42 +182,46 @@ func failureColumns(f *shop.PaymentFailure) (code, message *string) {
 	if f == nil {
 		return nil, nil
 	}
-	c, m := clip(f.Code, 100), clip(f.Message, 500)
+	c, m := text.Clip(f.Code, 100), text.Clip(f.Message, 500)
 	return &c, &m
 }
 
-func (c *change) savePayment(ctx context.Context) error {
+// SavePayment writes a payment, its attempts and its refunds as they are now: a
+// new one when was has no ID, else what changed, if the row still has the version
+// and status of was. It returns mysqldb.ErrStale when it has not, and a duplicate
+// of uq_attempts_key when a gateway's key is another attempt's.
+func SavePayment(ctx context.Context, tx *sql.Tx, was, now shop.Payment) error {
 	t := table.Payments
-	row := paymentRow(c.payment)
-	if c.paymentWas.ID == "" {
-		if _, err := t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, c.tx); err != nil {
-			return fmt.Errorf("open payment %s: %w", c.payment.ID, err)
+	row := paymentRow(now)
+	if was.ID == "" {
+		if _, err := t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, tx); err != nil {
+			return fmt.Errorf("open payment %s: %w", now.ID, err)
 		}
 	} else {
 		err := mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(
 			t.ID.EQ(mysql.String(row.ID)).
-				AND(t.Version.EQ(mysql.Int(int64(c.paymentWas.Version)))).
-				AND(t.Status.EQ(mysql.String(string(c.paymentWas.Status)))),
-		).ExecContext(ctx, c.tx))
+				AND(t.Version.EQ(mysql.Int(int64(was.Version)))).
+				AND(t.Status.EQ(mysql.String(string(was.Status)))),
+		).ExecContext(ctx, tx))
 		if err != nil {
-			return fmt.Errorf("save payment %s: %w", c.payment.ID, err)
+			return fmt.Errorf("save payment %s: %w", now.ID, err)
 		}
 	}
-	if err := c.saveAttempts(ctx); err != nil {
+	if err := saveAttempts(ctx, tx, was, now); err != nil {
 		return err
 	}
-	return c.saveRefunds(ctx)
+	return saveRefunds(ctx, tx, was, now)
 }
 
-func (c *change) saveAttempts(ctx context.Context) error {
+func saveAttempts(ctx context.Context, tx *sql.Tx, before, now shop.Payment) error {
 	t := table.Attempts
-	for _, attempt := range c.payment.Attempts {
-		row := attemptRow(c.payment.ID, attempt)
+	for _, attempt := range now.Attempts {
+		row := attemptRow(now.ID, attempt)
 		var err error
-		if was := c.paymentWas.Attempt(attempt.ID); was == nil {
-			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, c.tx)
+		if was := before.Attempt(attempt.ID); was == nil {
+			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, tx)
 		} else if *was != attempt {
-			err = mysqldb.One(t.UPDATE(attemptColumns()).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, c.tx))
+			err = mysqldb.One(t.UPDATE(attemptColumns()).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, tx))
 		}
 		if err != nil {
 			return fmt.Errorf("save attempt %s: %w", attempt.ID, err)
@@ -224,15 +230,15 @@ func (c *change) saveAttempts(ctx context.Context) error {
 	return nil
 }
 
-func (c *change) saveRefunds(ctx context.Context) error {
+func saveRefunds(ctx context.Context, tx *sql.Tx, before, now shop.Payment) error {
 	t := table.Refunds
-	for _, refund := range c.payment.Refunds {
-		row := refundRow(c.payment.ID, refund)
+	for _, refund := range now.Refunds {
+		row := refundRow(now.ID, refund)
 		var err error
-		if was := c.paymentWas.Refund(refund.ID); was == nil {
-			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, c.tx)
+		if was := before.Refund(refund.ID); was == nil {
+			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, tx)
 		} else if *was != refund {
-			err = mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, c.tx))
+			err = mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, tx))
 		}
 		if err != nil {
 			return fmt.Errorf("save refund %s: %w", refund.ID, err)
@@ -241,22 +247,53 @@ func (c *change) saveRefunds(ctx context.Context) error {
 	return nil
 }
 
-// scheduleLookUp says when an attempt is looked up next. A zero time says that
-// nothing is left to find out. An outcome that was not awaited before is open
-// since now, however long another was; when none is, nothing is open.
-func (c *change) scheduleLookUp(ctx context.Context, next nextLookUp) error {
-	var at, since any
-	if !next.at.IsZero() {
-		at = next.at
+// OrderIDOf names the order of a payment. It returns NotFound for a payment that
+// is not ours.
+func OrderIDOf(ctx context.Context, q Reader, id shop.PaymentID) (shop.OrderID, error) {
+	if !text.IsASCII(string(id)) {
+		return "", shop.NoSuch("payment")
 	}
-	sameOutcome := false
-	if now := awaited(c.payment, next.attempt); at != nil && now != "" {
-		since, sameOutcome = c.now, now == awaited(c.paymentWas, next.attempt)
+	var found shop.OrderID
+	err := q.QueryRowContext(ctx, `SELECT order_id FROM payments WHERE id = ?`, id).Scan(&found)
+	if isNoRows(err) {
+		return "", shop.NoSuch("payment")
 	}
-	_, err := c.tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, COALESCE(unresolved_since, ?), ?) WHERE id = ?`,
-		at, sameOutcome, since, since, next.attempt)
 	if err != nil {
-		return fmt.Errorf("schedule the look-up of attempt %s: %w", next.attempt, err)
+		return "", fmt.Errorf("read a payment: %w", err)
+	}
+	return found, nil
+}
+
+// PaymentIDOf names the payment of an attempt. It returns NotFound for an attempt
+// that is not ours.
+func PaymentIDOf(ctx context.Context, q Reader, id shop.AttemptID) (shop.PaymentID, error) {
+	if !text.IsASCII(string(id)) {
+		return "", shop.NoSuch("attempt")
+	}
+	var found shop.PaymentID
+	err := q.QueryRowContext(ctx, `SELECT payment_id FROM attempts WHERE id = ?`, id).Scan(&found)
+	if isNoRows(err) {
+		return "", shop.NoSuch("attempt")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read attempt %s: %w", id, err)
+	}
+	return found, nil
+}
+
+// RenewRefundKey gives the next call of a refund a gateway's idempotency key of its own.
+func RenewRefundKey(ctx context.Context, db *sql.DB, id shop.RefundID, key string) error {
+	if _, err := db.ExecContext(ctx, `UPDATE refunds SET pg_key = ? WHERE id = ?`, key, string(id)); err != nil {
+		return fmt.Errorf("renew an idempotency key: %w", err)
+	}
+	return nil
+}
+
+// RenewApproveKey gives the next approval of an attempt a gateway's idempotency
+// key of its own.
+func RenewApproveKey(ctx context.Context, db *sql.DB, id shop.AttemptID, key string) error {
+	if _, err := db.ExecContext(ctx, `UPDATE attempts SET approve_key = ? WHERE id = ?`, key, string(id)); err != nil {
+		return fmt.Errorf("renew an idempotency key: %w", err)
 	}
 	return nil
 }
