@@ -134,7 +134,7 @@ func (h *Handler) wakeInbox(ctx context.Context) {
 		return
 	}
 	ctx = failpoint.In(context.WithoutCancel(ctx), "resolve")
-	h.background.start(func() {
+	h.background.Start(func() {
 		for again := true; again; again = h.inbox.goOn() {
 			if err := h.attendInbox(ctx); err != nil {
 				h.Logger.WarnContext(ctx, "webhook inbox left to the schedule", "error", err)

@@ -10,7 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"payment-system/internal/mail"
+	"payment-system/command/books"
+	"payment-system/internal/background"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -23,8 +24,7 @@ type Handler struct {
 	Gateways map[shop.PG]pg.Gateway
 	// Projector makes read models follow before a command answers.
 	Projector Projector
-	Mailer    Mailer
-	Redis     redis.UniversalClient // mailed codes and rate limits
+	Redis     redis.UniversalClient // rate limits
 	Now       func() time.Time
 	NewID     func(prefix string) string // unique, sortable by time
 	Random    func(p []byte)             // fills p with secure randomness
@@ -42,12 +42,10 @@ type Handler struct {
 	// Replica names this process in leases.
 	Replica string
 
-	orders     orderQueue    // orders waiting to be committed together
-	letters    letterBox     // mails waiting to be sent
-	hashing    hashGate      // bounds how many passwords are hashed at once
-	background background    // what outlives the calls that started it
-	health     gatewayHealth // which gateways were silent
-	inbox      inboxWorker   // acts on webhooks when they come
+	orders     orderQueue       // orders waiting to be committed together
+	background background.Group // what outlives the calls that started it
+	health     gatewayHealth    // which gateways were silent
+	inbox      inboxWorker      // acts on webhooks when they come
 }
 
 // A Locker takes turns among replicas. Locks are a courtesy that spares the
@@ -71,16 +69,13 @@ type Projector interface {
 	Project(ctx context.Context, aggregateIDs ...string)
 }
 
-// A Mailer sends mail. *mail.Mailer is one.
-type Mailer interface {
-	Send(ctx context.Context, message Message) error
-}
-
-// A Message is a mail with a text and an HTML part that say the same.
-type Message = mail.Message
-
 // lockKey names the lock of an aggregate.
 func lockKey(id string) string { return "lock:" + id }
 
-// now is the time as the books keep it: UTC, in microseconds.
-func (h *Handler) now() time.Time { return h.Now().UTC().Truncate(time.Microsecond) }
+// now is the time as the books keep it.
+func (h *Handler) now() time.Time { return books.Moment(h.Now()) }
+
+// Drain waits until the orders that were accepted are answered, and the webhooks that
+// came are acted on. Call it after the last command; it returns an error when ctx ends
+// first.
+func (h *Handler) Drain(ctx context.Context) error { return h.background.Wait(ctx) }

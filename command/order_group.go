@@ -21,7 +21,7 @@ func (h *Handler) commitOrders() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].ctx), groupTimeout)
 		h.placeGroup(ctx, group)
 		// The next group need not wait until the read models show this one.
-		h.background.start(func() {
+		h.background.Start(func() {
 			defer cancel()
 			h.answerGroup(ctx, group)
 		})

@@ -44,7 +44,7 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 		id:    shop.OrderID(h.NewID(shop.PrefixOrder)),
 		ready: make(chan struct{}),
 	}
-	if err := h.orders.join(pending, h.background.start, h.commitOrders); err != nil {
+	if err := h.orders.join(pending, h.background.Start, h.commitOrders); err != nil {
 		return shop.OrderPlaced{}, err
 	}
 	select {

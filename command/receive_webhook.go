@@ -3,9 +3,13 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"time"
 	"unicode/utf8"
 
+	"github.com/go-redis/redis_rate/v10"
+
 	"payment-system/command/books"
+	"payment-system/internal/limits"
 	"payment-system/shop"
 )
 
@@ -15,6 +19,12 @@ type ReceiveWebhook struct {
 	TransmissionID string
 	RemoteIP       string // for rate limits
 }
+
+// How often a webhook may come, from one address and about one attempt.
+var (
+	webhooksPerIP      = redis_rate.Limit{Rate: 300, Burst: 600, Period: time.Minute}
+	webhooksPerAttempt = redis_rate.Limit{Rate: 300, Burst: 300, Period: time.Hour}
+)
 
 // MaxWebhook is the most bytes a webhook may have.
 const MaxWebhook = 64 << 10
@@ -72,7 +82,8 @@ func (h *Handler) ReceiveWebhook(ctx context.Context, cmd ReceiveWebhook) error 
 // taken all the same, as often as an attempt has things to tell, and the rest is
 // not. Nothing is refused because nobody can count.
 func (h *Handler) allowWebhook(ctx context.Context, remoteIP string, hook tossWebhook) error {
-	refused := h.allowOrSkip(ctx, "webhooks_ip:"+network(remoteIP), webhooksPerIP)
+	limiter := limits.Limiter{Redis: h.Redis}
+	refused := limiter.AllowOrSkip(ctx, "webhooks_ip:"+limits.Network(remoteIP), webhooksPerIP)
 	if refused == nil {
 		return nil
 	}
@@ -83,7 +94,7 @@ func (h *Handler) allowWebhook(ctx context.Context, remoteIP string, hook tossWe
 	case id == "":
 		return refused
 	default:
-		return h.allowOrSkip(ctx, "webhooks_attempt:"+string(id), webhooksPerAttempt)
+		return limiter.AllowOrSkip(ctx, "webhooks_attempt:"+string(id), webhooksPerAttempt)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
@@ -73,7 +74,6 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 		DB:        db,
 		Locks:     command.NoLocks{},
 		Projector: projector{},
-		Mailer:    &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: time.Now},
 		Redis:     s.redis,
 		Now:       time.Now,
 		NewID:     makeID,
@@ -89,6 +89,14 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 		}
 	})
 	return h
+}
+
+// people returns a handler of accounts on the servers of another handler.
+func (s *shopfloor) people(h *command.Handler) *people.Handler {
+	return &people.Handler{
+		DB: h.DB, Projector: h.Projector, Mailer: &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: time.Now},
+		Redis: h.Redis, Now: h.Now, NewID: h.NewID, Random: h.Random, Logger: h.Logger, PublicURL: h.PublicURL,
+	}
 }
 
 func makeID(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/query"
 	"payment-system/shop"
 	"strconv"
@@ -62,10 +63,10 @@ type DiscrepancyResolver interface {
 	ResolvedBy(ctx context.Context, obj *shop.Discrepancy) (*shop.User, error)
 }
 type MutationResolver interface {
-	RequestEmailVerification(ctx context.Context, input command.RequestEmailVerification) (*shop.VerificationRequested, error)
-	ConfirmEmailVerification(ctx context.Context, input command.ConfirmEmailVerification) (*shop.VerificationConfirmed, error)
-	SignUp(ctx context.Context, input command.SignUp) (*shop.UserSignedUp, error)
-	SignIn(ctx context.Context, input command.SignIn) (*shop.UserSignedIn, error)
+	RequestEmailVerification(ctx context.Context, input people.RequestEmailVerification) (*shop.VerificationRequested, error)
+	ConfirmEmailVerification(ctx context.Context, input people.ConfirmEmailVerification) (*shop.VerificationConfirmed, error)
+	SignUp(ctx context.Context, input people.SignUp) (*shop.UserSignedUp, error)
+	SignIn(ctx context.Context, input people.SignIn) (*shop.UserSignedIn, error)
 	SignOut(ctx context.Context) (*shop.UserSignedOut, error)
 	PlaceOrder(ctx context.Context, input command.PlaceOrder) (*shop.OrderPlaced, error)
 	CancelOrder(ctx context.Context, input command.CancelOrder) (*shop.OrderCanceled, error)
@@ -1734,8 +1735,8 @@ func (ec *executionContext) field_Mutation_confirmEmailVerification_args(ctx con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.ConfirmEmailVerification, error) {
-			return ec.unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚐConfirmEmailVerification(ctx, v)
+		func(ctx context.Context, v any) (people.ConfirmEmailVerification, error) {
+			return ec.unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐConfirmEmailVerification(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1832,8 +1833,8 @@ func (ec *executionContext) field_Mutation_requestEmailVerification_args(ctx con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.RequestEmailVerification, error) {
-			return ec.unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚐRequestEmailVerification(ctx, v)
+		func(ctx context.Context, v any) (people.RequestEmailVerification, error) {
+			return ec.unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐRequestEmailVerification(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1860,8 +1861,8 @@ func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.SignIn, error) {
-			return ec.unmarshalNSignInInput2paymentᚑsystemᚋcommandᚐSignIn(ctx, v)
+		func(ctx context.Context, v any) (people.SignIn, error) {
+			return ec.unmarshalNSignInInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignIn(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1874,8 +1875,8 @@ func (ec *executionContext) field_Mutation_signUp_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.SignUp, error) {
-			return ec.unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚐSignUp(ctx, v)
+		func(ctx context.Context, v any) (people.SignUp, error) {
+			return ec.unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignUp(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4450,7 +4451,7 @@ func (ec *executionContext) _Mutation_requestEmailVerification(ctx context.Conte
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestEmailVerification(ctx, fc.Args["input"].(command.RequestEmailVerification))
+			return ec.Resolvers.Mutation().RequestEmailVerification(ctx, fc.Args["input"].(people.RequestEmailVerification))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.VerificationRequested) graphql.Marshaler {
@@ -4494,7 +4495,7 @@ func (ec *executionContext) _Mutation_confirmEmailVerification(ctx context.Conte
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ConfirmEmailVerification(ctx, fc.Args["input"].(command.ConfirmEmailVerification))
+			return ec.Resolvers.Mutation().ConfirmEmailVerification(ctx, fc.Args["input"].(people.ConfirmEmailVerification))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.VerificationConfirmed) graphql.Marshaler {
@@ -4538,7 +4539,7 @@ func (ec *executionContext) _Mutation_signUp(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SignUp(ctx, fc.Args["input"].(command.SignUp))
+			return ec.Resolvers.Mutation().SignUp(ctx, fc.Args["input"].(people.SignUp))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.UserSignedUp) graphql.Marshaler {
@@ -4582,7 +4583,7 @@ func (ec *executionContext) _Mutation_signIn(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SignIn(ctx, fc.Args["input"].(command.SignIn))
+			return ec.Resolvers.Mutation().SignIn(ctx, fc.Args["input"].(people.SignIn))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.UserSignedIn) graphql.Marshaler {
@@ -13276,8 +13277,8 @@ func UnmarshalCancelPaymentInput(ctx context.Context, raw any) (command.CancelPa
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputConfirmEmailVerificationInput(ctx context.Context, obj any) (command.ConfirmEmailVerification, error) {
-	var it command.ConfirmEmailVerification
+func (ec *executionContext) unmarshalInputConfirmEmailVerificationInput(ctx context.Context, obj any) (people.ConfirmEmailVerification, error) {
+	var it people.ConfirmEmailVerification
 	if obj == nil {
 		return it, nil
 	}
@@ -13319,8 +13320,8 @@ func (ec *executionContext) unmarshalInputConfirmEmailVerificationInput(ctx cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalConfirmEmailVerificationInput(ctx context.Context, raw any) (command.ConfirmEmailVerification, error) {
-	var out command.ConfirmEmailVerification
+func UnmarshalConfirmEmailVerificationInput(ctx context.Context, raw any) (people.ConfirmEmailVerification, error) {
+	var out people.ConfirmEmailVerification
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ConfirmEmailVerificationInput", raw, &out)
 	return out, err
 }
@@ -14008,8 +14009,8 @@ func UnmarshalRepublishProjectionsInput(ctx context.Context, raw any) (Republish
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputRequestEmailVerificationInput(ctx context.Context, obj any) (command.RequestEmailVerification, error) {
-	var it command.RequestEmailVerification
+func (ec *executionContext) unmarshalInputRequestEmailVerificationInput(ctx context.Context, obj any) (people.RequestEmailVerification, error) {
+	var it people.RequestEmailVerification
 	if obj == nil {
 		return it, nil
 	}
@@ -14044,8 +14045,8 @@ func (ec *executionContext) unmarshalInputRequestEmailVerificationInput(ctx cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalRequestEmailVerificationInput(ctx context.Context, raw any) (command.RequestEmailVerification, error) {
-	var out command.RequestEmailVerification
+func UnmarshalRequestEmailVerificationInput(ctx context.Context, raw any) (people.RequestEmailVerification, error) {
+	var out people.RequestEmailVerification
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestEmailVerificationInput", raw, &out)
 	return out, err
 }
@@ -14106,8 +14107,8 @@ func UnmarshalResolveDiscrepancyInput(ctx context.Context, raw any) (command.Res
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj any) (command.SignIn, error) {
-	var it command.SignIn
+func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj any) (people.SignIn, error) {
+	var it people.SignIn
 	if obj == nil {
 		return it, nil
 	}
@@ -14149,14 +14150,14 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalSignInInput(ctx context.Context, raw any) (command.SignIn, error) {
-	var out command.SignIn
+func UnmarshalSignInInput(ctx context.Context, raw any) (people.SignIn, error) {
+	var out people.SignIn
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignInInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj any) (command.SignUp, error) {
-	var it command.SignUp
+func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj any) (people.SignUp, error) {
+	var it people.SignUp
 	if obj == nil {
 		return it, nil
 	}
@@ -14198,8 +14199,8 @@ func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj a
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalSignUpInput(ctx context.Context, raw any) (command.SignUp, error) {
-	var out command.SignUp
+func UnmarshalSignUpInput(ctx context.Context, raw any) (people.SignUp, error) {
+	var out people.SignUp
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignUpInput", raw, &out)
 	return out, err
 }
@@ -18273,7 +18274,7 @@ func (ec *executionContext) unmarshalNCancelPaymentInput2paymentᚑsystemᚋcomm
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚐConfirmEmailVerification(ctx context.Context, v any) (command.ConfirmEmailVerification, error) {
+func (ec *executionContext) unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐConfirmEmailVerification(ctx context.Context, v any) (people.ConfirmEmailVerification, error) {
 	res, err := ec.unmarshalInputConfirmEmailVerificationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -19073,7 +19074,7 @@ func (ec *executionContext) unmarshalNRepublishProjectionsInput2paymentᚑsystem
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚐRequestEmailVerification(ctx context.Context, v any) (command.RequestEmailVerification, error) {
+func (ec *executionContext) unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐRequestEmailVerification(ctx context.Context, v any) (people.RequestEmailVerification, error) {
 	res, err := ec.unmarshalInputRequestEmailVerificationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -19113,12 +19114,12 @@ func (ec *executionContext) marshalNSettlementFormat2paymentᚑsystemᚋshopᚐS
 	return res
 }
 
-func (ec *executionContext) unmarshalNSignInInput2paymentᚑsystemᚋcommandᚐSignIn(ctx context.Context, v any) (command.SignIn, error) {
+func (ec *executionContext) unmarshalNSignInInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignIn(ctx context.Context, v any) (people.SignIn, error) {
 	res, err := ec.unmarshalInputSignInInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚐSignUp(ctx context.Context, v any) (command.SignUp, error) {
+func (ec *executionContext) unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignUp(ctx context.Context, v any) (people.SignUp, error) {
 	res, err := ec.unmarshalInputSignUpInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }

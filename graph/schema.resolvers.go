@@ -8,6 +8,7 @@ package graph
 import (
 	"context"
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -24,20 +25,20 @@ func (r *discrepancyResolver) ResolvedBy(ctx context.Context, obj *shop.Discrepa
 	return maybe(ctx, obj.ResolvedBy, r.Queries.User)
 }
 
-func (r *mutationResolver) RequestEmailVerification(ctx context.Context, input command.RequestEmailVerification) (*shop.VerificationRequested, error) {
+func (r *mutationResolver) RequestEmailVerification(ctx context.Context, input people.RequestEmailVerification) (*shop.VerificationRequested, error) {
 	input.RemoteIP = visitFrom(ctx).remoteIP
-	return answer(r.Commands.RequestEmailVerification(ctx, input))
+	return answer(r.People.RequestEmailVerification(ctx, input))
 }
 
-func (r *mutationResolver) ConfirmEmailVerification(ctx context.Context, input command.ConfirmEmailVerification) (*shop.VerificationConfirmed, error) {
-	return answer(r.Commands.ConfirmEmailVerification(ctx, input))
+func (r *mutationResolver) ConfirmEmailVerification(ctx context.Context, input people.ConfirmEmailVerification) (*shop.VerificationConfirmed, error) {
+	return answer(r.People.ConfirmEmailVerification(ctx, input))
 }
 
-func (r *mutationResolver) SignUp(ctx context.Context, input command.SignUp) (*shop.UserSignedUp, error) {
+func (r *mutationResolver) SignUp(ctx context.Context, input people.SignUp) (*shop.UserSignedUp, error) {
 	return r.signUp(ctx, input)
 }
 
-func (r *mutationResolver) SignIn(ctx context.Context, input command.SignIn) (*shop.UserSignedIn, error) {
+func (r *mutationResolver) SignIn(ctx context.Context, input people.SignIn) (*shop.UserSignedIn, error) {
 	input.RemoteIP = visitFrom(ctx).remoteIP
 	return r.signIn(ctx, input)
 }

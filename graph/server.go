@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -27,6 +28,7 @@ type Reconciler interface {
 // them. All are needed unless they say otherwise.
 type Server struct {
 	Commands    *command.Handler
+	People      *people.Handler
 	Queries     *query.Reader
 	Reconciler  Reconciler
 	Republisher Republisher

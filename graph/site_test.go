@@ -22,6 +22,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/graph"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqltest"
@@ -65,13 +66,18 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	t.Cleanup(s.projector.Close)
 	commands := &command.Handler{
 		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t, publicURL), Projector: s.projector,
-		Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: time.Now},
-		Redis:  s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
+		Redis: s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
 		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, AutoApplyCap: 1_000_000, Replica: "test",
 	}
 	t.Cleanup(func() { _ = commands.Drain(context.WithoutCancel(t.Context())) })
+	accounts := &people.Handler{
+		DB: s.db, Projector: s.projector, Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: time.Now},
+		Redis: s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
+	}
+	t.Cleanup(func() { _ = accounts.Drain(context.WithoutCancel(t.Context())) })
 	s.graph = &graph.Server{
 		Commands: commands,
+		People:   accounts,
 		Queries: &query.Reader{
 			DB: s.db, Redis: s.redis, Logger: logger, Now: time.Now, Floors: floors, Backlog: s.projector.Backlog,
 		},
@@ -288,7 +294,7 @@ func (s *site) operator(t *testing.T) *browser {
 	t.Helper()
 	b := s.browser(t)
 	b.signUp("operator@example.com")
-	if _, err := s.graph.Commands.MakeOperator(t.Context(), command.MakeOperator{Email: "operator@example.com"}); err != nil {
+	if _, err := s.graph.People.MakeOperator(t.Context(), people.MakeOperator{Email: "operator@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	return b

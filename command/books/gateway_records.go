@@ -40,7 +40,7 @@ func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: text.Clip(r.PartnerOrderID, 100),
 		PartnerUserID: text.Clip(r.PartnerUserID, 100), PaymentMethodType: r.PaymentMethodType, ItemName: r.ItemName,
 		ItemCode: r.ItemCode, Quantity: intColumn(r.Quantity), CreatedAt: r.CreatedAt, ApprovedAt: r.ApprovedAt,
-		CanceledAt: r.CanceledAt, FetchedAt: microseconds(r.FetchedAt),
+		CanceledAt: r.CanceledAt, FetchedAt: Moment(r.FetchedAt),
 	}
 	if a := r.Amount; a != nil {
 		row.AmountTotal, row.AmountTaxFree, row.AmountVat = wonColumn(&a.Total), wonColumn(&a.TaxFree), wonColumn(&a.VAT)
@@ -67,7 +67,7 @@ func tossRow(r shop.TossRecord) model.TossPayments {
 		TotalAmount: int64(r.TotalAmount), BalanceAmount: wonColumn(r.BalanceAmount), SuppliedAmount: wonColumn(r.SuppliedAmount),
 		Vat: wonColumn(r.VAT), TaxFreeAmount: wonColumn(r.TaxFreeAmount), TaxExemptionAmount: wonColumn(r.TaxExemptionAmount),
 		RequestedAt: r.RequestedAt, ApprovedAt: r.ApprovedAt, UseEscrow: r.UseEscrow, CultureExpense: r.CultureExpense,
-		IsPartialCancelable: r.IsPartialCancelable, LastTransactionKey: r.LastTransactionKey, FetchedAt: microseconds(r.FetchedAt),
+		IsPartialCancelable: r.IsPartialCancelable, LastTransactionKey: r.LastTransactionKey, FetchedAt: Moment(r.FetchedAt),
 	}
 	if card := r.Card; card != nil {
 		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wonColumn(card.Amount), card.IssuerCode, card.AcquirerCode, card.Number
@@ -107,7 +107,8 @@ func intColumn(n *int) *int32 {
 	return &m
 }
 
-func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+// Moment is t as the books keep it: UTC, in microseconds.
+func Moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // KeptRecord returns the gateway's record of an attempt as it was last seen, or nil.
 func KeptRecord(ctx context.Context, q Reader, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {

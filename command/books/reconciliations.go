@@ -164,7 +164,7 @@ func (t *HoldTaking) Take(ctx context.Context, tx *sql.Tx, now time.Time) error 
 	case until.Valid && !until.Time.Before(now):
 		return ErrHeld
 	}
-	t.Hold.Fence, t.until = fence+1, microseconds(now.Add(HoldLease))
+	t.Hold.Fence, t.until = fence+1, Moment(now.Add(HoldLease))
 	return mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET lease_owner = ?, lease_until = ?, fence = ? WHERE id = ?`, t.Owner, t.until, t.Hold.Fence, string(t.Hold.ID))
 }
 

@@ -1,4 +1,4 @@
-package command
+package people
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"payment-system/internal/limits"
 	"payment-system/shop"
 )
 
@@ -23,7 +24,7 @@ func (h *Handler) ConfirmEmailVerification(ctx context.Context, cmd ConfirmEmail
 	answer, err := confirmScript.Run(ctx, h.Redis, []string{verificationKey(cmd.VerificationID)}, codeMAC(cmd.VerificationID, digitsOf(cmd.Code))).Int()
 	switch {
 	case err != nil:
-		return shop.VerificationConfirmed{}, redisDown("confirm a verification", err)
+		return shop.VerificationConfirmed{}, limits.RedisDown("confirm a verification", err)
 	case answer < 0:
 		return shop.VerificationConfirmed{}, unknownVerification()
 	case answer == 0:

@@ -1,4 +1,4 @@
-package command
+package people
 
 import (
 	"bytes"
@@ -78,7 +78,7 @@ func (h *Handler) post(ctx context.Context, d delivery) error {
 	if h.letters.carriers < maxCarriers {
 		h.letters.carriers++
 		ctx = context.WithoutCancel(ctx)
-		h.background.start(func() { h.carry(ctx) })
+		h.background.Start(func() { h.carry(ctx) })
 	}
 	return nil
 }

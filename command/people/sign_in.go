@@ -1,10 +1,11 @@
-package command
+package people
 
 import (
 	"context"
 	"unicode/utf8"
 
 	"payment-system/command/books"
+	"payment-system/internal/limits"
 	"payment-system/shop"
 )
 
@@ -33,19 +34,19 @@ func (h *Handler) SignIn(ctx context.Context, cmd SignIn) (shop.UserSignedIn, er
 	defer leave()
 	// Tries are counted inside the gate: many at once who all know the password
 	// are let in, a few at a time, and many who guess are not.
-	from := network(cmd.RemoteIP)
-	if err := h.allow(ctx, "tries:ip:"+from, triesPerIP); err != nil {
+	from := limits.Network(cmd.RemoteIP)
+	if err := h.limiter().Allow(ctx, "tries:ip:"+from, triesPerIP); err != nil {
 		return shop.UserSignedIn{}, err
 	}
 	tries := "tries:address:" + shop.HashOf(email, from)
-	if err := h.allow(ctx, tries, triesPerAddress); err != nil {
+	if err := h.limiter().Allow(ctx, tries, triesPerAddress); err != nil {
 		return shop.UserSignedIn{}, err
 	}
 	user, err := h.authenticate(ctx, email, cmd.Password)
 	if err != nil {
 		return shop.UserSignedIn{}, err
 	}
-	if err := h.forgive(ctx, tries); err != nil {
+	if err := h.limiter().Forgive(ctx, tries); err != nil {
 		return shop.UserSignedIn{}, err
 	}
 	return shop.UserSignedIn{User: user}, nil

@@ -1,9 +1,10 @@
-package command
+package people
 
 import (
 	"context"
 
 	"payment-system/command/books"
+	"payment-system/internal/limits"
 	"payment-system/shop"
 )
 
@@ -22,10 +23,10 @@ func (h *Handler) RequestEmailVerification(ctx context.Context, cmd RequestEmail
 	if err != nil {
 		return shop.VerificationRequested{}, err
 	}
-	if err := h.allow(ctx, "codes:ip:"+network(cmd.RemoteIP), codesPerIP); err != nil {
+	if err := h.limiter().Allow(ctx, "codes:ip:"+limits.Network(cmd.RemoteIP), codesPerIP); err != nil {
 		return shop.VerificationRequested{}, err
 	}
-	if err := h.allow(ctx, "codes:address:"+shop.HashOf(email), codesPerAddress); err != nil {
+	if err := h.limiter().Allow(ctx, "codes:address:"+shop.HashOf(email), codesPerAddress); err != nil {
 		return shop.VerificationRequested{}, err
 	}
 	id, code := shop.VerificationID(h.NewID(shop.PrefixVerification)), h.newCode()

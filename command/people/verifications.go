@@ -1,4 +1,4 @@
-package command
+package people
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/limits"
 	"payment-system/shop"
 )
 
@@ -51,7 +52,7 @@ func (h *Handler) storeVerification(ctx context.Context, id shop.VerificationID,
 		return nil
 	})
 	if err != nil {
-		return redisDown("store a verification", err)
+		return limits.RedisDown("store a verification", err)
 	}
 	return nil
 }

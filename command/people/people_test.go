@@ -1,4 +1,4 @@
-package command_test
+package people_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/text/unicode/norm"
 
-	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/internal/mail"
 	"payment-system/shop"
 )
@@ -23,48 +23,48 @@ const passphrase = "correct horse battery staple"
 var sixDigits = regexp.MustCompile(`\d{6}`)
 
 // request asks for a code and waits for the mail.
-func (s *shopfloor) request(email string) (shop.VerificationRequested, mail.Mail) {
+func (s *office) request(email string) (shop.VerificationRequested, mail.Mail) {
 	s.t.Helper()
 	before := len(s.box.Mails(""))
-	requested, err := s.RequestEmailVerification(s.t.Context(), command.RequestEmailVerification{Email: email, RemoteIP: "192.0.2.1"})
+	requested, err := s.RequestEmailVerification(s.t.Context(), people.RequestEmailVerification{Email: email, RemoteIP: "192.0.2.1"})
 	s.must(err)
 	eventually(s.t, "a mail arrives", func() bool { return len(s.box.Mails("")) > before })
 	return requested, s.box.Mails("")[0]
 }
 
 // verified returns a confirmed verification of an address.
-func (s *shopfloor) verified(email string) shop.VerificationID {
+func (s *office) verified(email string) shop.VerificationID {
 	s.t.Helper()
 	requested, mail := s.request(email)
 	s.must(s.confirm(requested.VerificationID, sixDigits.FindString(mail.Text)))
 	return requested.VerificationID
 }
 
-func (s *shopfloor) confirm(id shop.VerificationID, code string) error {
-	_, err := s.ConfirmEmailVerification(s.t.Context(), command.ConfirmEmailVerification{VerificationID: id, Code: code})
+func (s *office) confirm(id shop.VerificationID, code string) error {
+	_, err := s.ConfirmEmailVerification(s.t.Context(), people.ConfirmEmailVerification{VerificationID: id, Code: code})
 	return err
 }
 
-func (s *shopfloor) signUp(id shop.VerificationID, password string) (shop.User, error) {
-	signedUp, err := s.SignUp(s.t.Context(), command.SignUp{VerificationID: id, Password: password})
+func (s *office) signUp(id shop.VerificationID, password string) (shop.User, error) {
+	signedUp, err := s.SignUp(s.t.Context(), people.SignUp{VerificationID: id, Password: password})
 	return signedUp.User, err
 }
 
-func (s *shopfloor) signIn(email, password string) (shop.User, error) {
-	signedIn, err := s.SignIn(s.t.Context(), command.SignIn{Email: email, Password: password, RemoteIP: "192.0.2.1"})
+func (s *office) signIn(email, password string) (shop.User, error) {
+	signedIn, err := s.SignIn(s.t.Context(), people.SignIn{Email: email, Password: password, RemoteIP: "192.0.2.1"})
 	return signedIn.User, err
 }
 
 // open opens an account.
-func (s *shopfloor) open(email, password string) shop.User {
+func (s *office) open(email, password string) shop.User {
 	s.t.Helper()
-	opened, err := s.OpenAccount(s.t.Context(), command.OpenAccount{Email: email, Password: password, Role: shop.RoleCustomer})
+	opened, err := s.OpenAccount(s.t.Context(), people.OpenAccount{Email: email, Password: password, Role: shop.RoleCustomer})
 	s.must(err)
 	return opened.User
 }
 
 // wants checks that err has the code given and names the field given, if any.
-func (s *shopfloor) wants(what string, err error, code shop.Code, field string) {
+func (s *office) wants(what string, err error, code shop.Code, field string) {
 	s.t.Helper()
 	if shop.CodeOf(err) != code || field != "" && details(err)["field"] != field {
 		s.t.Errorf("%s: error %v with details %v, want %s of field %q", what, err, details(err), code, field)
@@ -84,7 +84,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("a mailed code opens an account", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		before := time.Now()
 		requested, mail := s.request("  Kim@Example.COM ")
 		code := sixDigits.FindString(mail.Text)
@@ -128,7 +128,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("a code can be typed with spaces and in full width", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		requested, mail := s.request("kim@example.com")
 		code := sixDigits.FindString(mail.Text)
 		wide := strings.Map(func(r rune) rune { return r - '0' + '０' }, code[3:])
@@ -137,7 +137,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("five wrong codes spend the verification", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		requested, mail := s.request("kim@example.com")
 		code := sixDigits.FindString(mail.Text)
 		got := tally(4, func(int) error { return s.confirm(requested.VerificationID, wrong(code)) })
@@ -157,7 +157,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("a verification ends after ten minutes, confirmed or not", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		requested, mail := s.request("kim@example.com")
 		confirmed := s.verified("lee@example.com")
 		keys := s.redis.Keys(t.Context(), "verification:*").Val()
@@ -178,7 +178,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("a taken address answers the same and is told so by mail", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		s.open("kim@example.com", passphrase)
 		fresh, _ := s.request("lee@example.com")
 		taken, mail := s.request("kim@example.com")
@@ -199,7 +199,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("an address that got an account meanwhile is a conflict", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		one, two := s.verified("kim@example.com"), s.verified("kim@example.com")
 		_, err := s.signUp(one, passphrase)
 		s.must(err)
@@ -208,7 +208,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("one verification opens one account, however many use it at once", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		id := s.verified("kim@example.com")
 		got := tally(4, func(int) error { return s.second(s.signUp(id, passphrase)) })
 		if diff := cmp.Diff(map[shop.Code]int{"": 1, shop.Invalid: 3}, got); diff != "" {
@@ -218,7 +218,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("bad input is refused by name and changes nothing", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		id := s.verified("kim@example.com")
 		for _, password := range []string{"", "일곱글자일곱글", "1234567", strings.Repeat("x", 1001), "null\x00byte", "bad\xffbytes", "half a pair \ufffd", strings.Repeat("x", 1<<20)} {
 			s.refuses("a password", shop.Invalid, "password", func(context.Context) error { return s.second(s.signUp(id, password)) }) //nolint:contextcheck // The shopfloor has its own.
@@ -228,7 +228,7 @@ func TestHandler_SignUp(t *testing.T) {
 			"kim lee@example.com", "Kim <kim@example.com>", "kim@example.com\r\nBcc: lee@example.com", `"kim"@example.com`, "kim@[127.0.0.1]",
 			"kim..lee@example.com", ".kim@example.com", strings.Repeat("k", 65) + "@example.com", "k@" + strings.Repeat("a.", 130) + "com", "a\xff@example.com",
 		} {
-			_, err := s.RequestEmailVerification(t.Context(), command.RequestEmailVerification{Email: email, RemoteIP: "192.0.2.1"})
+			_, err := s.RequestEmailVerification(t.Context(), people.RequestEmailVerification{Email: email, RemoteIP: "192.0.2.1"})
 			s.wants("address "+email, err, shop.Invalid, "email")
 		}
 		_, err := s.signUp(id, "여덟글자여덟글자")
@@ -237,7 +237,7 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("nobody is let on without Redis", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		s.open("kim@example.com", passphrase)
 		id := s.verified("lee@example.com")
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -247,7 +247,7 @@ func TestHandler_SignUp(t *testing.T) {
 		t.Cleanup(func() { down.Close() })
 		s.Redis = down
 		s.refuses("a code", shop.Unavailable, "", func(ctx context.Context) error {
-			_, err := s.RequestEmailVerification(ctx, command.RequestEmailVerification{Email: "park@example.com", RemoteIP: "192.0.2.1"})
+			_, err := s.RequestEmailVerification(ctx, people.RequestEmailVerification{Email: "park@example.com", RemoteIP: "192.0.2.1"})
 			return err
 		})
 		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") })                      //nolint:contextcheck // The shopfloor has its own.
@@ -257,11 +257,11 @@ func TestHandler_SignUp(t *testing.T) {
 
 	t.Run("a sign-up that met no database can be tried again", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		id := s.verified("kim@example.com")
 		broken := s.replica(s.dsn)
 		s.must(broken.DB.Close())
-		if _, err := broken.SignUp(t.Context(), command.SignUp{VerificationID: id, Password: passphrase}); err == nil {
+		if _, err := broken.SignUp(t.Context(), people.SignUp{VerificationID: id, Password: passphrase}); err == nil {
 			t.Fatal("signed up without a database")
 		}
 		_, err := s.signUp(id, passphrase)
@@ -274,7 +274,7 @@ func TestHandler_SignIn(t *testing.T) {
 
 	t.Run("a wrong password and an unknown address are told and take the same", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		s.open("kim@example.com", passphrase)
 		start := time.Now()
 		_, wrong := s.signIn("kim@example.com", "correct horse battery stapl")
@@ -294,7 +294,7 @@ func TestHandler_SignIn(t *testing.T) {
 
 	t.Run("long Korean passphrases count in full, however they are composed", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		long := "동해물과백두산이마르고닳도록하느님이보우하사우리나라만세무궁" // 30 syllables, 90 bytes
 		s.open("kim@example.com", long)
 		_, err := s.signIn("kim@example.com", strings.TrimSuffix(long, "궁")+"화")
@@ -305,7 +305,7 @@ func TestHandler_SignIn(t *testing.T) {
 
 	t.Run("guessing is limited, by address and network, and success forgives", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		s.open("kim@example.com", passphrase)
 		guess := func() error { return s.second(s.signIn("kim@example.com", "guess after guess")) }
 		s.wants("a guess", guess(), shop.Unauthenticated, "")
@@ -324,16 +324,16 @@ func TestHandler_SignIn(t *testing.T) {
 		if seconds, ok := details(err)["retryAfter"].(int); !ok || seconds < 1 || seconds > 600 {
 			t.Errorf("retryAfter is %v, want seconds", details(err)["retryAfter"])
 		}
-		if _, err := s.SignIn(t.Context(), command.SignIn{Email: "kim@example.com", Password: passphrase, RemoteIP: "2001:db8::1"}); err != nil {
+		if _, err := s.SignIn(t.Context(), people.SignIn{Email: "kim@example.com", Password: passphrase, RemoteIP: "2001:db8::1"}); err != nil {
 			t.Errorf("from another network: %v", err)
 		}
 	})
 
 	t.Run("mails are limited by address", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		got := tally(8, func(i int) error {
-			_, err := s.RequestEmailVerification(t.Context(), command.RequestEmailVerification{Email: "kim@example.com", RemoteIP: "192.0.2.1"})
+			_, err := s.RequestEmailVerification(t.Context(), people.RequestEmailVerification{Email: "kim@example.com", RemoteIP: "192.0.2.1"})
 			return err
 		})
 		if diff := cmp.Diff(map[shop.Code]int{"": 5, shop.RateLimited: 3}, got); diff != "" {
@@ -347,11 +347,11 @@ func TestHandler_SignIn(t *testing.T) {
 
 	t.Run("who stops waiting for a turn to hash is let go", func(t *testing.T) {
 		t.Parallel()
-		s := openShopfloor(t)
+		s := openOffice(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		got := tally(8, func(int) error {
-			_, err := s.SignIn(ctx, command.SignIn{Email: "kim@example.com", Password: passphrase})
+			_, err := s.SignIn(ctx, people.SignIn{Email: "kim@example.com", Password: passphrase})
 			return err
 		})
 		if got[shop.Unavailable] != 8 {
@@ -362,10 +362,10 @@ func TestHandler_SignIn(t *testing.T) {
 
 func TestHandler_MakeOperator(t *testing.T) {
 	t.Parallel()
-	s := openShopfloor(t)
+	s := openOffice(t)
 	user := s.open("kim@example.com", passphrase)
 	for range 2 {
-		changed, err := s.MakeOperator(t.Context(), command.MakeOperator{Email: "Kim@Example.com"})
+		changed, err := s.MakeOperator(t.Context(), people.MakeOperator{Email: "Kim@Example.com"})
 		s.must(err)
 		want := user
 		want.Role, want.Version = shop.RoleOperator, 2
@@ -377,18 +377,18 @@ func TestHandler_MakeOperator(t *testing.T) {
 		}
 	}
 	s.refuses("nobody", shop.NotFound, "", func(ctx context.Context) error {
-		_, err := s.MakeOperator(ctx, command.MakeOperator{Email: "lee@example.com"})
+		_, err := s.MakeOperator(ctx, people.MakeOperator{Email: "lee@example.com"})
 		return err
 	})
 	s.refuses("opening it again", shop.Conflict, "", func(ctx context.Context) error {
-		_, err := s.OpenAccount(ctx, command.OpenAccount{Email: "kim@example.com", Password: passphrase, Role: shop.RoleOperator})
+		_, err := s.OpenAccount(ctx, people.OpenAccount{Email: "kim@example.com", Password: passphrase, Role: shop.RoleOperator})
 		return err
 	})
 	s.refuses("a role that is none", shop.Invalid, "role", func(ctx context.Context) error {
-		_, err := s.OpenAccount(ctx, command.OpenAccount{Email: "lee@example.com", Password: passphrase, Role: "ADMIN"})
+		_, err := s.OpenAccount(ctx, people.OpenAccount{Email: "lee@example.com", Password: passphrase, Role: "ADMIN"})
 		return err
 	})
 }
 
 // second returns the error of a call.
-func (s *shopfloor) second(_ shop.User, err error) error { return err }
+func (s *office) second(_ shop.User, err error) error { return err }

@@ -1,4 +1,4 @@
-package command
+package people
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/limits"
 	"payment-system/shop"
 )
 
@@ -27,7 +28,7 @@ func (h *Handler) SignUp(ctx context.Context, cmd SignUp) (shop.UserSignedUp, er
 	key := verificationKey(cmd.VerificationID)
 	confirmed, err := h.Redis.HExists(ctx, key, "confirmed").Result()
 	if err != nil {
-		return shop.UserSignedUp{}, redisDown("read a verification", err)
+		return shop.UserSignedUp{}, limits.RedisDown("read a verification", err)
 	}
 	if !confirmed { // It spares the hash; whether it may be used is decided below.
 		return shop.UserSignedUp{}, unknownVerification()
@@ -41,7 +42,7 @@ func (h *Handler) SignUp(ctx context.Context, cmd SignUp) (shop.UserSignedUp, er
 		return shop.UserSignedUp{}, unknownVerification()
 	}
 	if err != nil {
-		return shop.UserSignedUp{}, redisDown("use a verification", err)
+		return shop.UserSignedUp{}, limits.RedisDown("use a verification", err)
 	}
 	user, err := h.openAccount(ctx, email, hash, shop.RoleCustomer, shop.ActorShopper)
 	h.settleVerification(ctx, key, err)
