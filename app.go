@@ -20,6 +20,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/graph"
 	"payment-system/internal/failpoint"
 	"payment-system/internal/jobs"
@@ -129,7 +130,12 @@ func (a *app) open(ctx context.Context) error {
 	a.locker = a.newLocker()
 	a.commands = a.newCommands()
 	a.people = a.newPeople()
-	a.reconciler = &projections.Reconciler{DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now}
+	a.reconciler = &projections.Reconciler{
+		DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now, AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
+		Files: &reconciliation.Desk{
+			DB: a.db, Projector: a.projector, Now: a.world.now, NewID: a.world.newID, Logger: a.logger, Replica: a.replica,
+		},
+	}
 	return a.openSource()
 }
 
@@ -175,7 +181,7 @@ func (a *app) newCommands() *command.Handler {
 		Projector: a.projector, Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
-		AutoApplyCap: shop.Won(s.AutoApplyCap), Replica: a.replica,
+		Replica: a.replica,
 	}
 }
 

@@ -18,26 +18,27 @@ const module = "payment-system"
 // mayImport says which packages of this module a folder's packages may import. The longest folder
 // counts; "x" is the package x alone, "x/..." it and all below it. Tests may import what they like.
 var mayImport = map[string][]string{
-	".":                  {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
-	"graph":              {"command", "command/people", "query", "shop", "internal/...", "web"},
-	"web":                {}, // files only
-	"projections":        {"command", "command/books", "pg", "sql/read/...", "internal/...", "shop"},
-	"command":            {"command/books", "pg", "internal/...", "shop"},
-	"command/books":      {"sql/write/...", "internal/...", "shop"}, // the only writer of the books
-	"command/people":     {"command/books", "internal/...", "shop"},
-	"query":              {"sql/read/...", "internal/...", "shop"},
-	"pg":                 {"shop"},
-	"pg/pghttp":          {"pg", "shop"},
-	"pg/kakao":           {"pg", "pg/pghttp", "shop"},
-	"pg/toss":            {"pg", "pg/pghttp", "shop"},
-	"pg/pgtest":          {"pg", "shop"},
-	"pg/pgsim":           {}, // it shares no code with the clients
-	"shop":               {}, // the standard library only; see TestImports_shop
-	"sql":                {},
-	"internal":           {"internal/...", "sql", "shop"},
-	"internal/mysqldb":   {"internal/failpoint"},
-	"internal/redistest": {"internal/devservers"},
-	"faulttest":          {}, // tests only
+	".":                      {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
+	"graph":                  {"command", "command/people", "command/reconciliation", "query", "shop", "internal/...", "web"},
+	"web":                    {}, // files only
+	"projections":            {"command", "command/reconciliation", "pg", "sql/read/...", "internal/...", "shop"},
+	"command":                {"command/books", "pg", "internal/...", "shop"},
+	"command/books":          {"sql/write/...", "internal/...", "shop"}, // the only writer of the books
+	"command/reconciliation": {"command/books", "internal/...", "shop"},
+	"command/people":         {"command/books", "internal/...", "shop"},
+	"query":                  {"sql/read/...", "internal/...", "shop"},
+	"pg":                     {"shop"},
+	"pg/pghttp":              {"pg", "shop"},
+	"pg/kakao":               {"pg", "pg/pghttp", "shop"},
+	"pg/toss":                {"pg", "pg/pghttp", "shop"},
+	"pg/pgtest":              {"pg", "shop"},
+	"pg/pgsim":               {}, // it shares no code with the clients
+	"shop":                   {}, // the standard library only; see TestImports_shop
+	"sql":                    {},
+	"internal":               {"internal/...", "sql", "shop"},
+	"internal/mysqldb":       {"internal/failpoint"},
+	"internal/redistest":     {"internal/devservers"},
+	"faulttest":              {}, // tests only
 }
 
 func TestImports(t *testing.T) {

@@ -84,9 +84,6 @@ func TestHandler_ResolveDiscrepancy(t *testing.T) {
 			if shop.CodeOf(err) != shop.NotFound {
 				t.Errorf("discrepancy %q: %v", id, err)
 			}
-			if _, _, err := s.HoldReconciliation(s.ctx, shop.ReconciliationID(id)); shop.CodeOf(err) != shop.NotFound {
-				t.Errorf("reconciliation %q: %v", id, err)
-			}
 		}
 		for _, note := range []string{"a\x00", "half a pair \ufffd"} {
 			_, err := s.ResolveDiscrepancy(s.ctx, command.ResolveDiscrepancy{By: operator, DiscrepancyID: "dsc_x", Action: shop.CorrectiveActionNone, Note: note})

@@ -10,6 +10,7 @@ import (
 	"math"
 	"payment-system/command"
 	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/query"
 	"payment-system/shop"
 	"strconv"
@@ -77,8 +78,8 @@ type MutationResolver interface {
 	CreateProduct(ctx context.Context, input command.CreateProduct) (*shop.ProductCreated, error)
 	UpdateProduct(ctx context.Context, input command.UpdateProduct) (*shop.ProductUpdated, error)
 	AdjustStock(ctx context.Context, input command.AdjustStock) (*shop.StockAdjusted, error)
-	ImportSettlement(ctx context.Context, input command.ImportSettlement) (*shop.SettlementImported, error)
-	ApplyReconciliation(ctx context.Context, input command.ApplyReconciliation) (*shop.ReconciliationApplied, error)
+	ImportSettlement(ctx context.Context, input reconciliation.ImportSettlement) (*shop.SettlementImported, error)
+	ApplyReconciliation(ctx context.Context, input reconciliation.ApplyReconciliation) (*shop.ReconciliationApplied, error)
 	ResolveDiscrepancy(ctx context.Context, input command.ResolveDiscrepancy) (*shop.DiscrepancyResolved, error)
 	RepublishProjections(ctx context.Context, input RepublishProjections) (*ProjectionsRepublished, error)
 }
@@ -1679,8 +1680,8 @@ func (ec *executionContext) field_Mutation_applyReconciliation_args(ctx context.
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.ApplyReconciliation, error) {
-			return ec.unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚐApplyReconciliation(ctx, v)
+		func(ctx context.Context, v any) (reconciliation.ApplyReconciliation, error) {
+			return ec.unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚋreconciliationᚐApplyReconciliation(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1777,8 +1778,8 @@ func (ec *executionContext) field_Mutation_importSettlement_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.ImportSettlement, error) {
-			return ec.unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚐImportSettlement(ctx, v)
+		func(ctx context.Context, v any) (reconciliation.ImportSettlement, error) {
+			return ec.unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚋreconciliationᚐImportSettlement(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5200,7 +5201,7 @@ func (ec *executionContext) _Mutation_importSettlement(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ImportSettlement(ctx, fc.Args["input"].(command.ImportSettlement))
+			return ec.Resolvers.Mutation().ImportSettlement(ctx, fc.Args["input"].(reconciliation.ImportSettlement))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -5262,7 +5263,7 @@ func (ec *executionContext) _Mutation_applyReconciliation(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ApplyReconciliation(ctx, fc.Args["input"].(command.ApplyReconciliation))
+			return ec.Resolvers.Mutation().ApplyReconciliation(ctx, fc.Args["input"].(reconciliation.ApplyReconciliation))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -13028,8 +13029,8 @@ func UnmarshalAdjustStockInput(ctx context.Context, raw any) (command.AdjustStoc
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputApplyReconciliationInput(ctx context.Context, obj any) (command.ApplyReconciliation, error) {
-	var it command.ApplyReconciliation
+func (ec *executionContext) unmarshalInputApplyReconciliationInput(ctx context.Context, obj any) (reconciliation.ApplyReconciliation, error) {
+	var it reconciliation.ApplyReconciliation
 	if obj == nil {
 		return it, nil
 	}
@@ -13071,8 +13072,8 @@ func (ec *executionContext) unmarshalInputApplyReconciliationInput(ctx context.C
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalApplyReconciliationInput(ctx context.Context, raw any) (command.ApplyReconciliation, error) {
-	var out command.ApplyReconciliation
+func UnmarshalApplyReconciliationInput(ctx context.Context, raw any) (reconciliation.ApplyReconciliation, error) {
+	var out reconciliation.ApplyReconciliation
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApplyReconciliationInput", raw, &out)
 	return out, err
 }
@@ -13529,8 +13530,8 @@ func UnmarshalFailPaymentInput(ctx context.Context, raw any) (command.FailPaymen
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Context, obj any) (command.ImportSettlement, error) {
-	var it command.ImportSettlement
+func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Context, obj any) (reconciliation.ImportSettlement, error) {
+	var it reconciliation.ImportSettlement
 	if obj == nil {
 		return it, nil
 	}
@@ -13570,7 +13571,7 @@ func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Cont
 			it.Format = data
 		case "file":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("file"))
-			data, err := ec.unmarshalNUpload2paymentᚑsystemᚋcommandᚐUpload(ctx, v)
+			data, err := ec.unmarshalNUpload2paymentᚑsystemᚋcommandᚋreconciliationᚐUpload(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -13593,8 +13594,8 @@ func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalImportSettlementInput(ctx context.Context, raw any) (command.ImportSettlement, error) {
-	var out command.ImportSettlement
+func UnmarshalImportSettlementInput(ctx context.Context, raw any) (reconciliation.ImportSettlement, error) {
+	var out reconciliation.ImportSettlement
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportSettlementInput", raw, &out)
 	return out, err
 }
@@ -18240,7 +18241,7 @@ func (ec *executionContext) unmarshalNAdjustStockInput2paymentᚑsystemᚋcomman
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚐApplyReconciliation(ctx context.Context, v any) (command.ApplyReconciliation, error) {
+func (ec *executionContext) unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚋreconciliationᚐApplyReconciliation(ctx context.Context, v any) (reconciliation.ApplyReconciliation, error) {
 	res, err := ec.unmarshalInputApplyReconciliationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -18588,7 +18589,7 @@ func (ec *executionContext) marshalNID2ᚕstringᚄ(ctx context.Context, sel ast
 	return ret
 }
 
-func (ec *executionContext) unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚐImportSettlement(ctx context.Context, v any) (command.ImportSettlement, error) {
+func (ec *executionContext) unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚋreconciliationᚐImportSettlement(ctx context.Context, v any) (reconciliation.ImportSettlement, error) {
 	res, err := ec.unmarshalInputImportSettlementInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -19197,12 +19198,12 @@ func (ec *executionContext) unmarshalNUpdateProductInput2paymentᚑsystemᚋcomm
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNUpload2paymentᚑsystemᚋcommandᚐUpload(ctx context.Context, v any) (command.Upload, error) {
+func (ec *executionContext) unmarshalNUpload2paymentᚑsystemᚋcommandᚋreconciliationᚐUpload(ctx context.Context, v any) (reconciliation.Upload, error) {
 	res, err := UnmarshalUpload(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNUpload2paymentᚑsystemᚋcommandᚐUpload(ctx context.Context, sel ast.SelectionSet, v command.Upload) graphql.Marshaler {
+func (ec *executionContext) marshalNUpload2paymentᚑsystemᚋcommandᚋreconciliationᚐUpload(ctx context.Context, sel ast.SelectionSet, v reconciliation.Upload) graphql.Marshaler {
 	_ = sel
 	res := MarshalUpload(v)
 	if res == graphql.Null {

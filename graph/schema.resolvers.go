@@ -9,6 +9,7 @@ import (
 	"context"
 	"payment-system/command"
 	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -92,12 +93,12 @@ func (r *mutationResolver) AdjustStock(ctx context.Context, input command.Adjust
 	return answer(r.Commands.AdjustStock(ctx, input))
 }
 
-func (r *mutationResolver) ImportSettlement(ctx context.Context, input command.ImportSettlement) (*shop.SettlementImported, error) {
+func (r *mutationResolver) ImportSettlement(ctx context.Context, input reconciliation.ImportSettlement) (*shop.SettlementImported, error) {
 	input.By = callerFrom(ctx)
 	return answer(r.Reconciler.ImportSettlement(ctx, input))
 }
 
-func (r *mutationResolver) ApplyReconciliation(ctx context.Context, input command.ApplyReconciliation) (*shop.ReconciliationApplied, error) {
+func (r *mutationResolver) ApplyReconciliation(ctx context.Context, input reconciliation.ApplyReconciliation) (*shop.ReconciliationApplied, error) {
 	input.By = callerFrom(ctx)
 	return answer(r.Reconciler.ApplyReconciliation(ctx, input))
 }

@@ -23,6 +23,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/graph"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqltest"
@@ -67,7 +68,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	commands := &command.Handler{
 		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t, publicURL), Projector: s.projector,
 		Redis: s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
-		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, AutoApplyCap: 1_000_000, Replica: "test",
+		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, Replica: "test",
 	}
 	t.Cleanup(func() { _ = commands.Drain(context.WithoutCancel(t.Context())) })
 	accounts := &people.Handler{
@@ -81,7 +82,10 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		Queries: &query.Reader{
 			DB: s.db, Redis: s.redis, Logger: logger, Now: time.Now, Floors: floors, Backlog: s.projector.Backlog,
 		},
-		Reconciler:  &projections.Reconciler{DB: s.db, Commands: commands, Logger: logger, Now: time.Now},
+		Reconciler: &projections.Reconciler{
+			DB: s.db, Commands: commands, Logger: logger, Now: time.Now, AutoApplyCap: 1_000_000,
+			Files: &reconciliation.Desk{DB: s.db, Projector: s.projector, Now: time.Now, NewID: newID, Logger: logger, Replica: "test"},
+		},
 		Republisher: s.projector,
 		Sessions: &graph.Sessions{
 			Redis: s.redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: time.Now, Random: random,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -15,7 +16,7 @@ type verdict struct {
 	*plan
 	told     told
 	booked   *booked
-	findings []command.Finding
+	findings []reconciliation.Finding
 }
 
 // classify decides. No finding means that the two agree, or that no money is in
@@ -43,7 +44,7 @@ func (v *verdict) classify(ctx context.Context) {
 
 // found notes a difference.
 func (v *verdict) found(kind shop.DiscrepancyKind, action shop.CorrectiveAction, amount shop.Won, note string) {
-	f := command.Finding{
+	f := reconciliation.Finding{
 		Key: findingKey(kind, v.told.key), Kind: kind, Action: action, Line: &v.told.line, Amount: amount,
 		Actual: v.told.row.says(), Note: note,
 	}

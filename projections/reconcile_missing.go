@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -263,7 +263,7 @@ func (p *plan) knownMissing(ctx context.Context, b *bookedDay) (bool, error) {
 func (p *plan) missing(ctx context.Context, b *bookedDay, note string) error {
 	p.lacks = true
 	v := verdict{plan: p, booked: &b.booked}
-	return p.add(ctx, command.Finding{
+	return p.add(ctx, reconciliation.Finding{
 		Key: findingKey(shop.DiscrepancyKindMissingAtGateway, string(b.payment.id)), Kind: shop.DiscrepancyKindMissingAtGateway,
 		Action: shop.CorrectiveActionOpenCase, PaymentID: &b.payment.id, AttemptID: &b.attempt.id, Amount: b.left(),
 		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)), note, v.askedNote(ctx)),
@@ -284,7 +284,7 @@ func (j *job) walkLater(ctx context.Context) error {
 		if err != nil {
 			return err // another plan is made, and says when the books are due
 		}
-		return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}))
+		return j.became(j.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due}))
 	case shop.ReconciliationStatusApplied:
 		return j.walkApplied(ctx)
 	default:
@@ -314,5 +314,5 @@ func (j *job) walkApplied(ctx context.Context) error {
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
+	return j.became(j.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
 }

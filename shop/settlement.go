@@ -105,6 +105,10 @@ const (
 	CorrectiveActionNone            CorrectiveAction = "NONE"
 )
 
+// OverdueExpected is what a Discrepancy expects that is a case of an outcome open for
+// too long: it ends with the outcome, and explains nothing once that is known.
+const OverdueExpected = "an answer"
+
 // A Discrepancy is one difference between a settlement file, or a gateway's
 // answer, and the books.
 type Discrepancy struct {
@@ -131,7 +135,3 @@ type Discrepancy struct {
 
 // IsNode marks Discrepancy as a GraphQL Node.
 func (Discrepancy) IsNode() {}
-
-// OverdueExpected is what marks a case as one of an outcome that was open for too
-// long: it ends with the outcome, and explains nothing once that is known.
-const OverdueExpected = "an answer"

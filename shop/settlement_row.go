@@ -1,6 +1,8 @@
 package shop
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -29,14 +31,24 @@ type SettlementRow struct {
 	TaxFree                        *Won
 	InstallmentMonths              *int
 	BusinessDay                    *time.Time // midnight UTC of the date in Korea
-	// Malformed tells why the row could not be read; "" when it could.
+	// Malformed says why the row could not be read; "" when it could.
 	Malformed string
 }
 
-// Hash names what the row says: equal rows have equal hashes.
+// Hash names what the row says: equal rows have equal hashes. It is the SHA-256,
+// in hex, of the hashes of its parts.
 func (r SettlementRow) Hash() string {
+	h := sha256.New()
+	for _, part := range r.parts() {
+		sum := sha256.Sum256([]byte(part))
+		h.Write(sum[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (r SettlementRow) parts() []string {
 	if r.Malformed != "" {
-		return HashOf("malformed", r.Raw)
+		return []string{"malformed", r.Raw}
 	}
 	parts := []string{r.Kind, r.PaymentKey, r.AttemptRef, r.LegKey, r.Amount.String(), "", "", ""}
 	if r.TaxFree != nil {
@@ -48,5 +60,5 @@ func (r SettlementRow) Hash() string {
 	if r.BusinessDay != nil {
 		parts[7] = r.BusinessDay.Format(time.DateOnly)
 	}
-	return HashOf(parts...)
+	return parts
 }

@@ -1,4 +1,4 @@
-package command
+package reconciliation
 
 import (
 	"context"
@@ -76,7 +76,7 @@ func (f *Finding) deferTo(stands books.Standing) {
 
 // PlanFindings notes differences that a plan is made of.
 type PlanFindings struct {
-	Hold     books.Hold
+	Hold     Hold
 	PG       shop.PG
 	Findings []Finding
 }
@@ -85,17 +85,17 @@ type PlanFindings struct {
 // brought up to date unless somebody has dealt with it. A case that another file,
 // or the day, has opened already is not opened again. It returns IN_PROGRESS when
 // the hold is lost.
-func (h *Handler) PlanFindings(ctx context.Context, cmd PlanFindings) error {
+func (d *Desk) PlanFindings(ctx context.Context, cmd PlanFindings) error {
 	if len(cmd.Findings) == 0 {
 		return nil
 	}
 	var ids []string
-	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
-		now := h.now()
+	err := mysqldb.InTx(ctx, d.DB, func(ctx context.Context, tx *sql.Tx) error {
+		now := d.now()
 		if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
 			return err
 		}
-		plan := planning{h: h, tx: tx, cmd: cmd, now: now}
+		plan := planning{desk: d, tx: tx, cmd: cmd, now: now}
 		if err := plan.note(ctx); err != nil {
 			return err
 		}
@@ -105,13 +105,13 @@ func (h *Handler) PlanFindings(ctx context.Context, cmd PlanFindings) error {
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", cmd.Hold.ID, err)
 	}
-	h.Projector.Project(ctx, ids...)
+	d.Projector.Project(ctx, ids...)
 	return nil
 }
 
 // planning is the noting of findings in one transaction.
 type planning struct {
-	h       *Handler
+	desk    *Desk
 	tx      *sql.Tx
 	cmd     PlanFindings
 	now     time.Time
@@ -141,7 +141,7 @@ func (p *planning) note(ctx context.Context) error {
 			continue
 		}
 		d = shop.Discrepancy{
-			ID: shop.DiscrepancyID(p.h.NewID(shop.PrefixDiscrepancy)), ReconciliationID: p.cmd.Hold.ID, PG: p.cmd.PG, CreatedAt: p.now, Version: 1,
+			ID: shop.DiscrepancyID(p.desk.NewID(shop.PrefixDiscrepancy)), ReconciliationID: p.cmd.Hold.ID, PG: p.cmd.PG, CreatedAt: p.now, Version: 1,
 		}
 		f.fill(&d)
 		_, kind := f.status()
@@ -189,7 +189,7 @@ func sameFinding(a, b shop.Discrepancy) bool {
 
 // DropFindings says that differences are gone.
 type DropFindings struct {
-	Hold books.Hold
+	Hold Hold
 	IDs  []shop.DiscrepancyID
 }
 
@@ -198,33 +198,33 @@ const gone = "The books moved since, and this difference is gone."
 
 // DropFindings closes discrepancies that nobody has dealt with. It returns
 // IN_PROGRESS when the hold is lost.
-func (h *Handler) DropFindings(ctx context.Context, cmd DropFindings) error {
+func (d *Desk) DropFindings(ctx context.Context, cmd DropFindings) error {
 	var ids []string
 	for _, id := range cmd.IDs {
-		err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
-			now := h.now()
+		err := mysqldb.InTx(ctx, d.DB, func(ctx context.Context, tx *sql.Tx) error {
+			now := d.now()
 			if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
 				return err
 			}
-			d, err := books.LoadDiscrepancy(ctx, tx, id)
-			if err != nil || (d.Status != shop.DiscrepancyStatusPlanned && d.Status != shop.DiscrepancyStatusOpen) {
+			drop, err := books.LoadDiscrepancy(ctx, tx, id)
+			if err != nil || (drop.Status != shop.DiscrepancyStatusPlanned && drop.Status != shop.DiscrepancyStatusOpen) {
 				return err
 			}
-			d.Status, d.Note, d.Version = shop.DiscrepancyStatusIgnored, text.ClipOrNil(gone, 1000), d.Version+1
-			return books.SaveDiscrepancy(ctx, tx, d, shop.KindDiscrepancyIgnored, shop.ActorReconciliation, now)
+			drop.Status, drop.Note, drop.Version = shop.DiscrepancyStatusIgnored, text.ClipOrNil(gone, 1000), drop.Version+1
+			return books.SaveDiscrepancy(ctx, tx, drop, shop.KindDiscrepancyIgnored, shop.ActorReconciliation, now)
 		})
 		if err != nil {
 			return fmt.Errorf("drop discrepancy %s: %w", id, err)
 		}
 		ids = append(ids, string(id))
 	}
-	h.Projector.Project(ctx, ids...)
+	d.Projector.Project(ctx, ids...)
 	return nil
 }
 
 // PlanReconciliation says that the plan is whole.
 type PlanReconciliation struct {
-	Hold         books.Hold
+	Hold         Hold
 	PlanHash     string
 	Rows         int
 	Matched      int        // rows that say what the books say
@@ -233,8 +233,8 @@ type PlanReconciliation struct {
 
 // PlanReconciliation makes the plan the one to be carried out, in place of an
 // earlier one. It returns Conflict once carrying out has begun.
-func (h *Handler) PlanReconciliation(ctx context.Context, cmd PlanReconciliation) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationPlanned, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+func (d *Desk) PlanReconciliation(ctx context.Context, cmd PlanReconciliation) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationPlanned, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		if r.Status != shop.ReconciliationStatusReading && r.Status != shop.ReconciliationStatusPlanned {
 			return false, reconciliationConflict(*r)
 		}

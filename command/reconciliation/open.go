@@ -1,4 +1,4 @@
-package command
+package reconciliation
 
 import (
 	"context"
@@ -22,16 +22,16 @@ type OpenReconciliation struct {
 // OpenReconciliation returns the reconciliation of the file: a new one that is
 // READING or, when the same file of the gateway came before, under whatever
 // name, the one it has.
-func (h *Handler) OpenReconciliation(ctx context.Context, cmd OpenReconciliation) (shop.Reconciliation, error) {
+func (d *Desk) OpenReconciliation(ctx context.Context, cmd OpenReconciliation) (shop.Reconciliation, error) {
 	var opened shop.Reconciliation
-	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err := mysqldb.InTx(ctx, d.DB, func(ctx context.Context, tx *sql.Tx) (err error) {
 		opened, err = books.ReconciliationOfFile(ctx, tx, cmd.PG, cmd.FileHash)
 		if shop.CodeOf(err) != shop.NotFound {
 			return err
 		}
-		now := h.now()
+		now := d.now()
 		opened = shop.Reconciliation{
-			ID: shop.ReconciliationID(h.NewID(shop.PrefixReconciliation)), PG: cmd.PG, Format: cmd.Format, Source: text.Clip(cmd.Source, 500),
+			ID: shop.ReconciliationID(d.NewID(shop.PrefixReconciliation)), PG: cmd.PG, Format: cmd.Format, Source: text.Clip(cmd.Source, 500),
 			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Counts: []shop.DiscrepancyCount{}, StartedAt: now, Version: 1,
 		}
 		err = books.InsertReconciliation(ctx, tx, opened, books.Applied(cmd.AutoApply))
@@ -46,24 +46,24 @@ func (h *Handler) OpenReconciliation(ctx context.Context, cmd OpenReconciliation
 	if err != nil {
 		return shop.Reconciliation{}, books.Unavailable(err)
 	}
-	h.Projector.Project(ctx, string(opened.ID))
+	d.Projector.Project(ctx, string(opened.ID))
 	return opened, nil
 }
 
 // HoldReconciliation takes the right to work on a reconciliation. It returns
 // IN_PROGRESS while somebody else has it, and NotFound when there is none. A
 // reconciliation that failed is READING again.
-func (h *Handler) HoldReconciliation(ctx context.Context, id shop.ReconciliationID) (books.Hold, shop.Reconciliation, error) {
+func (d *Desk) HoldReconciliation(ctx context.Context, id shop.ReconciliationID) (Hold, shop.Reconciliation, error) {
 	if !text.IsASCII(string(id)) {
-		return books.Hold{}, shop.Reconciliation{}, shop.NoSuch("reconciliation")
+		return Hold{}, shop.Reconciliation{}, shop.NoSuch("reconciliation")
 	}
-	taking := books.HoldTaking{Hold: books.Hold{ID: id}, Owner: text.Clip(h.Replica, 40)}
-	err := books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error { return taking.Take(ctx, tx, h.now()) })
+	taking := books.HoldTaking{Hold: Hold{ID: id}, Owner: text.Clip(d.Replica, 40)}
+	err := books.KeyedTx(ctx, d.DB, func(ctx context.Context, tx *sql.Tx) error { return taking.Take(ctx, tx, d.now()) })
 	if err != nil {
-		return books.Hold{}, shop.Reconciliation{}, err
+		return Hold{}, shop.Reconciliation{}, err
 	}
 	hold := taking.Hold
-	r, err := h.changeReconciliation(ctx, hold, shop.KindReconciliationStarted, "again", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	r, err := d.changeReconciliation(ctx, hold, shop.KindReconciliationStarted, "again", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		failed := r.Status == shop.ReconciliationStatusFailed
 		if failed {
 			r.Status, r.FinishedAt = shop.ReconciliationStatusReading, nil
@@ -71,55 +71,55 @@ func (h *Handler) HoldReconciliation(ctx context.Context, id shop.Reconciliation
 		return failed, nil
 	})
 	if err != nil {
-		h.LetGoReconciliation(ctx, hold)
+		d.LetGoReconciliation(ctx, hold)
 	}
 	return hold, r, err
 }
 
 // KeepReconciliation renews the right between steps. It returns IN_PROGRESS when
 // somebody else has taken over.
-func (h *Handler) KeepReconciliation(ctx context.Context, hold books.Hold) error {
-	return books.KeepHold(ctx, h.DB, hold, h.now())
+func (d *Desk) KeepReconciliation(ctx context.Context, hold Hold) error {
+	return books.KeepHold(ctx, d.DB, hold, d.now())
 }
 
 // LetGoReconciliation gives the right back. What is lost already stays lost.
-func (h *Handler) LetGoReconciliation(ctx context.Context, hold books.Hold) {
-	err := books.LetGo(ctx, h.DB, hold)
+func (d *Desk) LetGoReconciliation(ctx context.Context, hold Hold) {
+	err := books.LetGo(ctx, d.DB, hold)
 	if err != nil { // it ends by itself
-		h.Logger.WarnContext(ctx, "hold not let go", "reconciliation_id", string(hold.ID), "error", err)
+		d.Logger.WarnContext(ctx, "hold not let go", "reconciliation_id", string(hold.ID), "error", err)
 	}
 }
 
 // RejectReconciliation refuses the file as a whole.
 type RejectReconciliation struct {
-	Hold   books.Hold
+	Hold   Hold
 	Reason string // with the line number
 }
 
 // RejectReconciliation ends the reconciliation; nothing else was changed by it.
 // It returns Conflict unless the file is being read.
-func (h *Handler) RejectReconciliation(ctx context.Context, cmd RejectReconciliation) (shop.Reconciliation, error) {
-	return h.endReading(ctx, cmd.Hold, shop.ReconciliationStatusRejected, shop.KindReconciliationRejected, cmd.Reason)
+func (d *Desk) RejectReconciliation(ctx context.Context, cmd RejectReconciliation) (shop.Reconciliation, error) {
+	return d.endReading(ctx, cmd.Hold, shop.ReconciliationStatusRejected, shop.KindReconciliationRejected, cmd.Reason)
 }
 
 // FailReconciliation says that reading or planning broke off.
 type FailReconciliation struct {
-	Hold   books.Hold
+	Hold   Hold
 	Reason string
 }
 
 // FailReconciliation leaves what was read in place: the same file again carries
 // on. It returns Conflict unless the file is being read.
-func (h *Handler) FailReconciliation(ctx context.Context, cmd FailReconciliation) (shop.Reconciliation, error) {
-	return h.endReading(ctx, cmd.Hold, shop.ReconciliationStatusFailed, shop.KindReconciliationFailed, cmd.Reason)
+func (d *Desk) FailReconciliation(ctx context.Context, cmd FailReconciliation) (shop.Reconciliation, error) {
+	return d.endReading(ctx, cmd.Hold, shop.ReconciliationStatusFailed, shop.KindReconciliationFailed, cmd.Reason)
 }
 
-func (h *Handler) endReading(ctx context.Context, hold books.Hold, status shop.ReconciliationStatus, kind, reason string) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, hold, kind, reason, func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+func (d *Desk) endReading(ctx context.Context, hold Hold, status shop.ReconciliationStatus, kind, reason string) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, hold, kind, reason, func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		if r.Status != shop.ReconciliationStatusReading {
 			return false, reconciliationConflict(*r)
 		}
-		now := h.now()
+		now := d.now()
 		r.Status, r.FinishedAt = status, &now
 		if status == shop.ReconciliationStatusRejected {
 			r.Rejection = text.ClipOrNil(reason, 1000)

@@ -1,6 +1,10 @@
-package command
+package reconciliation
 
-import "payment-system/shop"
+import (
+	"io"
+
+	"payment-system/shop"
+)
 
 // ImportSettlement reads a settlement file and plans what to correct.
 type ImportSettlement struct {
@@ -16,4 +20,10 @@ type ApplyReconciliation struct {
 	By       shop.Caller
 	ID       shop.ReconciliationID
 	PlanHash string
+}
+
+// An Upload is a file that a client sent. It is read once, from the start.
+type Upload struct {
+	Name string
+	Body io.Reader
 }

@@ -1,4 +1,4 @@
-package command
+package reconciliation
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 
 // BeginApplying begins to carry a plan out.
 type BeginApplying struct {
-	Hold     books.Hold
+	Hold     Hold
 	PlanHash string
 }
 
 // BeginApplying returns Conflict unless the plan is the one named. Where
 // carrying out was begun and broke off, it goes on.
-func (h *Handler) BeginApplying(ctx context.Context, cmd BeginApplying) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+func (d *Desk) BeginApplying(ctx context.Context, cmd BeginApplying) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		switch {
 		case r.PlanHash == nil || *r.PlanHash != cmd.PlanHash:
 			return false, PlanMoved(*r)
@@ -45,13 +45,13 @@ func PlanMoved(r shop.Reconciliation) *shop.Error {
 
 // ShowApplying tells whoever watches how far carrying out has come.
 type ShowApplying struct {
-	Hold    books.Hold
+	Hold    Hold
 	Percent int
 }
 
 // ShowApplying returns Conflict unless the plan is being carried out.
-func (h *Handler) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+func (d *Desk) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		if r.Status != shop.ReconciliationStatusApplying {
 			return false, reconciliationConflict(*r)
 		}
@@ -61,12 +61,12 @@ func (h *Handler) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reco
 }
 
 // FinishApplying says that the plan was carried out.
-type FinishApplying struct{ Hold books.Hold }
+type FinishApplying struct{ Hold Hold }
 
 // FinishApplying returns Conflict unless the plan is being carried out. It
 // changes nothing while a correction still waits for a gateway's answer.
-func (h *Handler) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+func (d *Desk) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		if r.Status != shop.ReconciliationStatusApplying {
 			return false, reconciliationConflict(*r)
 		}
@@ -74,7 +74,7 @@ func (h *Handler) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.
 		if err != nil || waiting > 0 {
 			return false, err
 		}
-		now := h.now()
+		now := d.now()
 		r.Status, r.Percent, r.FinishedAt = shop.ReconciliationStatusApplied, 100, &now
 		return true, nil
 	})

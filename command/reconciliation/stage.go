@@ -1,4 +1,4 @@
-package command
+package reconciliation
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 // StageRows stores rows of the file in the order they stand there.
 type StageRows struct {
-	Hold books.Hold
+	Hold Hold
 	Rows []shop.SettlementRow
 	// Announce shows Total and Percent to whoever watches.
 	Announce       bool
@@ -19,8 +19,8 @@ type StageRows struct {
 
 // StageRows stores the rows, all or none. Rows stored before are left alone, so
 // that reading may be resumed anywhere. It returns IN_PROGRESS when the hold is lost.
-func (h *Handler) StageRows(ctx context.Context, cmd StageRows) (shop.Reconciliation, error) {
-	return h.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationRead, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+func (d *Desk) StageRows(ctx context.Context, cmd StageRows) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationRead, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
 		if err := books.InsertSettlementRows(ctx, tx, cmd.Hold.ID, cmd.Rows); err != nil || !cmd.Announce {
 			return false, err
 		}
