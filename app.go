@@ -19,6 +19,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command"
+	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/graph"
 	"payment-system/internal/failpoint"
 	"payment-system/internal/jobs"
@@ -47,6 +49,7 @@ type app struct {
 	gateways   map[shop.PG]pg.Gateway
 	locker     *locks.Locker
 	commands   *command.Handler
+	people     *people.Handler
 	projector  *projections.Projector
 	reconciler *projections.Reconciler
 	queries    *query.Reader
@@ -126,7 +129,13 @@ func (a *app) open(ctx context.Context) error {
 	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
 	a.locker = a.newLocker()
 	a.commands = a.newCommands()
-	a.reconciler = &projections.Reconciler{DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now}
+	a.people = a.newPeople()
+	a.reconciler = &projections.Reconciler{
+		DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now, AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
+		Files: &reconciliation.Desk{
+			DB: a.db, Projector: a.projector, Now: a.world.now, NewID: a.world.newID, Logger: a.logger, Replica: a.replica,
+		},
+	}
 	return a.openSource()
 }
 
@@ -169,10 +178,18 @@ func (a *app) newCommands() *command.Handler {
 	s := a.settings
 	return &command.Handler{
 		DB: a.db, Locks: failpoint.Locks[command.Locker](a.locker, command.NoLocks{}), Gateways: a.gateways,
-		Projector: a.projector, Mailer: a.newMailer(), Redis: a.redis,
+		Projector: a.projector, Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
-		AutoApplyCap: shop.Won(s.AutoApplyCap), Replica: a.replica,
+		Replica: a.replica,
+	}
+}
+
+func (a *app) newPeople() *people.Handler {
+	return &people.Handler{
+		DB: a.db, Projector: a.projector, Mailer: a.newMailer(), Redis: a.redis,
+		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
+		PublicURL: a.settings.PublicURL,
 	}
 }
 
@@ -241,7 +258,7 @@ func observeCalls(registry *prometheus.Registry) func(shop.PG) func(call, outcom
 func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 	s := a.settings
 	return &graph.Server{
-		Commands: a.commands, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
+		Commands: a.commands, People: a.people, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
 		Sessions:  &graph.Sessions{Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random},
 		PublicURL: s.PublicURL, AllowedOrigins: s.AllowedOrigins,
 		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,

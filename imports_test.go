@@ -18,25 +18,28 @@ const module = "payment-system"
 // mayImport says which packages of this module a folder's packages may import. The longest folder
 // counts; "x" is the package x alone, "x/..." it and all below it. Tests may import what they like.
 var mayImport = map[string][]string{
-	".":                  {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
-	"graph":              {"command", "query", "shop", "internal/...", "web"},
-	"web":                {}, // files only
-	"projections":        {"command", "pg", "sql/read/...", "sql/write/...", "internal/...", "shop"},
-	"command":            {"pg", "sql/write/...", "internal/...", "shop"},
-	"query":              {"sql/read/...", "internal/...", "shop"},
-	"pg":                 {"shop"},
-	"pg/pghttp":          {"pg", "shop"},
-	"pg/kakao":           {"pg", "pg/pghttp", "shop"},
-	"pg/toss":            {"pg", "pg/pghttp", "shop"},
-	"pg/pgtest":          {"internal/testclock", "pg", "shop"},
-	"pg/pgsim":           {}, // it shares no code with the clients
-	"shop":               {}, // the standard library only; see TestImports_shop
-	"sql":                {},
-	"bench":              {"bench/...", "internal/devservers", "internal/mail", "internal/mysqldb"}, // HTTP and SQL only
-	"internal":           {"internal/...", "sql", "shop"},
-	"internal/mysqldb":   {"internal/failpoint"},
-	"internal/redistest": {"internal/devservers"},
-	"faulttest":          {}, // tests only
+	".":                      {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
+	"graph":                  {"command", "command/people", "command/reconciliation", "query", "shop", "internal/...", "web"},
+	"web":                    {}, // files only
+	"projections":            {"command", "command/reconciliation", "pg", "sql/read/...", "internal/...", "shop"},
+	"command":                {"command/books", "pg", "internal/...", "shop"},
+	"command/books":          {"sql/write/...", "internal/...", "shop"}, // the only writer of the books
+	"command/reconciliation": {"command/books", "internal/...", "shop"},
+	"command/people":         {"command/books", "internal/...", "shop"},
+	"query":                  {"sql/read/...", "internal/...", "shop"},
+	"pg":                     {"shop"},
+	"pg/pghttp":              {"pg", "shop"},
+	"pg/kakao":               {"pg", "pg/pghttp", "shop"},
+	"pg/toss":                {"pg", "pg/pghttp", "shop"},
+	"pg/pgtest":              {"internal/testclock", "pg", "shop"},
+	"pg/pgsim":               {}, // it shares no code with the clients
+	"shop":                   {}, // the standard library only; see TestImports_shop
+	"sql":                    {},
+	"bench":                  {"bench/...", "internal/devservers", "internal/mail", "internal/mysqldb"}, // HTTP and SQL only
+	"internal":               {"internal/...", "sql", "shop"},
+	"internal/mysqldb":       {"internal/failpoint"},
+	"internal/redistest":     {"internal/devservers"},
+	"faulttest":              {}, // tests only
 }
 
 func TestImports(t *testing.T) {

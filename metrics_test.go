@@ -32,13 +32,13 @@ type watchtower struct {
 	t           *testing.T
 	ahead       atomic.Int64
 	kakao, toss *pgtest.Fake
-	shopper     command.Caller
+	shopper     shop.Caller
 	product     shop.Product
 }
 
 func openWatchtower(t *testing.T) *watchtower {
 	t.Helper()
-	w := &watchtower{t: t, kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss), shopper: command.Caller{UserID: "usr_a", Actor: shop.ActorShopper}}
+	w := &watchtower{t: t, kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss), shopper: shop.Caller{UserID: "usr_a", Actor: shop.ActorShopper}}
 	quiet := slog.New(slog.DiscardHandler)
 	w.app = &app{
 		world: &world{

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"payment-system/command"
+	"payment-system/command/people"
 )
 
 type operatorCommand struct {
@@ -21,7 +21,7 @@ func (c *operatorCommand) Run(ctx context.Context, w *world) error {
 		return err
 	}
 	defer a.close()
-	changed, err := a.commands.MakeOperator(ctx, command.MakeOperator{Email: c.Email})
+	changed, err := a.people.MakeOperator(ctx, people.MakeOperator{Email: c.Email})
 	if err != nil {
 		return err
 	}

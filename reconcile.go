@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/internal/mysqldb"
 	"payment-system/query"
 	"payment-system/shop"
@@ -68,15 +68,15 @@ func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.Se
 		return shop.Reconciliation{}, err
 	}
 	defer body.Close()
-	by := command.Caller{Actor: shop.ActorOperator}
-	imported, err := a.reconciler.ImportSettlement(ctx, command.ImportSettlement{
-		By: by, PG: shop.PG(strings.ToUpper(c.PG)), Format: format, File: command.Upload{Name: path.Base(c.File), Body: body},
+	by := shop.Caller{Actor: shop.ActorOperator}
+	imported, err := a.reconciler.ImportSettlement(ctx, reconciliation.ImportSettlement{
+		By: by, PG: shop.PG(strings.ToUpper(c.PG)), Format: format, File: reconciliation.Upload{Name: path.Base(c.File), Body: body},
 	})
 	rec := imported.Reconciliation
 	if err != nil || !c.Apply || rec.Status != shop.ReconciliationStatusPlanned || rec.PlanHash == nil {
 		return rec, err
 	}
-	applied, err := a.reconciler.ApplyReconciliation(ctx, command.ApplyReconciliation{By: by, ID: rec.ID, PlanHash: *rec.PlanHash})
+	applied, err := a.reconciler.ApplyReconciliation(ctx, reconciliation.ApplyReconciliation{By: by, ID: rec.ID, PlanHash: *rec.PlanHash})
 	return applied.Reconciliation, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/shop"
 )
 
@@ -152,7 +153,7 @@ func seedOrder(chance *rand.Rand, products []shop.Product, i int) command.PlaceO
 		}
 	}
 	return command.PlaceOrder{
-		By:             command.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper},
+		By:             shop.Caller{UserID: seedShopper(i % seedShoppers), Actor: shop.ActorShopper},
 		IdempotencyKey: fmt.Sprintf("seed-order-%d", i), Lines: lines,
 	}
 }
@@ -178,7 +179,7 @@ func (a *app) seedDev(ctx context.Context) error {
 	work.Go(func() { errs[1] = a.seedAccount(ctx, shopperEmail) })
 	work.Go(func() {
 		if errs[2] = a.seedAccount(ctx, operatorEmail); errs[2] == nil {
-			_, errs[2] = a.commands.MakeOperator(ctx, command.MakeOperator{Email: operatorEmail})
+			_, errs[2] = a.people.MakeOperator(ctx, people.MakeOperator{Email: operatorEmail})
 		}
 	})
 	work.Wait()
@@ -202,9 +203,9 @@ func (a *app) seedAccount(ctx context.Context, email string) error {
 		return err
 	}
 	inbox := make(letters, 1)
-	commands := a.newCommands()
-	commands.Mailer = inbox
-	requested, err := commands.RequestEmailVerification(ctx, command.RequestEmailVerification{Email: email, RemoteIP: "127.0.0.1"})
+	accounts := a.newPeople()
+	accounts.Mailer = inbox
+	requested, err := accounts.RequestEmailVerification(ctx, people.RequestEmailVerification{Email: email, RemoteIP: "127.0.0.1"})
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", email, err)
 	}
@@ -212,11 +213,11 @@ func (a *app) seedAccount(ctx context.Context, email string) error {
 	if err != nil {
 		return err
 	}
-	_, err = commands.ConfirmEmailVerification(ctx, command.ConfirmEmailVerification{VerificationID: requested.VerificationID, Code: code})
+	_, err = accounts.ConfirmEmailVerification(ctx, people.ConfirmEmailVerification{VerificationID: requested.VerificationID, Code: code})
 	if err != nil {
 		return fmt.Errorf("confirm %s: %w", email, err)
 	}
-	if _, err := commands.SignUp(ctx, command.SignUp{VerificationID: requested.VerificationID, Password: devPassword}); err != nil {
+	if _, err := accounts.SignUp(ctx, people.SignUp{VerificationID: requested.VerificationID, Password: devPassword}); err != nil {
 		return fmt.Errorf("sign %s up: %w", email, err)
 	}
 	return nil
@@ -226,7 +227,7 @@ func (a *app) seedAccount(ctx context.Context, email string) error {
 type letters chan string
 
 // Send keeps the mail's text.
-func (l letters) Send(_ context.Context, message command.Message) error {
+func (l letters) Send(_ context.Context, message people.Message) error {
 	l <- message.Text
 	return nil
 }

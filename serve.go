@@ -201,7 +201,7 @@ func (a *app) drain(ctx context.Context, sockets *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	waitFor(ctx, sockets)
-	if err := a.commands.Drain(ctx); err != nil {
+	if err := errors.Join(a.commands.Drain(ctx), a.people.Drain(ctx)); err != nil {
 		return err
 	}
 	a.logger.Info("stopped")

@@ -8,12 +8,13 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
 // AdjustStock adds to, or takes from, the stock on hand.
 type AdjustStock struct {
-	By             Caller
+	By             shop.Caller
 	IdempotencyKey string
 	ProductID      shop.ProductID
 	Quantity       int
@@ -31,24 +32,24 @@ func (h *Handler) AdjustStock(ctx context.Context, cmd AdjustStock) (shop.StockA
 	if err := cmd.check(); err != nil {
 		return shop.StockAdjusted{}, err
 	}
-	req, err := newRequest(cmd.By.UserID, "adjustStock", cmd.IdempotencyKey, cmd.ProductID, cmd.Quantity, cmd.Reason)
+	req, err := books.NewRequest(cmd.By.UserID, "adjustStock", cmd.IdempotencyKey, cmd.ProductID, cmd.Quantity, cmd.Reason)
 	if err != nil {
 		return shop.StockAdjusted{}, err
 	}
 	defer h.Locks.Lock(ctx, lockKey(string(cmd.ProductID)))()
 	var adjusted shop.StockAdjusted
-	err = h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		found, err := req.begin(ctx, tx, string(cmd.ProductID), h.now())
+	err = books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		found, err := req.Begin(ctx, tx, string(cmd.ProductID), h.now())
 		if err != nil {
 			return err
 		}
 		if found != nil {
-			return found.answer(&adjusted)
+			return found.DecodeInto(&adjusted)
 		}
 		if adjusted.Product, err = h.adjust(ctx, tx, cmd); err != nil {
 			return err
 		}
-		return req.finish(ctx, tx, adjusted)
+		return req.Finish(ctx, tx, adjusted)
 	})
 	if err != nil {
 		return shop.StockAdjusted{}, err
@@ -72,7 +73,7 @@ func (c *AdjustStock) check() error {
 }
 
 func (h *Handler) adjust(ctx context.Context, tx *sql.Tx, cmd AdjustStock) (shop.Product, error) {
-	product, err := lockProduct(ctx, tx, cmd.ProductID)
+	product, err := books.LockProduct(ctx, tx, cmd.ProductID)
 	if err != nil {
 		return product, err
 	}
@@ -83,8 +84,8 @@ func (h *Handler) adjust(ctx context.Context, tx *sql.Tx, cmd AdjustStock) (shop
 	product.Stock = onHand
 	product.Version++
 	product.UpdatedAt = h.now()
-	if err := insertAdjustment(ctx, tx, product.ID, cmd.Quantity, cmd.Reason, cmd.By, product.UpdatedAt); err != nil {
+	if err := books.InsertAdjustment(ctx, tx, product.ID, cmd.Quantity, cmd.Reason, cmd.By.UserID, product.UpdatedAt); err != nil {
 		return product, err
 	}
-	return product, saveProduct(ctx, tx, product, shop.KindStockAdjusted, cmd.By.operator(), cmd.Reason)
+	return product, books.SaveProduct(ctx, tx, product, shop.KindStockAdjusted, cmd.By.Operator(), cmd.Reason)
 }

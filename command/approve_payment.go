@@ -3,11 +3,11 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -16,7 +16,7 @@ import (
 // ApprovePayment takes the money. PaymentKey and Amount are what a browser
 // carried; they are compared and never used.
 type ApprovePayment struct {
-	By         Caller
+	By         shop.Caller
 	PaymentID  shop.PaymentID
 	PgToken    *string
 	PaymentKey *string
@@ -30,11 +30,11 @@ type ApprovePayment struct {
 // it and Invalid when the browser carried something else than the books hold.
 func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.PaymentApproved, error) {
 	ctx = failpoint.In(ctx, "approve")
-	payment, err := loadPayment(ctx, h.DB, cmd.PaymentID)
+	payment, err := books.LoadPayment(ctx, h.DB, cmd.PaymentID)
 	if err != nil {
 		return shop.PaymentApproved{}, err
 	}
-	if !cmd.By.mayActOn(payment.UserID) {
+	if !cmd.By.MayActOn(payment.UserID) {
 		return shop.PaymentApproved{}, shop.NoSuch("payment")
 	}
 	if payment.Status == shop.PaymentStatusReady {
@@ -70,7 +70,7 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
 }
 
-// intendApproval commits that the gateway is about to be asked. It tells whether
+// intendApproval commits that the gateway is about to be asked. It reports whether
 // it is this call that asks.
 func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool, error) {
 	var mine bool
@@ -90,11 +90,11 @@ func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attemp
 		if cmd.PgToken != nil {
 			latest.PgToken = *cmd.PgToken
 		}
-		if err := c.payment.Record(shop.KindPaymentApproving, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentApproving, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, c.now.Add(h.PGTimeout+2*time.Second))
-		if err := c.did(shop.KindPaymentApproving, ""); err != nil {
+		c.lookUpAt(attempt, c.now.Add(h.PGTimeout+2*time.Second))
+		if err := c.paymentEvent(shop.KindPaymentApproving, ""); err != nil {
 			return err
 		}
 		return c.extendHold(c.now.Add(2*h.PGTimeout + time.Minute))
@@ -184,7 +184,7 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 
 // approvalUnknown records the silence, then asks at once when the gateway did
 // say something: that the payment was made before, say. When the books have gone
-// on since, a look-up tells whether they were right to.
+// on since, a look-up reports whether they were right to.
 func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID, cause error) error {
 	wait := resolveSchedule[0]
 	refusal := gatewayError(cause)
@@ -198,17 +198,19 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 			c.lookAgain(attempt, c.now.Add(wait))
 			return nil
 		}
-		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentUnknown, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, c.now.Add(wait))
-		return c.did(shop.KindPaymentUnknown, noteOf(cause))
+		c.lookUpAt(attempt, c.now.Add(wait))
+		return c.paymentEvent(shop.KindPaymentUnknown, noteOf(cause))
 	})
 	if err != nil || !silent {
 		return err
 	}
-	if err := h.renewKey(ctx, "attempts", "approve_key", string(attempt), cause); err != nil {
-		return err
+	if key := newKeyAfter(cause, string(attempt), h.now()); key != "" {
+		if err := books.RenewApproveKey(ctx, h.DB, attempt, key); err != nil {
+			return err
+		}
 	}
 	h.Logger.WarnContext(ctx, "approval unknown", "attempt_id", string(attempt), "error", cause)
 	if refusal != nil && refusal.Status != 0 && refusal.Status < 500 && refusal.RetryAfter == 0 {
@@ -219,38 +221,25 @@ func (h *Handler) approvalUnknown(ctx context.Context, id shop.PaymentID, attemp
 	return nil
 }
 
-// lookAgain has the resolver look up an attempt that may take money though the
-// books have done with it. One whose outcome is awaited is looked up anyhow.
-func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
-	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
-		c.checkAt(id, at)
-	}
-}
-
-// isUndecided tells whether the word of a gateway on an approval is still awaited,
-// in the same state as it was before.
-func (c *change) isUndecided(id shop.AttemptID, was shop.PaymentStatus) bool {
-	return c.payment.AttemptID == id && c.payment.Status == was && c.payment.CapturedAmount == 0 &&
-		(was == shop.PaymentStatusApproving || was == shop.PaymentStatusUnknown)
-}
-
 // keyTime makes an idempotency key of a call that is made anew.
 const keyTime = "20060102T150405.000000"
 
-// renewKey gives the next call an idempotency key of its own when the last was
-// answered: Toss would repeat that answer under the old key for ever. What the
-// answer left open, a look-up tells before the next call. A call that may still
-// be running, or was never answered, keeps its key.
-func (h *Handler) renewKey(ctx context.Context, table, column, id string, cause error) error {
+// newKeyAfter returns the idempotency key of the next call when the last, whose key
+// is for id, was answered: Toss would repeat that answer under the old key for ever.
+// What the answer left open, a look-up tells before the next call. It returns "" for
+// a call that may still be running, or was never answered: that keeps its key.
+func newKeyAfter(cause error, id string, now time.Time) string {
 	e := gatewayError(cause)
-	if e == nil || e.Outcome != pg.OutcomeUnknown || e.Status < 400 || e.Status >= 500 || e.Status == http.StatusConflict || e.Status == http.StatusTooManyRequests {
-		return nil
+	if e == nil || e.Outcome != pg.OutcomeUnknown || !isSettledRefusal(e.Status) {
+		return ""
 	}
-	key := id + ":" + h.now().Format(keyTime)
-	if _, err := h.DB.ExecContext(ctx, `UPDATE `+table+` SET `+column+` = ? WHERE id = ?`, key, id); err != nil {
-		return fmt.Errorf("renew an idempotency key: %w", err)
-	}
-	return nil
+	return id + ":" + now.Format(keyTime)
+}
+
+// isSettledRefusal reports whether an HTTP status is an answer that a gateway would
+// repeat under the same idempotency key.
+func isSettledRefusal(status int) bool {
+	return status >= 400 && status < 500 && status != http.StatusConflict && status != http.StatusTooManyRequests
 }
 
 // noteOf is what the history says of a gateway's error: its code, never a body.
@@ -276,11 +265,11 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 		latest := c.payment.Attempt(attempt)
 		latest.ApproveKey = approveKey(attempt) + ":" + c.now.Format(keyTime)
 		c.payment.CheckoutURL = latest.CheckoutURL
-		if err := c.payment.Record(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, again)
-		return c.did(shop.KindPaymentApprovalWithdrawn, note)
+		c.lookUpAt(attempt, again)
+		return c.paymentEvent(shop.KindPaymentApprovalWithdrawn, note)
 	})
 	return withdrawn, err
 }
@@ -290,7 +279,7 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 // and tells so, when the payment is not any more in the state given.
 func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
-		c.told = attempt
+		c.heardOf = attempt
 		if failed = overtaken(c.payment, attempt); failed {
 			return c.endOvertaken(attempt, failure, again)
 		}
@@ -300,29 +289,10 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		c.checkAt(attempt, again)
-		return c.did(shop.KindPaymentFailed, failure.Code)
+		c.lookUpAt(attempt, again)
+		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	return failed, err
-}
-
-// overtaken tells whether another attempt took the order's money while a gateway
-// was asked to take it by this one.
-func overtaken(payment shop.Payment, id shop.AttemptID) bool {
-	attempt := payment.Attempt(id)
-	return payment.AttemptID != id && attempt != nil && attempt.CapturedAmount == 0 &&
-		(attempt.Status == shop.PaymentStatusApproving || attempt.Status == shop.PaymentStatusUnknown)
-}
-
-// endOvertaken ends an attempt that was overtaken, and that took nothing so far.
-func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
-	attempt := c.payment.Attempt(id)
-	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
-	c.checkAt(id, again)
-	if err := c.payment.Record(shop.KindPaymentAttemptEnded, c.now); err != nil {
-		return err
-	}
-	return c.did(shop.KindPaymentAttemptEnded, failure.Code)
 }
 
 // approvalOf answers with what came of an approval, waiting a little for one
@@ -365,7 +335,7 @@ func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.P
 	defer cancel()
 	pause := 20 * time.Millisecond
 	for {
-		payment, err := loadPayment(context.WithoutCancel(ctx), h.DB, id)
+		payment, err := books.LoadPayment(context.WithoutCancel(ctx), h.DB, id)
 		if err != nil || done(payment) {
 			return payment, err
 		}
@@ -378,4 +348,15 @@ func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.P
 		}
 		pause = min(2*pause, 500*time.Millisecond)
 	}
+}
+
+// endOvertaken ends an attempt that was overtaken, and that took nothing so far.
+func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
+	attempt := c.payment.Attempt(id)
+	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
+	c.lookUpAt(id, again)
+	if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
+		return err
+	}
+	return c.paymentEvent(shop.KindPaymentAttemptEnded, failure.Code)
 }

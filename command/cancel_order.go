@@ -6,13 +6,15 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
 // CancelOrder ends an order; what was paid is refunded first.
 type CancelOrder struct {
-	By             Caller
+	By             shop.Caller
 	IdempotencyKey string
 	OrderID        shop.OrderID
 	Reason         string
@@ -24,10 +26,10 @@ type CancelOrder struct {
 // when the gateway will not refund: the order then stays paid.
 func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderCanceled, error) {
 	ctx = failpoint.In(ctx, "cancel")
-	if utf8.RuneCountInString(cmd.Reason) > 200 || strings.ContainsFunc(cmd.Reason, unprintable) {
+	if utf8.RuneCountInString(cmd.Reason) > 200 || strings.ContainsFunc(cmd.Reason, text.IsUnprintable) {
 		return shop.OrderCanceled{}, shop.InvalidField("reason", "The reason must have at most 200 printable characters.")
 	}
-	req, err := newRequest(cmd.By.UserID, "cancelOrder", cmd.IdempotencyKey, cmd.OrderID, cmd.Reason)
+	req, err := books.NewRequest(cmd.By.UserID, "cancelOrder", cmd.IdempotencyKey, cmd.OrderID, cmd.Reason)
 	if err != nil {
 		return shop.OrderCanceled{}, err
 	}
@@ -35,7 +37,7 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 	var paid bool
 	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
 		done, paid = nil, false
-		if !cmd.By.mayActOn(c.order.UserID) {
+		if !cmd.By.MayActOn(c.order.UserID) {
 			return shop.NoSuch("order")
 		}
 		var err error
@@ -53,18 +55,18 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 
 // cancelUnpaid ends an order that holds no money. It tells when the order is
 // paid, so that the money must go back first.
-func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder, req request) (done *shop.OrderCanceled, paid bool, err error) {
-	earlier, err := req.begin(ctx, c.tx, string(cmd.OrderID), c.now)
+func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder, req books.Request) (done *shop.OrderCanceled, paid bool, err error) {
+	earlier, err := req.Begin(ctx, c.tx, string(cmd.OrderID), c.now)
 	if err != nil {
 		return nil, false, err
 	}
-	if earlier != nil && earlier.response != nil {
+	if earlier != nil && earlier.Response != nil {
 		done = &shop.OrderCanceled{}
-		return done, false, earlier.answer(done)
+		return done, false, earlier.DecodeInto(done)
 	}
 	if earlier != nil && c.order.Status == shop.OrderStatusCanceled {
 		done = &shop.OrderCanceled{Order: c.order}
-		return done, false, req.finish(ctx, c.tx, done)
+		return done, false, req.Finish(ctx, c.tx, done)
 	}
 	switch {
 	case busy(c.payment.Status):
@@ -79,38 +81,19 @@ func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder, 
 		return nil, false, err
 	}
 	done = &shop.OrderCanceled{Order: c.order}
-	return done, false, req.finish(ctx, c.tx, done)
-}
-
-// endPayment ends a payment whose order has ended unpaid. A virtual account that
-// waits is closed by the resolver.
-func (c *change) endPayment(kind, note string) error {
-	if c.payment.ID == "" {
-		return nil
-	}
-	waited := c.payment.Status == shop.PaymentStatusWaitingForDeposit
-	if _, ok := shop.PaymentMove(c.payment.Status, kind, 0); !ok {
-		return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+".")
-	}
-	if err := c.payment.Record(kind, c.now); err != nil {
-		return err
-	}
-	if waited {
-		c.checkAt(c.payment.AttemptID, c.now)
-	}
-	return c.did(kind, note)
+	return done, false, req.Finish(ctx, c.tx, done)
 }
 
 // cancelPaid refunds all that is left; the refund's end cancels the order.
-func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment, req request) (shop.OrderCanceled, error) {
+func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment, req books.Request) (shop.OrderCanceled, error) {
 	reason := cmp.Or(strings.TrimSpace(cmd.Reason), "주문 취소")
-	_, err := h.refund(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, request{
-		userID: req.userID, operation: "cancelOrder.refund", key: req.key, hash: req.hash,
+	_, err := h.refundOnce(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, books.Request{
+		UserID: req.UserID, Operation: "cancelOrder.refund", Key: req.Key, Hash: req.Hash,
 	})
 	if err != nil && shop.CodeOf(err) != shop.Declined {
 		return shop.OrderCanceled{}, err
 	}
-	order, readErr := loadOrder(ctx, h.DB, cmd.OrderID)
+	order, readErr := books.LoadOrder(ctx, h.DB, cmd.OrderID)
 	switch {
 	case readErr != nil:
 		return shop.OrderCanceled{}, readErr
@@ -124,4 +107,23 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 	}
 	done := shop.OrderCanceled{Order: order}
 	return done, h.finishRequest(ctx, req, done)
+}
+
+// endPayment ends a payment whose order has ended unpaid. A virtual account that
+// waits is closed by the resolver.
+func (c *change) endPayment(kind, note string) error {
+	if c.payment.ID == "" {
+		return nil
+	}
+	waited := c.payment.Status == shop.PaymentStatusWaitingForDeposit
+	if _, ok := shop.PaymentMove(c.payment.Status, kind, 0); !ok {
+		return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+".")
+	}
+	if err := c.payment.Apply(kind, c.now); err != nil {
+		return err
+	}
+	if waited {
+		c.lookUpAt(c.payment.AttemptID, c.now)
+	}
+	return c.paymentEvent(kind, note)
 }

@@ -7,13 +7,15 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
 // CancelPayment refunds all that is left, or Amount of it.
 type CancelPayment struct {
-	By             Caller
+	By             shop.Caller
 	IdempotencyKey string
 	PaymentID      shop.PaymentID
 	Amount         *shop.Won // nil is all that is left
@@ -31,12 +33,12 @@ func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.Pa
 	if err := checkCancel(cmd); err != nil {
 		return shop.PaymentCanceled{}, err
 	}
-	req, err := newRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, cmd.PaymentID, cmd.Amount, cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount)
+	req, err := books.NewRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, cmd.PaymentID, cmd.Amount, cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount)
 	if err != nil {
 		return shop.PaymentCanceled{}, err
 	}
 	cmd.Reason = strings.TrimSpace(cmd.Reason) // as gateways keep it
-	return h.refund(ctx, cmd, req)
+	return h.refundOnce(ctx, cmd, req)
 }
 
 func checkCancel(cmd CancelPayment) error {
@@ -56,7 +58,7 @@ func checkCancel(cmd CancelPayment) error {
 }
 
 func checkReason(reason string) error {
-	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > 200 || strings.ContainsFunc(reason, unprintable) {
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > 200 || strings.ContainsFunc(reason, text.IsUnprintable) {
 		return shop.InvalidField("reason", "The reason must have 1 to 200 printable characters.")
 	}
 	return nil
@@ -71,17 +73,14 @@ func checkAccount(account shop.RefundAccount) error {
 	if n := len(account.AccountNumber); n < 6 || n > 20 || strings.ContainsFunc(account.AccountNumber, notDigit) {
 		return shop.InvalidField("refundAccount.accountNumber", "The account number has 6 to 20 digits and no dashes.")
 	}
-	if name := strings.TrimSpace(account.HolderName); name == "" || utf8.RuneCountInString(name) > 60 || strings.ContainsFunc(name, unprintable) {
+	if name := strings.TrimSpace(account.HolderName); name == "" || utf8.RuneCountInString(name) > 60 || strings.ContainsFunc(name, text.IsUnprintable) {
 		return shop.InvalidField("refundAccount.holderName", "The holder's name must have 1 to 60 characters.")
 	}
 	return nil
 }
 
-// errOtherRefund says that another refund of the payment is under way.
-var errOtherRefund = errors.New("another refund is under way")
-
-// refund waits for its turn, commits the intent, asks the gateway and answers.
-func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (shop.PaymentCanceled, error) {
+// refundOnce waits for its turn, commits the intent, asks the gateway and answers.
+func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.Request) (shop.PaymentCanceled, error) {
 	turn, cancel := context.WithTimeout(ctx, h.PGTimeout)
 	defer cancel()
 	for {
@@ -102,7 +101,7 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0)
 			switch shop.CodeOf(err) {
 			case "", shop.Declined:
-				return h.refundOf(ctx, cmd.PaymentID, id, req)
+				return h.refundResult(ctx, cmd.PaymentID, id, req)
 			case shop.InProgress: // the resolver may have found out by now
 				return h.refundElsewhere(ctx, cmd.PaymentID, id, req)
 			default:
@@ -112,10 +111,10 @@ func (h *Handler) refund(ctx context.Context, cmd CancelPayment, req request) (s
 	}
 }
 
-// refundElsewhere is refundOf for a refund that another call carries out. Who is
+// refundElsewhere is refundFor for a refund that another call carries out. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
-func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID, req request) (shop.PaymentCanceled, error) {
-	canceled, err := h.refundOf(ctx, id, refund, req)
+func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID, req books.Request) (shop.PaymentCanceled, error) {
+	canceled, err := h.refundResult(ctx, id, refund, req)
 	if err == nil {
 		h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(id))
 	}
@@ -123,19 +122,19 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 }
 
 // intendCancel commits the refund that the gateway is about to be asked for. It
-// tells whether the key had one already.
-func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req request) (id shop.RefundID, repeated bool, err error) {
+// reports whether the key had one already.
+func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID, repeated bool, err error) {
 	_, err = h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		id, repeated = "", false
-		if !cmd.By.mayActOn(c.payment.UserID) {
+		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
 		}
-		earlier, err := req.find(ctx, c.tx)
+		earlier, err := req.Find(ctx, c.tx)
 		if err != nil {
 			return err
 		}
 		if earlier != nil {
-			id, repeated = shop.RefundID(earlier.subject), true
+			id, repeated = shop.RefundID(earlier.Subject), true
 			return nil
 		}
 		refund, err := h.intendCancelOf(c, cmd)
@@ -143,7 +142,7 @@ func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req reque
 			return err
 		}
 		id = refund.ID
-		_, err = req.begin(ctx, c.tx, string(id), c.now)
+		_, err = req.Begin(ctx, c.tx, string(id), c.now)
 		return err
 	})
 	return id, repeated, err
@@ -165,13 +164,13 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 	return h.intendRefund(c, amount, cmd.TaxFreeAmount, cmd.Reason, shop.RefundCauseRequested, cmd.RefundAccount)
 }
 
-// refundOf answers with what came of a refund, waiting a little for one that is
+// refundFor answers with what came of a refund, waiting a little for one that is
 // under way.
-func (h *Handler) refundOf(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req request) (shop.PaymentCanceled, error) {
-	earlier, err := req.find(ctx, h.DB)
-	if err == nil && earlier != nil && earlier.response != nil {
+func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req books.Request) (shop.PaymentCanceled, error) {
+	earlier, err := req.Find(ctx, h.DB)
+	if err == nil && earlier != nil && earlier.Response != nil {
 		var done shop.PaymentCanceled
-		err := earlier.answer(&done)
+		err := earlier.DecodeInto(&done)
 		return done, err
 	}
 	payment, err := h.await(ctx, id, func(p shop.Payment) bool {
@@ -183,7 +182,7 @@ func (h *Handler) refundOf(ctx context.Context, id shop.PaymentID, refundID shop
 	}
 	refund := payment.Refund(refundID)
 	if refund == nil {
-		return shop.PaymentCanceled{}, errInFlight
+		return shop.PaymentCanceled{}, books.ErrInFlight
 	}
 	switch refund.Status {
 	case shop.RefundStatusDone:
@@ -198,10 +197,8 @@ func (h *Handler) refundOf(ctx context.Context, id shop.PaymentID, refundID shop
 
 // refusalOf is why the gateway refused a refund, as the history noted it.
 func (h *Handler) refusalOf(ctx context.Context, payment shop.Payment, refund shop.Refund) error {
-	var code string
-	err := h.DB.QueryRowContext(ctx, `SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version LIMIT 1`,
-		payment.ID, shop.KindPaymentCancelRefused, shop.KindPaymentLateMoney, refund.RequestedAt).Scan(&code)
-	if err != nil && !isNoRows(err) {
+	code, err := books.RefusalNote(ctx, h.DB, payment.ID, refund.RequestedAt)
+	if err != nil {
 		return err
 	}
 	return declined(payment.PG, shop.PaymentFailure{Code: code, Message: "The gateway would not give the money back."})
@@ -209,7 +206,7 @@ func (h *Handler) refusalOf(ctx context.Context, payment shop.Payment, refund sh
 
 // finishRequest stores the answer of a request whose effect is in the books.
 // Should it fail, the next request of the key works the answer out again.
-func (h *Handler) finishRequest(ctx context.Context, req request, response any) error {
+func (h *Handler) finishRequest(ctx context.Context, req books.Request, response any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	tx, err := h.DB.BeginTx(ctx, nil)
@@ -217,12 +214,12 @@ func (h *Handler) finishRequest(ctx context.Context, req request, response any) 
 		return nil
 	}
 	defer tx.Rollback() //nolint:errcheck // After Commit it does nothing.
-	if err := finishOnce(ctx, tx, req, response); err != nil {
-		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.operation, "error", err)
+	if err := req.FinishOnce(ctx, tx, response); err != nil {
+		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
 		return nil
 	}
 	if err := tx.Commit(); err != nil {
-		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.operation, "error", err)
+		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func TestHandler_refusedLater(t *testing.T) {
 			var id shop.DiscrepancyID
 			s.must(s.db.QueryRowContext(s.ctx, `SELECT id FROM discrepancies WHERE payment_id = ?`, string(payment.ID)).Scan(&id))
 			_, err := s.ResolveDiscrepancy(s.ctx, command.ResolveDiscrepancy{
-				By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "the bank agreed",
+				By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "the bank agreed",
 			})
 			s.must(err)
 			s.settle()

@@ -1,18 +1,16 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
-	"time"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
 // CreateProduct puts a product on sale.
 type CreateProduct struct {
-	By                Caller
+	By                shop.Caller
 	IdempotencyKey    string
 	Name, Description string
 	Price             shop.Won
@@ -28,7 +26,7 @@ func (h *Handler) CreateProduct(ctx context.Context, cmd CreateProduct) (shop.Pr
 	if err != nil {
 		return shop.ProductCreated{}, err
 	}
-	req, err := newRequest(cmd.By.UserID, "createProduct", cmd.IdempotencyKey, product)
+	req, err := books.NewRequest(cmd.By.UserID, "createProduct", cmd.IdempotencyKey, product)
 	if err != nil {
 		return shop.ProductCreated{}, err
 	}
@@ -37,19 +35,19 @@ func (h *Handler) CreateProduct(ctx context.Context, cmd CreateProduct) (shop.Pr
 	product.UpdatedAt = product.CreatedAt
 
 	var created shop.ProductCreated
-	err = h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		found, err := req.begin(ctx, tx, string(product.ID), product.CreatedAt)
+	err = books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		found, err := req.Begin(ctx, tx, string(product.ID), product.CreatedAt)
 		if err != nil {
 			return err
 		}
 		if found != nil {
-			return found.answer(&created)
+			return found.DecodeInto(&created)
 		}
 		created = shop.ProductCreated{Product: product}
-		if err := insertProduct(ctx, tx, product, cmd.By); err != nil {
+		if err := books.InsertProduct(ctx, tx, product, cmd.By.UserID, cmd.By.Operator()); err != nil {
 			return err
 		}
-		return req.finish(ctx, tx, created)
+		return req.Finish(ctx, tx, created)
 	})
 	if err != nil {
 		return shop.ProductCreated{}, err
@@ -75,33 +73,3 @@ func (c CreateProduct) product() (product shop.Product, err error) {
 	}
 	return product, nil
 }
-
-func insertProduct(ctx context.Context, tx *sql.Tx, p shop.Product, by Caller) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO products (id, name, description, price, tax_free, created_at, updated_at) VALUES (?,?,?,?,?,?,?)`,
-		string(p.ID), p.Name, p.Description, int64(p.Price), p.TaxFree, p.CreatedAt, p.UpdatedAt)
-	if err != nil {
-		return fmt.Errorf("insert product %s: %w", p.ID, err)
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO stock (product_id, available, reserved, sold, version) VALUES (?,?,0,0,1)`, string(p.ID), p.Stock)
-	if err != nil {
-		return fmt.Errorf("insert the stock of %s: %w", p.ID, err)
-	}
-	if err := insertAdjustment(ctx, tx, p.ID, p.Stock, "created", by, p.CreatedAt); err != nil {
-		return err
-	}
-	return record(ctx, tx, productFact(p, shop.KindProductCreated, by.operator(), "", p.CreatedAt))
-}
-
-// insertAdjustment notes units that came or went by hand.
-func insertAdjustment(ctx context.Context, tx *sql.Tx, id shop.ProductID, quantity int, reason string, by Caller, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO stock_adjustments (product_id, quantity, reason, user_id, at) VALUES (?,?,?,?,?)`,
-		string(id), quantity, reason, string(by.UserID), at)
-	if err != nil {
-		return fmt.Errorf("insert an adjustment of %s: %w", id, err)
-	}
-	return nil
-}
-
-// operator is the actor of a command that only operators send; the machine's
-// own commands have no caller.
-func (c Caller) operator() shop.Actor { return cmp.Or(c.Actor, shop.ActorOperator) }

@@ -2,8 +2,8 @@ package command
 
 import (
 	"context"
-	"fmt"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
@@ -14,7 +14,7 @@ import (
 // ended. Any number of replicas may run it at once.
 func (h *Handler) ExpireOrders(ctx context.Context) (int, error) {
 	ctx = failpoint.In(ctx, "expire")
-	due, err := h.dueOrders(ctx)
+	due, err := books.DueOrders(ctx, h.DB, h.now())
 	if err != nil {
 		return 0, err
 	}
@@ -32,25 +32,6 @@ func (h *Handler) ExpireOrders(ctx context.Context) (int, error) {
 	return ended, ctx.Err()
 }
 
-func (h *Handler) dueOrders(ctx context.Context) ([]shop.OrderID, error) {
-	rows, err := h.DB.QueryContext(ctx, `SELECT o.id FROM orders o LEFT JOIN payments p ON p.order_id = o.id
-		WHERE o.status = 'PLACED' AND o.expires_at <= ? AND (p.id IS NULL OR p.status NOT IN ('APPROVING', 'UNKNOWN', 'CANCELING', 'WAITING_FOR_DEPOSIT'))
-		ORDER BY o.expires_at LIMIT 200`, h.now())
-	if err != nil {
-		return nil, fmt.Errorf("read the orders to expire: %w", err)
-	}
-	defer rows.Close()
-	var due []shop.OrderID
-	for rows.Next() {
-		var id shop.OrderID
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read an order to expire: %w", err)
-		}
-		due = append(due, id)
-	}
-	return due, rows.Err()
-}
-
 // expireOrder ends one order, if it is still due.
 func (h *Handler) expireOrder(ctx context.Context, id shop.OrderID) (bool, error) {
 	var expired bool
@@ -62,8 +43,8 @@ func (h *Handler) expireOrder(ctx context.Context, id shop.OrderID) (bool, error
 		if err := c.order.Expire(c.now); err != nil {
 			return err
 		}
-		c.didOrder(shop.KindOrderExpired, "")
-		if err := c.moveStock(releaseStock(ctx, c.tx, c.order, c.actor, c.now)); err != nil {
+		c.orderEvent(shop.KindOrderExpired, "")
+		if err := c.moveStock(books.ReleaseStock(ctx, c.tx, c.order, c.actor, c.now)); err != nil {
 			return err
 		}
 		expired = true

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
 // FailPayment says that the shopper came back without paying.
 type FailPayment struct {
-	By        Caller
+	By        shop.Caller
 	PaymentID shop.PaymentID
 	Code      string
 	Message   string
@@ -27,7 +28,7 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 	}
 	failure := shop.PaymentFailure{Code: cmp.Or(cmd.Code, "SHOPPER_LEFT"), Message: cmp.Or(cmd.Message, "The shopper came back without paying.")}
 	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
-		if !cmd.By.mayActOn(c.payment.UserID) {
+		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
 		}
 		if c.payment.Status == shop.PaymentStatusFailed {
@@ -39,16 +40,16 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentFailed, failure.Code)
+		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	return shop.PaymentFailed{Payment: payment}, err
 }
 
 func checkFailure(cmd FailPayment) error {
-	if utf8.RuneCountInString(cmd.Code) > 100 || strings.ContainsFunc(cmd.Code, unprintable) {
+	if utf8.RuneCountInString(cmd.Code) > 100 || strings.ContainsFunc(cmd.Code, text.IsUnprintable) {
 		return shop.InvalidField("code", "The code must have at most 100 printable characters.")
 	}
-	if utf8.RuneCountInString(cmd.Message) > 500 || strings.ContainsFunc(cmd.Message, unprintable) {
+	if utf8.RuneCountInString(cmd.Message) > 500 || strings.ContainsFunc(cmd.Message, text.IsUnprintable) {
 		return shop.InvalidField("message", "The message must have at most 500 printable characters.")
 	}
 	return nil

@@ -926,7 +926,7 @@ func TestHandler_lateTaxFree(t *testing.T) {
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		c := openCounter(t, 10)
 		created, err := c.CreateProduct(c.ctx, command.CreateProduct{
-			By: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, IdempotencyKey: "free", Name: "쌀", Price: 4_000, TaxFree: true, Stock: 10,
+			By: shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, IdempotencyKey: "free", Name: "쌀", Price: 4_000, TaxFree: true, Stock: 10,
 		})
 		c.must(err)
 		placed, err := c.PlaceOrder(c.ctx, command.PlaceOrder{By: c.shopper, IdempotencyKey: "both", Lines: []command.PlaceOrderLine{

@@ -4,15 +4,14 @@ package command
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"payment-system/internal/mail"
+	"payment-system/command/books"
+	"payment-system/internal/background"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -25,8 +24,7 @@ type Handler struct {
 	Gateways map[shop.PG]pg.Gateway
 	// Projector makes read models follow before a command answers.
 	Projector Projector
-	Mailer    Mailer
-	Redis     redis.UniversalClient // mailed codes and rate limits
+	Redis     redis.UniversalClient // rate limits
 	Now       func() time.Time
 	NewID     func(prefix string) string // unique, sortable by time
 	Random    func(p []byte)             // fills p with secure randomness
@@ -39,17 +37,13 @@ type Handler struct {
 	OrderHold time.Duration
 	// PGTimeout bounds a call to a gateway; Gateways keep it, commands plan by it.
 	PGTimeout time.Duration
-	// AutoApplyCap is what a reconciliation may move by itself.
-	AutoApplyCap shop.Won
 	// Replica names this process in leases.
 	Replica string
 
-	orders     orderQueue // orders waiting to be committed together
-	letters    letterBox  // mails waiting to be sent
-	hashing    hashGate   // bounds how many passwords are hashed at once
-	background background // what outlives the calls that started it
-	hearing    hearing    // which gateways were silent
-	inbox      attendant  // acts on webhooks when they come
+	orders     orderQueue       // orders waiting to be committed together
+	background background.Group // what outlives the calls that started it
+	health     gatewayHealth    // which gateways were silent
+	inbox      inboxWorker      // acts on webhooks when they come
 }
 
 // A Locker takes turns among replicas. Locks are a courtesy that spares the
@@ -73,43 +67,13 @@ type Projector interface {
 	Project(ctx context.Context, aggregateIDs ...string)
 }
 
-// A Mailer sends mail. *mail.Mailer is one.
-type Mailer interface {
-	Send(ctx context.Context, message Message) error
-}
-
-// A Message is a mail with a text and an HTML part that say the same.
-type Message = mail.Message
-
-// A Caller is who sends a command: from the session, never from the client. The
-// zero Caller is nobody.
-type Caller struct {
-	UserID shop.UserID
-	Actor  shop.Actor
-}
-
-// mayActOn reports whether the caller may touch what the user named owns: a
-// shopper only their own, nobody nothing, everybody else all.
-func (c Caller) mayActOn(owner shop.UserID) bool {
-	switch c.Actor {
-	case "":
-		return false
-	case shop.ActorShopper:
-		return c.UserID == owner && owner != ""
-	default:
-		return true
-	}
-}
-
 // lockKey names the lock of an aggregate.
 func lockKey(id string) string { return "lock:" + id }
 
-// hashOf returns the SHA-256, in hex, of parts, each told apart from the next.
-func hashOf(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		sum := sha256.Sum256([]byte(part))
-		h.Write(sum[:])
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
+// now is the time as the books keep it.
+func (h *Handler) now() time.Time { return books.Moment(h.Now()) }
+
+// Drain waits until the orders that were accepted are answered, and the webhooks that
+// came are acted on. Call it after the last command; it returns an error when ctx ends
+// first.
+func (h *Handler) Drain(ctx context.Context) error { return h.background.Wait(ctx) }

@@ -149,7 +149,7 @@ type deed struct {
 	stock     stockSeen
 }
 
-// unclear tells whether the outcome was not known when the client was answered.
+// unclear reports whether the outcome was not known when the client was answered.
 func (d *deed) unclear() bool { return d.code == shop.InProgress }
 
 // A stockSeen is what a product's stock was.
@@ -491,7 +491,7 @@ func stepPay(was orderSeen, d *deed, total shop.Won) []orderSeen {
 	return []orderSeen{was}
 }
 
-// refundedAtOnce tells whether an approval was answered only when somebody had given its money back.
+// refundedAtOnce reports whether an approval was answered only when somebody had given its money back.
 func (d *deed) refundedAtOnce() bool {
 	return d.code == shop.Conflict && slices.Contains([]string{"CANCELING", "PARTIALLY_CANCELED", "CANCELED"}, d.status)
 }

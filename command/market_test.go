@@ -38,8 +38,8 @@ type market struct {
 	fakes    map[shop.PG]*pgtest.Fake
 	gateways map[shop.PG]pg.Gateway
 	post     *post
-	operator command.Caller
-	shopper  command.Caller
+	operator shop.Caller
+	shopper  shop.Caller
 }
 
 // A handClock stands still but for a microsecond with every look at it.
@@ -94,8 +94,8 @@ func (s street) market(t testing.TB, pause func()) *market {
 	m := &market{
 		t: t, db: db, redis: s.redis, locks: s.locks, clock: &handClock{at: testclock.Now().Truncate(time.Second)},
 		fakes: map[shop.PG]*pgtest.Fake{}, gateways: map[shop.PG]pg.Gateway{}, post: &post{},
-		operator: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator},
-		shopper:  command.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper},
+		operator: shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator},
+		shopper:  shop.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper},
 	}
 	for _, company := range []shop.PG{shop.PGKakao, shop.PGToss} {
 		fake := pgtest.NewFake(company)

@@ -81,7 +81,7 @@ func (l *modelLane) FailNow() {
 	runtime.Goexit()
 }
 
-// Failed tells whether this lane failed.
+// Failed reports whether this lane failed.
 func (l *modelLane) Failed() bool { return l.failed.Load() }
 
 // rapidFlags keeps the lanes from giving rapid its numbers at the same moment.
@@ -195,7 +195,7 @@ func (o modelOrder) current() int {
 	return o.opened - 1
 }
 
-// waits tells whether the order may still be paid.
+// waits reports whether the order may still be paid.
 func (o modelOrder) waits(now int64) bool {
 	return o.status == shop.OrderStatusPlaced && now < o.expires
 }
@@ -220,7 +220,7 @@ func (o modelOrder) ready(fault string, now int64) []modelAnswer {
 	return answers("", o)
 }
 
-// approve takes the money; proof tells whether the browser carried the gateway's token.
+// approve takes the money; proof reports whether the browser carried the gateway's token.
 func (o modelOrder) approve(fault string, proof bool, now int64) []modelAnswer {
 	switch {
 	case o.payment != shop.PaymentStatusReady:

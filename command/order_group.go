@@ -3,15 +3,11 @@ package command
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -25,7 +21,7 @@ func (h *Handler) commitOrders() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].ctx), groupTimeout)
 		h.placeGroup(ctx, group)
 		// The next group need not wait until the read models show this one.
-		h.background.start(func() {
+		h.background.Start(func() {
 			defer cancel()
 			h.answerGroup(ctx, group)
 		})
@@ -35,13 +31,13 @@ func (h *Handler) commitOrders() {
 // placeGroup places a group's orders in one transaction, under the locks of all
 // its products. When the group is refused as a whole for something that one of
 // its orders brought along, each is placed by itself.
-func (h *Handler) placeGroup(ctx context.Context, group []*orderWish) {
+func (h *Handler) placeGroup(ctx context.Context, group []*pendingOrder) {
 	err := h.tryGroup(ctx, group)
 	switch {
 	case err == nil:
 	case len(group) == 1 || shop.CodeOf(err) == shop.Unavailable:
-		for _, wish := range group {
-			wish.refuse(err)
+		for _, pending := range group {
+			pending.refuse(err)
 		}
 	default:
 		for i := range group {
@@ -50,34 +46,34 @@ func (h *Handler) placeGroup(ctx context.Context, group []*orderWish) {
 	}
 }
 
-func (h *Handler) tryGroup(ctx context.Context, group []*orderWish) error {
+func (h *Handler) tryGroup(ctx context.Context, group []*pendingOrder) error {
 	defer h.Locks.Lock(ctx, lockKeys(group)...)()
-	return h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		return h.placeOrders(ctx, tx, group)
 	})
 }
 
 // answerGroup lets everybody go whose order the read models show.
-func (h *Handler) answerGroup(ctx context.Context, group []*orderWish) {
+func (h *Handler) answerGroup(ctx context.Context, group []*pendingOrder) {
 	touched := map[string]bool{}
-	for _, wish := range group {
-		if wish.err != nil {
+	for _, pending := range group {
+		if pending.err != nil {
 			continue
 		}
-		touched[string(wish.placed.Order.ID)] = true
-		for _, line := range wish.placed.Order.Lines {
+		touched[string(pending.placed.Order.ID)] = true
+		for _, line := range pending.placed.Order.Lines {
 			touched[string(line.ProductID)] = true
 		}
 	}
 	if len(touched) > 0 {
 		h.Projector.Project(ctx, slices.Sorted(maps.Keys(touched))...)
 	}
-	for _, wish := range group {
-		close(wish.ready)
+	for _, pending := range group {
+		close(pending.ready)
 	}
 }
 
-func lockKeys(group []*orderWish) []string {
+func lockKeys(group []*pendingOrder) []string {
 	ids := productsOf(group)
 	keys := make([]string, len(ids))
 	for i, id := range ids {
@@ -87,267 +83,96 @@ func lockKeys(group []*orderWish) []string {
 }
 
 // productsOf returns the products that a group asks for, in order of their ids.
-func productsOf(group []*orderWish) []shop.ProductID {
+func productsOf(group []*pendingOrder) []shop.ProductID {
 	ids := map[shop.ProductID]bool{}
-	for _, wish := range group {
-		for _, line := range wish.cmd.Lines {
+	for _, pending := range group {
+		for _, line := range pending.cmd.Lines {
 			ids[line.ProductID] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// placeOrders decides on each wish and writes what the group can have. It may
+// placeOrders decides on each pending order and writes what the group can have. It may
 // run again, and then decides anew.
-func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*orderWish) error {
+func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingOrder) error {
 	fresh, err := answerKnown(ctx, tx, group)
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	products, err := lockProducts(ctx, tx, productsOf(fresh))
+	products, err := books.LockProducts(ctx, tx, productsOf(fresh))
 	if err != nil {
 		return err
 	}
-	shelf := &shelf{products: products, taken: map[shop.ProductID]int{}, holders: map[shop.ProductID][]shop.OrderID{}}
+	stock := &stockOnHand{products: products, taken: map[shop.ProductID]int{}, holders: map[shop.ProductID][]shop.OrderID{}}
 	at := h.now()
-	placed := shelf.serve(fresh, at, at.Add(h.OrderHold))
+	placed := stock.serve(fresh, at, at.Add(h.OrderHold))
 	if len(placed) == 0 {
 		return nil
 	}
-	if err := insertKeys(ctx, tx, placed, at); err != nil {
+	if err := books.InsertReceipts(ctx, tx, receiptsOf(placed), at); err != nil {
 		return err
 	}
-	if err := shelf.hold(ctx, tx); err != nil {
+	if err := books.HoldStock(ctx, tx, stock.taken); err != nil {
 		return err
 	}
-	if err := insertOrders(ctx, tx, placed); err != nil {
+	if err := books.InsertOrders(ctx, tx, ordersOf(placed)); err != nil {
 		return err
 	}
-	return record(ctx, tx, append(shelf.facts(at), orderFacts(placed, at)...)...)
+	return books.Append(ctx, tx, append(stock.facts(at), orderFacts(placed, at)...)...)
 }
 
-// answerKnown answers the wishes whose keys are stored, and returns the others.
-// A key that is stored a moment later is found by insertKeys.
-func answerKnown(ctx context.Context, tx *sql.Tx, group []*orderWish) ([]*orderWish, error) {
-	found, err := findReceipts(ctx, tx, group)
+// answerKnown answers the pending orders whose keys are stored, and returns the others.
+// A key that is stored a moment later is found by InsertReceipts.
+func answerKnown(ctx context.Context, tx *sql.Tx, group []*pendingOrder) ([]*pendingOrder, error) {
+	found, err := books.FindReceipts(ctx, tx, requestsOf(group))
 	if err != nil {
 		return nil, err
 	}
-	var fresh []*orderWish
-	for _, wish := range group {
-		known, ok := found[wish.req.name()]
+	var fresh []*pendingOrder
+	for _, pending := range group {
+		known, ok := found[pending.req.Name()]
 		switch {
 		case !ok:
-			fresh = append(fresh, wish)
-		case known.hash != wish.req.hash:
-			wish.refuse(mismatch())
+			fresh = append(fresh, pending)
+		case known.Hash != pending.req.Hash:
+			pending.refuse(books.Mismatch())
 		default:
-			wish.placed = shop.OrderPlaced{}
-			wish.err = (&receipt{response: known.response}).answer(&wish.placed)
+			pending.placed = shop.OrderPlaced{}
+			pending.err = known.DecodeInto(&pending.placed)
 		}
 	}
 	return fresh, nil
 }
 
-// A keyName tells requests of one operation apart.
-type keyName struct {
-	userID shop.UserID
-	key    string
-}
-
-func (r request) name() keyName { return keyName{userID: r.userID, key: r.key} }
-
-func mismatch() error {
-	return &shop.Error{Code: shop.IdempotencyMismatch, Message: "This idempotency key was used for another input."}
-}
-
-type knownOrder struct {
-	hash     string
-	response []byte
-}
-
-func findReceipts(ctx context.Context, tx *sql.Tx, group []*orderWish) (map[keyName]knownOrder, error) {
-	args := make([]any, 0, 1+2*len(group))
-	args = append(args, "placeOrder")
-	for _, wish := range group {
-		args = append(args, string(wish.req.userID), wish.req.key)
-	}
-	// Written out, each pair is one look-up in the primary key.
-	pairs := strings.TrimSuffix(strings.Repeat("(user_id = ? AND idem_key = ?) OR ", len(group)), " OR ")
-	rows, err := tx.QueryContext(ctx, `SELECT user_id, idem_key, request_hash, response FROM idempotency WHERE operation = ? AND (`+pairs+`)`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read the idempotency keys: %w", err)
-	}
-	defer rows.Close()
-	found := map[keyName]knownOrder{}
-	for rows.Next() {
-		var name keyName
-		var known knownOrder
-		if err := rows.Scan(&name.userID, &name.key, &known.hash, &known.response); err != nil {
-			return nil, fmt.Errorf("read an idempotency key: %w", err)
-		}
-		found[name] = known
-	}
-	return found, rows.Err()
-}
-
-// A shelf is the stock that a group finds, and what its orders took so far.
-type shelf struct {
-	products map[shop.ProductID]shop.Product
-	taken    map[shop.ProductID]int
-	holders  map[shop.ProductID][]shop.OrderID
-}
-
-// serve lets each wish, first come first served, have all it asks for or
-// nothing. It returns those that got an order; two of the same key share one.
-func (s *shelf) serve(group []*orderWish, at, expires time.Time) []*orderWish {
-	var placed []*orderWish
-	first := map[keyName]*orderWish{}
-	for _, wish := range group {
-		if earlier := first[wish.req.name()]; earlier != nil {
-			wish.placed, wish.err = earlier.placed, nil
-			if earlier.req.hash != wish.req.hash {
-				wish.refuse(mismatch())
-			}
-			continue
-		}
-		order, err := s.order(wish)
-		if err != nil {
-			wish.refuse(err)
-			continue
-		}
-		order.PlacedAt, order.ExpiresAt = at, expires
-		wish.placed, wish.err = shop.OrderPlaced{Order: order}, nil
-		first[wish.req.name()] = wish
-		placed = append(placed, wish)
-	}
-	return placed
-}
-
-// order prices a wish, and takes its units when there are enough of each.
-func (s *shelf) order(wish *orderWish) (shop.Order, error) {
-	order := shop.Order{ID: wish.id, UserID: wish.cmd.By.UserID, Status: shop.OrderStatusPlaced, Version: 1}
-	for i, line := range wish.cmd.Lines {
-		product, ok := s.products[line.ProductID]
-		if !ok {
-			return order, noSuchProduct(i)
-		}
-		order.Lines = append(order.Lines, shop.OrderLine{
-			ProductID: product.ID,
-			Name:      product.Name,
-			UnitPrice: product.Price,
-			Quantity:  line.Quantity,
-			TaxFree:   product.TaxFree,
-		})
-	}
-	if err := order.Sum(); err != nil {
-		return order, err
-	}
-	if short := s.short(order); short != nil {
-		return order, &shop.Error{Code: shop.SoldOut, Message: "There is not enough stock.", Details: map[string]any{"lines": short}}
-	}
-	for _, line := range order.Lines {
-		s.taken[line.ProductID] += line.Quantity
-		s.holders[line.ProductID] = append(s.holders[line.ProductID], order.ID)
-	}
-	return order, nil
-}
-
-// short lists the lines that ask for more than is left, or nil.
-func (s *shelf) short(order shop.Order) []map[string]any {
-	var lines []map[string]any
-	for _, line := range order.Lines {
-		if left := s.products[line.ProductID].Stock - s.taken[line.ProductID]; line.Quantity > left {
-			lines = append(lines, map[string]any{"productId": line.ProductID, "requested": line.Quantity, "available": left})
-		}
-	}
-	return lines
-}
-
-// hold reserves what was taken, all products in one statement. It returns
-// mysqldb.ErrStale when a product has less than that.
-func (s *shelf) hold(ctx context.Context, tx *sql.Tx) error {
-	ids := slices.Sorted(maps.Keys(s.taken))
-	units := "CASE product_id" + strings.Repeat(" WHEN ? THEN ?", len(ids)) + " END"
-	var cases []any
-	for _, id := range ids {
-		cases = append(cases, string(id), s.taken[id])
-	}
-	args := slices.Concat(cases, cases, anys(ids), cases)
-	result, err := tx.ExecContext(ctx, `UPDATE stock SET available = available - `+units+`, reserved = reserved + `+units+
-		`, version = version + 1 WHERE product_id IN (`+marks(len(ids))+`) AND available >= `+units, args...)
-	if err != nil {
-		return fmt.Errorf("hold stock: %w", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || int(n) != len(ids) {
-		return fmt.Errorf("hold stock of %d products: %w", len(ids), errors.Join(err, mysqldb.ErrStale))
-	}
-	return nil
-}
-
-// facts are the events of the products that units were taken of: one each,
-// however many orders took some.
-func (s *shelf) facts(at time.Time) []fact {
-	facts := make([]fact, 0, len(s.taken))
-	for _, id := range slices.Sorted(maps.Keys(s.taken)) {
-		product := s.products[id]
-		product.Stock -= s.taken[id]
-		product.Reserved += s.taken[id]
-		product.Version++
-		note := string(s.holders[id][0])
-		if others := len(s.holders[id]) - 1; others > 0 {
-			note = fmt.Sprintf("%s and %d more orders", note, others)
-		}
-		facts = append(facts, productFact(product, shop.KindStockReserved, shop.ActorShopper, note, at))
+func orderFacts(placed []*pendingOrder, at time.Time) []books.Event {
+	facts := make([]books.Event, len(placed))
+	for i, pending := range placed {
+		facts[i] = books.OrderEvent(pending.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
 	}
 	return facts
 }
 
-func orderFacts(placed []*orderWish, at time.Time) []fact {
-	facts := make([]fact, len(placed))
-	for i, wish := range placed {
-		facts[i] = orderFact(wish.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
+func ordersOf(placed []*pendingOrder) []shop.Order {
+	orders := make([]shop.Order, len(placed))
+	for i, pending := range placed {
+		orders[i] = pending.placed.Order
 	}
-	return facts
+	return orders
 }
 
-// insertKeys stores the keys with their answers. It returns mysqldb.ErrStale
-// when one of them was stored meanwhile.
-func insertKeys(ctx context.Context, tx *sql.Tx, placed []*orderWish, at time.Time) error {
-	args := make([]any, 0, 7*len(placed))
-	for _, wish := range placed {
-		response, err := json.Marshal(wish.placed)
-		if err != nil {
-			return fmt.Errorf("encode the answer to order %s: %w", wish.id, err)
-		}
-		args = append(args, string(wish.req.userID), wish.req.operation, wish.req.key, wish.req.hash, string(wish.id), response, at)
+func requestsOf(group []*pendingOrder) []books.Request {
+	requests := make([]books.Request, len(group))
+	for i, pending := range group {
+		requests[i] = pending.req
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at) VALUES `+tuples(len(placed), 7), args...)
-	if mysqldb.IsDuplicate(err, "PRIMARY") {
-		return mysqldb.ErrStale
-	}
-	if err != nil {
-		return fmt.Errorf("store the idempotency keys: %w", err)
-	}
-	return nil
+	return requests
 }
 
-func insertOrders(ctx context.Context, tx *sql.Tx, placed []*orderWish) error {
-	var orders, lines []any
-	for _, wish := range placed {
-		o := wish.placed.Order
-		orders = append(orders, string(o.ID), string(o.UserID), string(o.Status), int64(o.Total), int64(o.TaxFreeTotal), o.PlacedAt, o.ExpiresAt, o.Version)
-		for i, line := range o.Lines {
-			lines = append(lines, string(o.ID), i, string(line.ProductID), line.Name, int64(line.UnitPrice), line.Quantity, int64(line.Amount), line.TaxFree)
-		}
+func receiptsOf(placed []*pendingOrder) []books.Answered {
+	answered := make([]books.Answered, len(placed))
+	for i, pending := range placed {
+		answered[i] = books.Answered{Request: pending.req, Subject: string(pending.id), Response: pending.placed}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO orders (id, user_id, status, total, tax_free_total, placed_at, expires_at, version) VALUES `+tuples(len(orders)/8, 8), orders...)
-	if err != nil {
-		return fmt.Errorf("insert orders: %w", err)
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO order_lines (order_id, line, product_id, name, unit_price, quantity, amount, tax_free) VALUES `+tuples(len(lines)/8, 8), lines...)
-	if err != nil {
-		return fmt.Errorf("insert order lines: %w", err)
-	}
-	return nil
+	return answered
 }

@@ -159,7 +159,7 @@ func TestHandler_orderOfSteps(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		w := watchTill(t, 10)
-		by := command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}
+		by := shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}
 		other, err := w.CreateProduct(w.ctx, command.CreateProduct{By: by, IdempotencyKey: "other", Name: "몽쉘", Price: 1_000, Stock: 10})
 		w.must(err)
 		_, err = w.AdjustStock(w.ctx, command.AdjustStock{By: by, IdempotencyKey: "adjust", ProductID: other.Product.ID, Quantity: 5, Reason: "입고"})

@@ -4,47 +4,48 @@ import (
 	"context"
 	"sync"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
 const (
 	maxGroupOrders = 64
 	maxGroupLines  = 1_000 // bounds a group's statements when its orders are long
-	maxWishes      = 10_000
+	maxPending     = 10_000
 )
 
-// An orderWish is an order that waits for its group. The committer fills placed
+// A pendingOrder is an order that waits for its group. The committer fills placed
 // or err and then closes ready.
-type orderWish struct {
-	ctx    context.Context
+type pendingOrder struct {
+	ctx    context.Context // of the call that waits: one that has ended is left out of its group
 	cmd    PlaceOrder
-	req    request
+	req    books.Request
 	id     shop.OrderID
 	ready  chan struct{}
 	placed shop.OrderPlaced
 	err    error
 }
 
-// refuse ends the wish without an order.
-func (w *orderWish) refuse(err error) { w.placed, w.err = shop.OrderPlaced{}, err }
+// refuse ends the wait without an order.
+func (p *pendingOrder) refuse(err error) { p.placed, p.err = shop.OrderPlaced{}, err }
 
 // An orderQueue forms groups without a timer: who arrives while a commit is in
 // flight belongs to the next group. The zero value is empty.
 type orderQueue struct {
 	mu         sync.Mutex
-	waiting    []*orderWish
+	waiting    []*pendingOrder
 	committing bool
 }
 
-// join adds a wish, and starts commit when nobody commits already. It returns
+// join adds a pending order, and starts commit when nobody commits already. It returns
 // Unavailable when too many wait.
-func (q *orderQueue) join(wish *orderWish, start func(func()), commit func()) error {
+func (q *orderQueue) join(pending *pendingOrder, start func(func()), commit func()) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) >= maxWishes {
+	if len(q.waiting) >= maxPending {
 		return &shop.Error{Code: shop.Unavailable, Message: "Too many orders at once. Try again in a moment."}
 	}
-	q.waiting = append(q.waiting, wish)
+	q.waiting = append(q.waiting, pending)
 	if !q.committing {
 		q.committing = true
 		start(commit)
@@ -54,23 +55,23 @@ func (q *orderQueue) join(wish *orderWish, start func(func()), commit func()) er
 
 // next returns the group to commit, or nil when nobody waits; the committer
 // then ends.
-func (q *orderQueue) next() []*orderWish {
+func (q *orderQueue) next() []*pendingOrder {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var group []*orderWish
+	var group []*pendingOrder
 	lines, taken := 0, 0
-	for _, wish := range q.waiting {
-		if len(group) == maxGroupOrders || (len(group) > 0 && lines+len(wish.cmd.Lines) > maxGroupLines) {
+	for _, pending := range q.waiting {
+		if len(group) == maxGroupOrders || (len(group) > 0 && lines+len(pending.cmd.Lines) > maxGroupLines) {
 			break
 		}
 		taken++
-		if err := wish.ctx.Err(); err != nil { // Nobody waits for it, and nothing was written.
-			wish.refuse(unavailable(err))
-			close(wish.ready)
+		if err := pending.ctx.Err(); err != nil { // Nobody waits for it, and nothing was written.
+			pending.refuse(books.Unavailable(err))
+			close(pending.ready)
 			continue
 		}
-		lines += len(wish.cmd.Lines)
-		group = append(group, wish)
+		lines += len(pending.cmd.Lines)
+		group = append(group, pending)
 	}
 	clear(q.waiting[:taken])
 	q.waiting = q.waiting[taken:]

@@ -2,20 +2,16 @@ package command
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
 // overdue is how long an outcome may stay unknown before a person is asked too.
 const overdue = 15 * time.Minute
-
-// OverdueExpected is what marks a case as one of an outcome that was open for too
-// long: it ends with the outcome, and explains nothing once that is known.
-const OverdueExpected = "an answer"
 
 // tellOverdue opens a case for each attempt whose outcome has been open for too
 // long, however seldom the gateway is asked by then, and for each whose look-ups
@@ -24,14 +20,9 @@ const OverdueExpected = "an answer"
 // makes the outcome known, or records what a look-up told, ends the case; one that
 // a person has ended before is not opened again.
 func (h *Handler) tellOverdue(ctx context.Context) error {
-	ids, err := h.attemptsOf(ctx, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
-		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id
-			AND (d.status IN ('OPEN', 'PLANNED') AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)
-				OR d.line IS NULL AND d.expected = ? AND d.resolved_at > a.unresolved_since)) LIMIT 64`,
-		h.now().Add(-overdue), string(shop.PaymentStatusWaitingForDeposit),
-		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded), OverdueExpected)
+	ids, err := books.OverdueAttempts(ctx, h.DB, h.now().Add(-overdue))
 	if err != nil {
-		return fmt.Errorf("read the outcomes that are overdue: %w", err)
+		return err
 	}
 	for _, id := range ids {
 		h.openOverdueCase(ctx, id)
@@ -39,19 +30,12 @@ func (h *Handler) tellOverdue(ctx context.Context) error {
 	return nil
 }
 
-// attemptsOf reads the ids of attempts.
-func (h *Handler) attemptsOf(ctx context.Context, query string, args ...any) ([]shop.AttemptID, error) {
-	return mysqldb.Collect(ctx, h.DB, func(rows *sql.Rows) (id shop.AttemptID, err error) {
-		return id, rows.Scan(&id)
-	}, query, args...)
-}
-
 // wakeForgotten has the refunds looked up that are under way while no look-up is
 // to come. No change leaves one so; but what would end a refund is a look-up alone.
 func (h *Handler) wakeForgotten(ctx context.Context) error {
-	ids, err := h.attemptsOf(ctx, `SELECT a.id FROM refunds r JOIN attempts a ON a.id = r.open_attempt_id WHERE r.open_attempt_id IS NOT NULL AND a.check_at IS NULL LIMIT 64`)
+	ids, err := books.ForgottenRefunds(ctx, h.DB)
 	if err != nil {
-		return fmt.Errorf("read the refunds that were forgotten: %w", err)
+		return err
 	}
 	for _, id := range ids {
 		if err := h.WakeAttempt(ctx, id); err != nil {
@@ -63,12 +47,10 @@ func (h *Handler) wakeForgotten(ctx context.Context) error {
 
 // openOverdueCase opens the case unless the gateway has told by now.
 func (h *Handler) openOverdueCase(ctx context.Context, id shop.AttemptID) {
-	payment, err := h.paymentOf(ctx, id)
+	payment, err := books.PaymentIDOf(ctx, h.DB, id)
 	if err == nil {
 		_, err = h.changePayment(ctx, payment, shop.ActorResolver, func(c *change) error {
-			var open bool
-			err := c.tx.QueryRowContext(ctx, `SELECT COALESCE(check_at IS NOT NULL AND unresolved_since <= ?, FALSE) FROM attempts WHERE id = ?`,
-				c.now.Add(-overdue), id).Scan(&open)
+			open, err := books.IsOverdue(ctx, c.tx, id, c.now.Add(-overdue))
 			if err == nil && open {
 				c.needCase(overdueCase(c.payment, id))
 			}
@@ -87,6 +69,50 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 	}
 	return OpenCase{
 		PG: attemptPG(payment, id), Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
+		Expected: shop.OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
+}
+
+// endOverdue ends the overdue cases of outcomes that the change makes known. An
+// attempt that is too young to be overdue costs no statement.
+func (c *change) endOverdue(ctx context.Context) error {
+	for _, attempt := range c.paymentWas.Attempts {
+		if c.now.Before(attempt.StartedAt.Add(overdue-time.Minute)) || !c.makesKnown(attempt.ID) {
+			continue
+		}
+		if awaited(c.payment, attempt.ID) == "" { // whoever is about to open a case learns of it
+			if err := books.NothingOpen(ctx, c.tx, attempt.ID); err != nil {
+				return err
+			}
+		}
+		cases, err := books.OverdueCases(ctx, c.tx, c.payment.ID, attempt.ID)
+		if err != nil {
+			return err
+		}
+		for _, d := range cases {
+			if err := c.endCase(ctx, d, "The gateway has told: the payment is "+string(c.payment.Status)+"."); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// makesKnown reports whether the change makes known what was awaited about an
+// attempt; or, of one of which nothing was or is, whether the gateway told it.
+func (c *change) makesKnown(id shop.AttemptID) bool {
+	was, now := awaited(c.paymentWas, id), awaited(c.payment, id)
+	if was == "" {
+		return now == "" && c.heardOf == id && !waits(c.paymentWas, id)
+	}
+	return was != now
+}
+
+// endCase says of a case that it asks for nothing any more.
+func (c *change) endCase(ctx context.Context, d shop.Discrepancy, note string) error {
+	d.Status, d.Action, d.Note = shop.DiscrepancyStatusIgnored, shop.CorrectiveActionNone, text.ClipOrNil(note, 1000)
+	d.ResolvedAt = &c.now
+	d.Version++
+	c.touch(string(d.ID))
+	return books.SaveDiscrepancy(ctx, c.tx, d, shop.KindDiscrepancyIgnored, c.actor, c.now)
 }

@@ -161,7 +161,7 @@ func TestHandler_overdueEnds(t *testing.T) {
 		var id shop.DiscrepancyID
 		s.must(s.db.QueryRowContext(s.ctx, `SELECT id FROM discrepancies WHERE status = 'OPEN'`).Scan(&id))
 		_, err := s.ResolveDiscrepancy(s.ctx, command.ResolveDiscrepancy{
-			By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionNone, Note: "called them",
+			By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionNone, Note: "called them",
 		})
 		s.must(err)
 		wait(s, 17*time.Minute)

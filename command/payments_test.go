@@ -33,7 +33,7 @@ type till struct {
 	db      *sql.DB
 	fakes   map[shop.PG]*pgtest.Fake
 	clock   *clock
-	shopper command.Caller
+	shopper shop.Caller
 	product shop.Product
 }
 
@@ -84,13 +84,13 @@ func openTillAt(t *testing.T, dsn string, clock *clock, gateways map[shop.PG]pg.
 		PublicURL: "http://shop.example", OrderHold: 15 * time.Minute, PGTimeout: time.Second, Replica: "one",
 	}
 	t.Cleanup(func() { _ = errors.Join(handler.Drain(context.Background()), db.Close()) })
-	return &till{Handler: handler, t: t, ctx: t.Context(), db: db, clock: clock, shopper: command.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper}}
+	return &till{Handler: handler, t: t, ctx: t.Context(), db: db, clock: clock, shopper: shop.Caller{UserID: shop.UserID(newID(shop.PrefixUser)), Actor: shop.ActorShopper}}
 }
 
 func (s *till) stock(units int) {
 	s.t.Helper()
 	created, err := s.CreateProduct(s.ctx, command.CreateProduct{
-		By: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, IdempotencyKey: "p", Name: "초코파이", Price: 11_000, Stock: units,
+		By: shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, IdempotencyKey: "p", Name: "초코파이", Price: 11_000, Stock: units,
 	})
 	s.must(err)
 	s.product = created.Product

@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
 
 // PlaceOrder holds stock and opens an order for it.
 type PlaceOrder struct {
-	By             Caller
+	By             shop.Caller
 	IdempotencyKey string // the same key always names the same order
 	Lines          []PlaceOrderLine
 }
@@ -32,23 +33,23 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 	if err := cmd.check(); err != nil {
 		return shop.OrderPlaced{}, err
 	}
-	req, err := newRequest(cmd.By.UserID, "placeOrder", cmd.IdempotencyKey, cmd.Lines)
+	req, err := books.NewRequest(cmd.By.UserID, "placeOrder", cmd.IdempotencyKey, cmd.Lines)
 	if err != nil {
 		return shop.OrderPlaced{}, err
 	}
-	wish := &orderWish{
+	pending := &pendingOrder{
 		ctx:   failpoint.In(ctx, "order"),
 		cmd:   cmd,
 		req:   req,
 		id:    shop.OrderID(h.NewID(shop.PrefixOrder)),
 		ready: make(chan struct{}),
 	}
-	if err := h.orders.join(wish, h.background.start, h.commitOrders); err != nil {
+	if err := h.orders.join(pending, h.background.Start, h.commitOrders); err != nil {
 		return shop.OrderPlaced{}, err
 	}
 	select {
-	case <-wish.ready:
-		return wish.placed, wish.err
+	case <-pending.ready:
+		return pending.placed, pending.err
 	case <-ctx.Done():
 		return shop.OrderPlaced{}, &shop.Error{Code: shop.InProgress, Message: "The order is being placed. Ask again with the same key.", Err: ctx.Err()}
 	}
@@ -72,11 +73,4 @@ func (c PlaceOrder) check() error {
 		seen[line.ProductID] = true
 	}
 	return nil
-}
-
-// noSuchProduct is the NotFound that names the line at fault.
-func noSuchProduct(line int) error {
-	err := shop.NoSuch("product")
-	err.Details = map[string]any{"field": fmt.Sprintf("lines.%d.productId", line)}
-	return err
 }

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -14,13 +15,14 @@ import (
 	"go.uber.org/goleak"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/internal/locks"
 	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
 
 func wish(key string, lines ...command.PlaceOrderLine) command.PlaceOrder {
-	return command.PlaceOrder{By: command.Caller{UserID: "usr_buyer", Actor: shop.ActorShopper}, IdempotencyKey: key, Lines: lines}
+	return command.PlaceOrder{By: shop.Caller{UserID: "usr_buyer", Actor: shop.ActorShopper}, IdempotencyKey: key, Lines: lines}
 }
 
 func one(p shop.Product) command.PlaceOrderLine { return units(p, 1) }
@@ -343,13 +345,13 @@ func TestHandler_lostCommit(t *testing.T) {
 			return err
 		},
 		"OpenAccount": func(ctx context.Context, h *command.Handler) error {
-			_, err := h.OpenAccount(ctx, command.OpenAccount{Email: "lost@example.com", Password: "correct horse", Role: shop.RoleCustomer})
+			_, err := s.people(h).OpenAccount(ctx, people.OpenAccount{Email: "lost@example.com", Password: "correct horse", Role: shop.RoleCustomer})
 			return err
 		},
 		"MakeOperator": func(ctx context.Context, h *command.Handler) error {
-			_, err := h.OpenAccount(ctx, command.OpenAccount{Email: "boss@example.com", Password: "correct horse", Role: shop.RoleCustomer})
+			_, err := s.people(h).OpenAccount(ctx, people.OpenAccount{Email: "boss@example.com", Password: "correct horse", Role: shop.RoleCustomer})
 			if err == nil {
-				_, err = h.MakeOperator(ctx, command.MakeOperator{Email: "boss@example.com"})
+				_, err = s.people(h).MakeOperator(ctx, people.MakeOperator{Email: "boss@example.com"})
 			}
 			return err
 		},
@@ -394,9 +396,10 @@ func TestHandler_Drain(t *testing.T) {
 		_, err := s.PlaceOrder(t.Context(), wish(fmt.Sprint(i), one(p)))
 		return err
 	})
-	_, err = s.RequestEmailVerification(t.Context(), command.RequestEmailVerification{Email: "kim@example.com", RemoteIP: "192.0.2.1"})
+	accounts := s.people(s.Handler)
+	_, err = accounts.RequestEmailVerification(t.Context(), people.RequestEmailVerification{Email: "kim@example.com", RemoteIP: "192.0.2.1"})
 	s.must(err)
-	s.must(s.Drain(t.Context()))
+	s.must(errors.Join(s.Drain(t.Context()), accounts.Drain(t.Context())))
 	if n := len(s.box.Mails("kim@example.com")); n != 1 {
 		t.Errorf("%d mails were sent before Drain returned, want 1", n)
 	}

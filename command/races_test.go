@@ -154,7 +154,7 @@ func (r *race) run() {
 	running.Wait()
 }
 
-// raceMayAnswer tells whether an answer is one that a client knows what to do with.
+// raceMayAnswer reports whether an answer is one that a client knows what to do with.
 func raceMayAnswer(err error) bool {
 	return slices.Contains([]shop.Code{"", shop.Conflict, shop.InProgress, shop.Unavailable, shop.Declined, shop.Invalid}, shop.CodeOf(err))
 }
@@ -287,7 +287,7 @@ func (r *race) finish() account {
 	return got
 }
 
-// isAwaited tells whether the books still wait for the gateway's word on an approval.
+// isAwaited reports whether the books still wait for the gateway's word on an approval.
 func (r *race) isAwaited() bool {
 	r.t.Helper()
 	var status shop.PaymentStatus

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/url"
 	"slices"
@@ -10,15 +9,17 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/pg"
 	"payment-system/shop"
 )
 
 // ReadyPayment opens a payment at a gateway.
 type ReadyPayment struct {
-	By                Caller
+	By                shop.Caller
 	IdempotencyKey    string
 	OrderID           shop.OrderID
 	PG                shop.PG
@@ -41,7 +42,7 @@ func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.Paym
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
-	req, err := newRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, cmd.OrderID, cmd.PG, cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method)
+	req, err := books.NewRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, cmd.OrderID, cmd.PG, cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method)
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
@@ -81,10 +82,10 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 	return gateway, nil
 }
 
-// mayReturnTo tells whether a shopper's browser may be sent to target: a path of
+// mayReturnTo reports whether a shopper's browser may be sent to target: a path of
 // ours, or a URL whose origin is on the list.
 func (h *Handler) mayReturnTo(target string) bool {
-	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) || strings.ContainsFunc(target, unprintable) || strings.Contains(target, `\`) {
+	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) || strings.ContainsFunc(target, text.IsUnprintable) || strings.Contains(target, `\`) {
 		return false
 	}
 	u, err := url.Parse(target)
@@ -102,16 +103,16 @@ func (h *Handler) mayReturnTo(target string) bool {
 // openAttempt commits the intent: an attempt with the keys of its calls. For a
 // key that was used before it returns the stored answer, or the attempt that was
 // opened then.
-func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req request) (*change, shop.PaymentAttempt, *shop.PaymentReadied, error) {
+func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.Request) (*change, shop.PaymentAttempt, *shop.PaymentReadied, error) {
 	var attempt shop.PaymentAttempt
 	var done *shop.PaymentReadied
 	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
 		attempt, done = shop.PaymentAttempt{}, nil
-		if !cmd.By.mayActOn(c.order.UserID) {
+		if !cmd.By.MayActOn(c.order.UserID) {
 			return shop.NoSuch("order")
 		}
 		id := shop.AttemptID(h.NewID(shop.PrefixAttempt))
-		earlier, err := req.begin(ctx, c.tx, string(id), c.now)
+		earlier, err := req.Begin(ctx, c.tx, string(id), c.now)
 		if err != nil {
 			return err
 		}
@@ -123,27 +124,6 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req request
 		return h.open(c, cmd, attempt)
 	})
 	return c, attempt, done, err
-}
-
-// earlierAttempt is what a request of the same key has come to.
-func (c *change) earlierAttempt(r *receipt) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
-	if r.response != nil {
-		var done shop.PaymentReadied
-		err := r.answer(&done)
-		return shop.PaymentAttempt{}, &done, err
-	}
-	attempt := c.payment.Attempt(shop.AttemptID(r.subject))
-	switch {
-	case attempt == nil:
-		return shop.PaymentAttempt{}, nil, errInFlight
-	case attempt.Failure != nil:
-		return shop.PaymentAttempt{}, nil, declined(attempt.PG, *attempt.Failure)
-	case attempt.PaymentKey != nil && attempt.CheckoutURL != nil:
-		return shop.PaymentAttempt{}, &shop.PaymentReadied{Payment: c.payment, CheckoutURL: *attempt.CheckoutURL}, nil
-	case attempt.SupersededAt != nil || c.payment.Status != shop.PaymentStatusReady:
-		return shop.PaymentAttempt{}, nil, conflictOf(c.payment.Status, "Another attempt was opened since.")
-	}
-	return *attempt, nil, nil
 }
 
 func newAttempt(id shop.AttemptID, cmd ReadyPayment, now time.Time) shop.PaymentAttempt {
@@ -186,28 +166,9 @@ func (h *Handler) open(c *change, cmd ReadyPayment, attempt shop.PaymentAttempt)
 		return err
 	}
 	if waited {
-		c.checkAt(superseded, c.now) // its virtual account is to be closed
+		c.lookUpAt(superseded, c.now) // its virtual account is to be closed
 	}
-	return c.did(shop.KindPaymentOpened, string(attempt.PG))
-}
-
-// errAsking says that a gateway is being asked about this payment.
-var errAsking = &shop.Error{Code: shop.InProgress, Message: "The gateway is being asked about this payment. Watch paymentUpdated, or ask again in a moment."}
-
-// busy tells whether a gateway is being asked in this state.
-func busy(s shop.PaymentStatus) bool {
-	return s == shop.PaymentStatusApproving || s == shop.PaymentStatusUnknown || s == shop.PaymentStatusCanceling
-}
-
-func conflictOf[S ~string](status S, message string) *shop.Error {
-	return &shop.Error{Code: shop.Conflict, Message: message, Details: map[string]any{"status": string(status)}}
-}
-
-// declined is the gateway's refusal, in its own words.
-func declined(gateway shop.PG, failure shop.PaymentFailure) *shop.Error {
-	return &shop.Error{Code: shop.Declined, Message: "The gateway refused: " + failure.Message, Details: map[string]any{
-		"pg": string(gateway), "code": failure.Code, "message": failure.Message,
-	}}
+	return c.paymentEvent(shop.KindPaymentOpened, string(attempt.PG))
 }
 
 func (h *Handler) readyRequest(order shop.Order, payment shop.Payment, attempt shop.PaymentAttempt) pg.ReadyRequest {
@@ -235,7 +196,7 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentFailed, failure.Code)
+		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	if err != nil {
 		return err
@@ -243,14 +204,9 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 	return declined(refusal.PG, failure)
 }
 
-// gatewayAway says that the gateway did nothing for us. Nothing was charged.
-func gatewayAway(cause error) *shop.Error {
-	return &shop.Error{Code: shop.Unavailable, Message: "The gateway cannot be reached now. Nothing was charged; please try again.", Err: cause}
-}
-
 // readied commits the gateway's key. Of two answers to one request the first
 // that is stored stands; the other's payment is never used, and expires.
-func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready, req request) (shop.PaymentReadied, error) {
+func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready, req books.Request) (shop.PaymentReadied, error) {
 	var readied shop.PaymentReadied
 	_, err := h.changeOrder(ctx, id, shop.ActorGateway, func(c *change) error {
 		opened := c.payment.Attempt(attempt)
@@ -261,12 +217,12 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 			if err := c.payment.Ready(answer.PaymentKey, answer.CheckoutURL, c.now); err != nil {
 				return err
 			}
-			if err := c.did(shop.KindPaymentReadied, ""); err != nil {
+			if err := c.paymentEvent(shop.KindPaymentReadied, ""); err != nil {
 				return err
 			}
 		}
 		readied = shop.PaymentReadied{Payment: c.payment, CheckoutURL: *c.payment.Attempt(attempt).CheckoutURL}
-		return finishOnce(ctx, c.tx, req, readied)
+		return req.FinishOnce(ctx, c.tx, readied)
 	})
 	switch {
 	case mysqldb.IsDuplicate(err, "uq_attempts_key"): // the gateway named another payment
@@ -277,11 +233,23 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 	return readied, nil
 }
 
-// finishOnce stores the answer unless one is stored already.
-func finishOnce(ctx context.Context, tx *sql.Tx, req request, response any) error {
-	earlier, err := req.find(ctx, tx)
-	if err != nil || earlier == nil || earlier.response != nil {
-		return err
+// earlierAttempt is what a request of the same key has come to.
+func (c *change) earlierAttempt(r *books.Receipt) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
+	if r.Response != nil {
+		var done shop.PaymentReadied
+		err := r.DecodeInto(&done)
+		return shop.PaymentAttempt{}, &done, err
 	}
-	return req.finish(ctx, tx, response)
+	attempt := c.payment.Attempt(shop.AttemptID(r.Subject))
+	switch {
+	case attempt == nil:
+		return shop.PaymentAttempt{}, nil, books.ErrInFlight
+	case attempt.Failure != nil:
+		return shop.PaymentAttempt{}, nil, declined(attempt.PG, *attempt.Failure)
+	case attempt.PaymentKey != nil && attempt.CheckoutURL != nil:
+		return shop.PaymentAttempt{}, &shop.PaymentReadied{Payment: c.payment, CheckoutURL: *attempt.CheckoutURL}, nil
+	case attempt.SupersededAt != nil || c.payment.Status != shop.PaymentStatusReady:
+		return shop.PaymentAttempt{}, nil, conflictOf(c.payment.Status, "Another attempt was opened since.")
+	}
+	return *attempt, nil, nil
 }

@@ -3,89 +3,13 @@ package command
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
+	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
 )
-
-// ReturnMoney gives money back that an attempt took, by a decision over a case
-// or a settlement file.
-type ReturnMoney struct {
-	AttemptID shop.AttemptID
-	Amount    shop.Won
-	Cause     shop.RefundCause
-	Reason    string
-	Actor     shop.Actor
-}
-
-// ReturnMoney commits the intent, asks the gateway and records the outcome. One
-// discrepancy moves money once: a refund of its reason that is done is the one
-// asked for, and one that is under way is carried on. So is any refund of an
-// attempt that pays for nothing, which is of all that is left. It returns Invalid
-// when the attempt holds less than the amount, Conflict while the money that pays
-// an order is refunded for another reason, Declined when the gateway refuses and
-// InProgress while its answer is not known.
-func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Payment, error) {
-	id, err := h.paymentOf(ctx, cmd.AttemptID)
-	if err != nil {
-		return shop.Payment{}, err
-	}
-	var refund shop.RefundID
-	payment, err := h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		var err error
-		refund, err = h.intendReturn(c, cmd)
-		return err
-	})
-	switch {
-	case err != nil:
-		return shop.Payment{}, err
-	case refund != "":
-		return h.carryOutRefund(ctx, id, refund, 0)
-	case cmd.isDone(payment):
-		return payment, nil
-	}
-	return h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: cmd.AttemptID, Actor: cmd.Actor})
-}
-
-// intendReturn commits the refund that the gateway is about to be asked for. It
-// returns "" when one is under way that stands for it, and when the discrepancy
-// that the reason names was settled by a refund since the caller looked.
-func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error) {
-	e := evidence{change: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID)}
-	switch open := c.payment.OpenRefund(cmd.AttemptID); {
-	case cmd.isDone(c.payment):
-		return "", nil
-	case open != nil && e.isPaying() && !cmd.isRefund(*open):
-		return "", conflictOf(c.payment.Status, "Another refund is under way; decide again.")
-	case open != nil:
-		return "", nil
-	}
-	if cmd.Amount <= 0 || cmd.Amount > e.attempt.CapturedAmount-e.attempt.RefundedAmount {
-		return "", shop.InvalidField("amount", "The attempt does not hold that much money.")
-	}
-	if e.isPaying() {
-		refund, err := h.intendRefund(c, cmd.Amount, nil, cmd.Reason, cmd.Cause, nil)
-		return refund.ID, err
-	}
-	c.checkAt(cmd.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
-	err := e.requestReturn(cmd.Cause, cmd.Reason, cmd.Amount)
-	return c.payment.Refunds[len(c.payment.Refunds)-1].ID, err
-}
-
-// isDone tells whether the payment has the refund that settles the discrepancy.
-func (cmd ReturnMoney) isDone(payment shop.Payment) bool {
-	return slices.ContainsFunc(payment.Refunds, func(refund shop.Refund) bool {
-		return cmd.isRefund(refund) && refund.Status == shop.RefundStatusDone
-	})
-}
-
-// isRefund tells whether the refund is the one that settles the discrepancy.
-func (cmd ReturnMoney) isRefund(refund shop.Refund) bool {
-	return cmd.Cause == shop.RefundCauseReconciliation && refund.AttemptID == cmd.AttemptID && refund.Reason == cmd.Reason
-}
 
 // intendRefund requests a refund of the attempt that paid. A nil tax-free part is
 // worked out: all that is left of it when all is refunded, else as little as fits.
@@ -103,8 +27,8 @@ func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, re
 	if err := c.payment.RequestRefund(refund, c.now); err != nil {
 		return refund, err
 	}
-	c.checkAt(c.payment.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
-	return refund, c.did(shop.KindPaymentCanceling, reason)
+	c.lookUpAt(c.payment.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
+	return refund, c.paymentEvent(shop.KindPaymentCanceling, reason)
 }
 
 // carryOutRefund asks the gateway for a refund whose intent is committed, and
@@ -114,7 +38,7 @@ func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, re
 // payment is another by now, the gateway is not asked.
 func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, looked int) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
-	payment, err := loadPayment(ctx, h.DB, id)
+	payment, err := books.LoadPayment(ctx, h.DB, id)
 	if err != nil {
 		return payment, err
 	}
@@ -133,12 +57,6 @@ func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundI
 		return h.repeatRefused(ctx, gateway, payment, *refund, gatewayError(err))
 	}
 	return h.refundAnswered(ctx, payment, *refund, answer, err)
-}
-
-// isRefusal tells whether a gateway said that it did not do what it was asked for.
-func isRefusal(err error) bool {
-	refusal := gatewayError(err)
-	return refusal != nil && (refusal.Outcome == pg.OutcomeRefused || refusal.Outcome == pg.OutcomeNotFound)
 }
 
 // repeatRefused looks again before it believes a refusal that came to a repeat,
@@ -177,8 +95,10 @@ func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refu
 		byItself := refund.Cause != shop.RefundCauseRequested // else whoever asked is told
 		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, byItself)
 	}
-	if err := h.renewKey(ctx, "refunds", "pg_key", string(refund.ID), cause); err != nil {
-		return payment, err
+	if key := newKeyAfter(cause, string(refund.ID), h.now()); key != "" {
+		if err := books.RenewRefundKey(ctx, h.DB, refund.ID, key); err != nil {
+			return payment, err
+		}
 	}
 	h.Logger.WarnContext(ctx, "refund unknown", "refund_id", string(refund.ID), "error", cause)
 	return h.refundUnknown(ctx, payment.ID, refund, cause)
@@ -204,19 +124,19 @@ func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
 			return nil
 		}
-		c.checkAt(refund.AttemptID, c.now) // the gateway may have given it back already, or does so yet
+		c.lookUpAt(refund.AttemptID, c.now) // the gateway may have given it back already, or does so yet
 		if needsCase {
 			c.needCase(refusedCase(c.payment, *open, failure))
 		}
-		e := evidence{change: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
+		e := evidence{books: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
 		if !e.isPaying() {
 			open.Status = shop.RefundStatusFailed
-			return e.still(shop.KindPaymentLateMoney, "the gateway refused to give it back: "+failure.Code)
+			return c.note(shop.KindPaymentLateMoney, "the gateway refused to give it back: "+failure.Code)
 		}
 		if err := c.payment.RefuseRefund(refund.ID, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentCancelRefused, failure.Code)
+		return c.paymentEvent(shop.KindPaymentCancelRefused, failure.Code)
 	})
 	if err != nil || after.Refund(refund.ID).Status == shop.RefundStatusDone {
 		return after, err
@@ -246,21 +166,20 @@ func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund s
 	payment, err := h.changePayment(ctx, id, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
 		if longer := patience(cause); open.Status == shop.RefundStatusUnknown && longer > 0 {
-			c.checkAt(refund.AttemptID, c.now.Add(longer)) // this was a repeat
+			c.lookUpAt(refund.AttemptID, c.now.Add(longer)) // this was a repeat
 		}
 		if open.Status != shop.RefundStatusRequested {
 			return nil
 		}
 		open.Status = shop.RefundStatusUnknown
-		c.checkAt(refund.AttemptID, c.now.Add(wait))
+		c.lookUpAt(refund.AttemptID, c.now.Add(wait))
 		if c.payment.Status != shop.PaymentStatusCanceling {
-			e := evidence{change: c, h: h}
-			return e.still(shop.KindPaymentLateMoney, "refund "+noteOf(cause))
+			return c.note(shop.KindPaymentLateMoney, "refund "+noteOf(cause))
 		}
-		if err := c.payment.Record(shop.KindPaymentUnknown, c.now); err != nil {
+		if err := c.payment.Apply(shop.KindPaymentUnknown, c.now); err != nil {
 			return err
 		}
-		return c.did(shop.KindPaymentUnknown, noteOf(cause))
+		return c.paymentEvent(shop.KindPaymentUnknown, noteOf(cause))
 	})
 	if err != nil {
 		return payment, err

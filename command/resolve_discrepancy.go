@@ -6,12 +6,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"payment-system/command/books"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
 // ResolveDiscrepancy is a person's decision.
 type ResolveDiscrepancy struct {
-	By            Caller
+	By            shop.Caller
 	DiscrepancyID shop.DiscrepancyID
 	Action        shop.CorrectiveAction
 	Note          string
@@ -30,9 +32,9 @@ func (h *Handler) ResolveDiscrepancy(ctx context.Context, cmd ResolveDiscrepancy
 	if err := cmd.check(); err != nil {
 		return shop.DiscrepancyResolved{}, err
 	}
-	d, err := loadDiscrepancy(ctx, h.DB, cmd.DiscrepancyID)
+	d, err := books.LoadDiscrepancy(ctx, h.DB, cmd.DiscrepancyID)
 	if err != nil {
-		return shop.DiscrepancyResolved{}, unavailable(err)
+		return shop.DiscrepancyResolved{}, books.Unavailable(err)
 	}
 	if err := cmd.fits(d); err != nil {
 		return shop.DiscrepancyResolved{}, err
@@ -40,7 +42,7 @@ func (h *Handler) ResolveDiscrepancy(ctx context.Context, cmd ResolveDiscrepancy
 	if cmd.Action != shop.CorrectiveActionNone && cmd.Action != shop.CorrectiveActionOpenCase {
 		came, err := h.correct(ctx, d, cmd.Action, shop.ActorOperator)
 		if err != nil {
-			return shop.DiscrepancyResolved{}, unavailable(err)
+			return shop.DiscrepancyResolved{}, books.Unavailable(err)
 		}
 		if !came.done {
 			return shop.DiscrepancyResolved{}, &shop.Error{
@@ -50,7 +52,7 @@ func (h *Handler) ResolveDiscrepancy(ctx context.Context, cmd ResolveDiscrepancy
 	}
 	resolved, err := h.endDiscrepancy(ctx, d.ID, cmd.decide(h), shop.ActorOperator)
 	if err != nil {
-		return shop.DiscrepancyResolved{}, unavailable(err)
+		return shop.DiscrepancyResolved{}, books.Unavailable(err)
 	}
 	return shop.DiscrepancyResolved{Discrepancy: resolved}, nil
 }
@@ -69,7 +71,7 @@ func (cmd ResolveDiscrepancy) check() error {
 	return nil
 }
 
-// fits tells whether the decision can be made about the discrepancy as it is.
+// fits reports whether the decision can be made about the discrepancy as it is.
 func (cmd ResolveDiscrepancy) fits(d shop.Discrepancy) error {
 	switch {
 	case d.Status != shop.DiscrepancyStatusOpen && d.Status != shop.DiscrepancyStatusPlanned:
@@ -91,7 +93,7 @@ func (cmd ResolveDiscrepancy) decide(h *Handler) func(context.Context, *sql.Tx, 
 			return "", err
 		}
 		now := h.now()
-		d.Action, d.Note = cmd.Action, clipped(cmd.Note, maxNote)
+		d.Action, d.Note = cmd.Action, text.ClipOrNil(cmd.Note, maxNote)
 		if cmd.By.UserID != "" {
 			d.ResolvedBy = &cmd.By.UserID
 		}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"strings"
-	"unicode/utf8"
 
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
@@ -28,11 +27,11 @@ type ReturnFromGateway struct {
 // needed, and coming again changes nothing. It returns NotFound for an attempt
 // that is not ours.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
-	id, err := h.paymentOf(ctx, cmd.AttemptID)
+	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
 	if err != nil {
 		return "", err
 	}
-	payment, err := loadPayment(ctx, h.DB, id)
+	payment, err := books.LoadPayment(ctx, h.DB, id)
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +44,7 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 			return "", err
 		}
 	}
-	if payment, err = loadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
+	if payment, err = books.LoadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
 		return "", err
 	}
 	return h.returnTo(*attempt, payment)
@@ -54,7 +53,7 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 // comeBack does what the outcome says. What the shopper can see in the payment's
 // status is no error here.
 func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment shop.Payment) error {
-	by := Caller{UserID: payment.UserID, Actor: shop.ActorShopper}
+	by := shop.Caller{UserID: payment.UserID, Actor: shop.ActorShopper}
 	var err error
 	switch {
 	case cmd.Outcome == "approved":
@@ -81,24 +80,6 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 // a bug, or somebody who tries. Nobody was asked, and nothing has changed.
 func (h *Handler) refuseReturn(ctx context.Context, cmd ReturnFromGateway, field any) {
 	h.Logger.WarnContext(ctx, "return refused", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "field", field)
-}
-
-// printable is what of s, which a browser carried, can be kept: at most n
-// characters, and no others than text.
-func printable(s string, n int) string {
-	return clip(strings.Map(func(r rune) rune {
-		if unprintable(r) || r == utf8.RuneError {
-			return -1
-		}
-		return r
-	}, s), n)
-}
-
-func given(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func (h *Handler) returnTo(attempt shop.PaymentAttempt, payment shop.Payment) (string, error) {

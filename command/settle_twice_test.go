@@ -37,7 +37,7 @@ func TestHandler_twoDecisions(t *testing.T) {
 			})
 			s.must(err)
 			decide := command.ResolveDiscrepancy{
-				By: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, DiscrepancyID: d.ID, Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
+				By: shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, DiscrepancyID: d.ID, Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
 			}
 			locks := &yielding{first: func() {
 				_, err := s.ResolveDiscrepancy(s.ctx, decide)
@@ -65,7 +65,7 @@ func (s *till) overTen(p shop.Payment) (decide func(*command.Handler) error) {
 	s.must(err)
 	return func(h *command.Handler) error {
 		_, err := h.ResolveDiscrepancy(s.ctx, command.ResolveDiscrepancy{
-			By: command.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, DiscrepancyID: d.ID, Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
+			By: shop.Caller{UserID: "usr_operator", Actor: shop.ActorOperator}, DiscrepancyID: d.ID, Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
 		})
 		return err
 	}

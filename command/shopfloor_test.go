@@ -23,6 +23,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
@@ -40,12 +41,12 @@ type shopfloor struct {
 	redis    redis.UniversalClient
 	box      *mail.Mailbox
 	log      *safeBuffer
-	operator command.Caller
+	operator shop.Caller
 }
 
 func openShopfloor(t testing.TB) *shopfloor {
 	t.Helper()
-	box, err := mail.OpenMailbox("127.0.0.1:0", time.Now)
+	box, err := mail.OpenMailbox("127.0.0.1:0", testclock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func openShopfloor(t testing.TB) *shopfloor {
 		redis:    redistest.New(t),
 		box:      box,
 		log:      &safeBuffer{},
-		operator: command.Caller{UserID: shop.UserID(makeID(shop.PrefixUser)), Actor: shop.ActorOperator},
+		operator: shop.Caller{UserID: shop.UserID(makeID(shop.PrefixUser)), Actor: shop.ActorOperator},
 	}
 	s.Handler = s.replica(s.dsn)
 	return s
@@ -74,7 +75,6 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 		DB:        db,
 		Locks:     command.NoLocks{},
 		Projector: projector{},
-		Mailer:    &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: testclock.Now},
 		Redis:     s.redis,
 		Now:       testclock.Now,
 		NewID:     makeID,
@@ -90,6 +90,14 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 		}
 	})
 	return h
+}
+
+// people returns a handler of accounts on the servers of another handler.
+func (s *shopfloor) people(h *command.Handler) *people.Handler {
+	return &people.Handler{
+		DB: h.DB, Projector: h.Projector, Mailer: &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: testclock.Now},
+		Redis: h.Redis, Now: h.Now, NewID: h.NewID, Random: h.Random, Logger: h.Logger, PublicURL: h.PublicURL,
+	}
 }
 
 func makeID(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) }

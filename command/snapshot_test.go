@@ -16,7 +16,7 @@ func TestHandler_snapshot(t *testing.T) {
 			c := openCounter(t, 3)
 			before := c.order(1)
 			reprice := func(price shop.Won) {
-				_, err := c.UpdateProduct(c.ctx, command.UpdateProduct{By: command.Caller{Actor: shop.ActorOperator}, ProductID: c.product.ID, Price: &price})
+				_, err := c.UpdateProduct(c.ctx, command.UpdateProduct{By: shop.Caller{Actor: shop.ActorOperator}, ProductID: c.product.ID, Price: &price})
 				c.must(err)
 			}
 			reprice(99_000)

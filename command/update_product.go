@@ -3,15 +3,14 @@ package command
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
-	"payment-system/internal/mysqldb"
+	"payment-system/command/books"
 	"payment-system/shop"
 )
 
 // UpdateProduct changes the properties that are not nil.
 type UpdateProduct struct {
-	By                Caller
+	By                shop.Caller
 	ProductID         shop.ProductID
 	Name, Description *string
 	Price             *shop.Won
@@ -27,8 +26,8 @@ func (h *Handler) UpdateProduct(ctx context.Context, cmd UpdateProduct) (shop.Pr
 	}
 	defer h.Locks.Lock(ctx, lockKey(string(cmd.ProductID)))()
 	var product shop.Product
-	err := h.inKeyedTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		before, err := lockProduct(ctx, tx, cmd.ProductID)
+	err := books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		before, err := books.LockProduct(ctx, tx, cmd.ProductID)
 		if err != nil {
 			return err
 		}
@@ -37,7 +36,7 @@ func (h *Handler) UpdateProduct(ctx context.Context, cmd UpdateProduct) (shop.Pr
 		}
 		product.Version++
 		product.UpdatedAt = h.now()
-		return saveProduct(ctx, tx, product, shop.KindProductUpdated, cmd.By.operator(), "")
+		return books.SaveProduct(ctx, tx, product, shop.KindProductUpdated, cmd.By.Operator(), "")
 	})
 	if err != nil {
 		return shop.ProductUpdated{}, err
@@ -85,20 +84,4 @@ func (c *UpdateProduct) apply(p shop.Product) shop.Product {
 		p.TaxFree = *c.TaxFree
 	}
 	return p
-}
-
-// saveProduct writes a product and its stock as they are now, if their version
-// is the one before, and records the event.
-func saveProduct(ctx context.Context, tx *sql.Tx, p shop.Product, kind string, actor shop.Actor, note string) error {
-	err := mysqldb.ExecOne(ctx, tx, `UPDATE stock SET available = ?, version = ? WHERE product_id = ? AND version = ?`,
-		p.Stock, p.Version, string(p.ID), p.Version-1)
-	if err != nil {
-		return fmt.Errorf("save the stock of %s: %w", p.ID, err)
-	}
-	err = mysqldb.ExecOne(ctx, tx, `UPDATE products SET name = ?, description = ?, price = ?, tax_free = ?, updated_at = ? WHERE id = ?`,
-		p.Name, p.Description, int64(p.Price), p.TaxFree, p.UpdatedAt, string(p.ID))
-	if err != nil {
-		return fmt.Errorf("save product %s: %w", p.ID, err)
-	}
-	return record(ctx, tx, productFact(p, kind, actor, note, p.UpdatedAt))
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/graph"
 	"payment-system/shop"
 )
@@ -25,7 +25,7 @@ type breaking struct {
 }
 
 // ApplyReconciliation breaks.
-func (b breaking) ApplyReconciliation(ctx context.Context, _ command.ApplyReconciliation) (shop.ReconciliationApplied, error) {
+func (b breaking) ApplyReconciliation(ctx context.Context, _ reconciliation.ApplyReconciliation) (shop.ReconciliationApplied, error) {
 	return shop.ReconciliationApplied{}, b.apply(ctx)
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"math"
 	"payment-system/command"
+	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/query"
 	"payment-system/shop"
 	"strconv"
@@ -62,10 +64,10 @@ type DiscrepancyResolver interface {
 	ResolvedBy(ctx context.Context, obj *shop.Discrepancy) (*shop.User, error)
 }
 type MutationResolver interface {
-	RequestEmailVerification(ctx context.Context, input command.RequestEmailVerification) (*shop.VerificationRequested, error)
-	ConfirmEmailVerification(ctx context.Context, input command.ConfirmEmailVerification) (*shop.VerificationConfirmed, error)
-	SignUp(ctx context.Context, input command.SignUp) (*shop.UserSignedUp, error)
-	SignIn(ctx context.Context, input command.SignIn) (*shop.UserSignedIn, error)
+	RequestEmailVerification(ctx context.Context, input people.RequestEmailVerification) (*shop.VerificationRequested, error)
+	ConfirmEmailVerification(ctx context.Context, input people.ConfirmEmailVerification) (*shop.VerificationConfirmed, error)
+	SignUp(ctx context.Context, input people.SignUp) (*shop.UserSignedUp, error)
+	SignIn(ctx context.Context, input people.SignIn) (*shop.UserSignedIn, error)
 	SignOut(ctx context.Context) (*shop.UserSignedOut, error)
 	PlaceOrder(ctx context.Context, input command.PlaceOrder) (*shop.OrderPlaced, error)
 	CancelOrder(ctx context.Context, input command.CancelOrder) (*shop.OrderCanceled, error)
@@ -76,8 +78,8 @@ type MutationResolver interface {
 	CreateProduct(ctx context.Context, input command.CreateProduct) (*shop.ProductCreated, error)
 	UpdateProduct(ctx context.Context, input command.UpdateProduct) (*shop.ProductUpdated, error)
 	AdjustStock(ctx context.Context, input command.AdjustStock) (*shop.StockAdjusted, error)
-	ImportSettlement(ctx context.Context, input command.ImportSettlement) (*shop.SettlementImported, error)
-	ApplyReconciliation(ctx context.Context, input command.ApplyReconciliation) (*shop.ReconciliationApplied, error)
+	ImportSettlement(ctx context.Context, input reconciliation.ImportSettlement) (*shop.SettlementImported, error)
+	ApplyReconciliation(ctx context.Context, input reconciliation.ApplyReconciliation) (*shop.ReconciliationApplied, error)
 	ResolveDiscrepancy(ctx context.Context, input command.ResolveDiscrepancy) (*shop.DiscrepancyResolved, error)
 	RepublishProjections(ctx context.Context, input RepublishProjections) (*ProjectionsRepublished, error)
 }
@@ -1678,8 +1680,8 @@ func (ec *executionContext) field_Mutation_applyReconciliation_args(ctx context.
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.ApplyReconciliation, error) {
-			return ec.unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚐApplyReconciliation(ctx, v)
+		func(ctx context.Context, v any) (reconciliation.ApplyReconciliation, error) {
+			return ec.unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚋreconciliationᚐApplyReconciliation(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1734,8 +1736,8 @@ func (ec *executionContext) field_Mutation_confirmEmailVerification_args(ctx con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.ConfirmEmailVerification, error) {
-			return ec.unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚐConfirmEmailVerification(ctx, v)
+		func(ctx context.Context, v any) (people.ConfirmEmailVerification, error) {
+			return ec.unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐConfirmEmailVerification(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1776,8 +1778,8 @@ func (ec *executionContext) field_Mutation_importSettlement_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.ImportSettlement, error) {
-			return ec.unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚐImportSettlement(ctx, v)
+		func(ctx context.Context, v any) (reconciliation.ImportSettlement, error) {
+			return ec.unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚋreconciliationᚐImportSettlement(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1832,8 +1834,8 @@ func (ec *executionContext) field_Mutation_requestEmailVerification_args(ctx con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.RequestEmailVerification, error) {
-			return ec.unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚐRequestEmailVerification(ctx, v)
+		func(ctx context.Context, v any) (people.RequestEmailVerification, error) {
+			return ec.unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐRequestEmailVerification(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1860,8 +1862,8 @@ func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.SignIn, error) {
-			return ec.unmarshalNSignInInput2paymentᚑsystemᚋcommandᚐSignIn(ctx, v)
+		func(ctx context.Context, v any) (people.SignIn, error) {
+			return ec.unmarshalNSignInInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignIn(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1874,8 +1876,8 @@ func (ec *executionContext) field_Mutation_signUp_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (command.SignUp, error) {
-			return ec.unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚐSignUp(ctx, v)
+		func(ctx context.Context, v any) (people.SignUp, error) {
+			return ec.unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignUp(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4450,7 +4452,7 @@ func (ec *executionContext) _Mutation_requestEmailVerification(ctx context.Conte
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestEmailVerification(ctx, fc.Args["input"].(command.RequestEmailVerification))
+			return ec.Resolvers.Mutation().RequestEmailVerification(ctx, fc.Args["input"].(people.RequestEmailVerification))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.VerificationRequested) graphql.Marshaler {
@@ -4494,7 +4496,7 @@ func (ec *executionContext) _Mutation_confirmEmailVerification(ctx context.Conte
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ConfirmEmailVerification(ctx, fc.Args["input"].(command.ConfirmEmailVerification))
+			return ec.Resolvers.Mutation().ConfirmEmailVerification(ctx, fc.Args["input"].(people.ConfirmEmailVerification))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.VerificationConfirmed) graphql.Marshaler {
@@ -4538,7 +4540,7 @@ func (ec *executionContext) _Mutation_signUp(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SignUp(ctx, fc.Args["input"].(command.SignUp))
+			return ec.Resolvers.Mutation().SignUp(ctx, fc.Args["input"].(people.SignUp))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.UserSignedUp) graphql.Marshaler {
@@ -4582,7 +4584,7 @@ func (ec *executionContext) _Mutation_signIn(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SignIn(ctx, fc.Args["input"].(command.SignIn))
+			return ec.Resolvers.Mutation().SignIn(ctx, fc.Args["input"].(people.SignIn))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *shop.UserSignedIn) graphql.Marshaler {
@@ -5199,7 +5201,7 @@ func (ec *executionContext) _Mutation_importSettlement(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ImportSettlement(ctx, fc.Args["input"].(command.ImportSettlement))
+			return ec.Resolvers.Mutation().ImportSettlement(ctx, fc.Args["input"].(reconciliation.ImportSettlement))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -5261,7 +5263,7 @@ func (ec *executionContext) _Mutation_applyReconciliation(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ApplyReconciliation(ctx, fc.Args["input"].(command.ApplyReconciliation))
+			return ec.Resolvers.Mutation().ApplyReconciliation(ctx, fc.Args["input"].(reconciliation.ApplyReconciliation))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -13027,8 +13029,8 @@ func UnmarshalAdjustStockInput(ctx context.Context, raw any) (command.AdjustStoc
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputApplyReconciliationInput(ctx context.Context, obj any) (command.ApplyReconciliation, error) {
-	var it command.ApplyReconciliation
+func (ec *executionContext) unmarshalInputApplyReconciliationInput(ctx context.Context, obj any) (reconciliation.ApplyReconciliation, error) {
+	var it reconciliation.ApplyReconciliation
 	if obj == nil {
 		return it, nil
 	}
@@ -13070,8 +13072,8 @@ func (ec *executionContext) unmarshalInputApplyReconciliationInput(ctx context.C
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalApplyReconciliationInput(ctx context.Context, raw any) (command.ApplyReconciliation, error) {
-	var out command.ApplyReconciliation
+func UnmarshalApplyReconciliationInput(ctx context.Context, raw any) (reconciliation.ApplyReconciliation, error) {
+	var out reconciliation.ApplyReconciliation
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApplyReconciliationInput", raw, &out)
 	return out, err
 }
@@ -13276,8 +13278,8 @@ func UnmarshalCancelPaymentInput(ctx context.Context, raw any) (command.CancelPa
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputConfirmEmailVerificationInput(ctx context.Context, obj any) (command.ConfirmEmailVerification, error) {
-	var it command.ConfirmEmailVerification
+func (ec *executionContext) unmarshalInputConfirmEmailVerificationInput(ctx context.Context, obj any) (people.ConfirmEmailVerification, error) {
+	var it people.ConfirmEmailVerification
 	if obj == nil {
 		return it, nil
 	}
@@ -13319,8 +13321,8 @@ func (ec *executionContext) unmarshalInputConfirmEmailVerificationInput(ctx cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalConfirmEmailVerificationInput(ctx context.Context, raw any) (command.ConfirmEmailVerification, error) {
-	var out command.ConfirmEmailVerification
+func UnmarshalConfirmEmailVerificationInput(ctx context.Context, raw any) (people.ConfirmEmailVerification, error) {
+	var out people.ConfirmEmailVerification
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ConfirmEmailVerificationInput", raw, &out)
 	return out, err
 }
@@ -13528,8 +13530,8 @@ func UnmarshalFailPaymentInput(ctx context.Context, raw any) (command.FailPaymen
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Context, obj any) (command.ImportSettlement, error) {
-	var it command.ImportSettlement
+func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Context, obj any) (reconciliation.ImportSettlement, error) {
+	var it reconciliation.ImportSettlement
 	if obj == nil {
 		return it, nil
 	}
@@ -13569,7 +13571,7 @@ func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Cont
 			it.Format = data
 		case "file":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("file"))
-			data, err := ec.unmarshalNUpload2paymentᚑsystemᚋcommandᚐUpload(ctx, v)
+			data, err := ec.unmarshalNUpload2paymentᚑsystemᚋcommandᚋreconciliationᚐUpload(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -13592,8 +13594,8 @@ func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalImportSettlementInput(ctx context.Context, raw any) (command.ImportSettlement, error) {
-	var out command.ImportSettlement
+func UnmarshalImportSettlementInput(ctx context.Context, raw any) (reconciliation.ImportSettlement, error) {
+	var out reconciliation.ImportSettlement
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportSettlementInput", raw, &out)
 	return out, err
 }
@@ -14008,8 +14010,8 @@ func UnmarshalRepublishProjectionsInput(ctx context.Context, raw any) (Republish
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputRequestEmailVerificationInput(ctx context.Context, obj any) (command.RequestEmailVerification, error) {
-	var it command.RequestEmailVerification
+func (ec *executionContext) unmarshalInputRequestEmailVerificationInput(ctx context.Context, obj any) (people.RequestEmailVerification, error) {
+	var it people.RequestEmailVerification
 	if obj == nil {
 		return it, nil
 	}
@@ -14044,8 +14046,8 @@ func (ec *executionContext) unmarshalInputRequestEmailVerificationInput(ctx cont
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalRequestEmailVerificationInput(ctx context.Context, raw any) (command.RequestEmailVerification, error) {
-	var out command.RequestEmailVerification
+func UnmarshalRequestEmailVerificationInput(ctx context.Context, raw any) (people.RequestEmailVerification, error) {
+	var out people.RequestEmailVerification
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestEmailVerificationInput", raw, &out)
 	return out, err
 }
@@ -14106,8 +14108,8 @@ func UnmarshalResolveDiscrepancyInput(ctx context.Context, raw any) (command.Res
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj any) (command.SignIn, error) {
-	var it command.SignIn
+func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj any) (people.SignIn, error) {
+	var it people.SignIn
 	if obj == nil {
 		return it, nil
 	}
@@ -14149,14 +14151,14 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalSignInInput(ctx context.Context, raw any) (command.SignIn, error) {
-	var out command.SignIn
+func UnmarshalSignInInput(ctx context.Context, raw any) (people.SignIn, error) {
+	var out people.SignIn
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignInInput", raw, &out)
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj any) (command.SignUp, error) {
-	var it command.SignUp
+func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj any) (people.SignUp, error) {
+	var it people.SignUp
 	if obj == nil {
 		return it, nil
 	}
@@ -14198,8 +14200,8 @@ func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj a
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalSignUpInput(ctx context.Context, raw any) (command.SignUp, error) {
-	var out command.SignUp
+func UnmarshalSignUpInput(ctx context.Context, raw any) (people.SignUp, error) {
+	var out people.SignUp
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignUpInput", raw, &out)
 	return out, err
 }
@@ -18239,7 +18241,7 @@ func (ec *executionContext) unmarshalNAdjustStockInput2paymentᚑsystemᚋcomman
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚐApplyReconciliation(ctx context.Context, v any) (command.ApplyReconciliation, error) {
+func (ec *executionContext) unmarshalNApplyReconciliationInput2paymentᚑsystemᚋcommandᚋreconciliationᚐApplyReconciliation(ctx context.Context, v any) (reconciliation.ApplyReconciliation, error) {
 	res, err := ec.unmarshalInputApplyReconciliationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -18273,7 +18275,7 @@ func (ec *executionContext) unmarshalNCancelPaymentInput2paymentᚑsystemᚋcomm
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚐConfirmEmailVerification(ctx context.Context, v any) (command.ConfirmEmailVerification, error) {
+func (ec *executionContext) unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐConfirmEmailVerification(ctx context.Context, v any) (people.ConfirmEmailVerification, error) {
 	res, err := ec.unmarshalInputConfirmEmailVerificationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -18587,7 +18589,7 @@ func (ec *executionContext) marshalNID2ᚕstringᚄ(ctx context.Context, sel ast
 	return ret
 }
 
-func (ec *executionContext) unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚐImportSettlement(ctx context.Context, v any) (command.ImportSettlement, error) {
+func (ec *executionContext) unmarshalNImportSettlementInput2paymentᚑsystemᚋcommandᚋreconciliationᚐImportSettlement(ctx context.Context, v any) (reconciliation.ImportSettlement, error) {
 	res, err := ec.unmarshalInputImportSettlementInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -19073,7 +19075,7 @@ func (ec *executionContext) unmarshalNRepublishProjectionsInput2paymentᚑsystem
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚐRequestEmailVerification(ctx context.Context, v any) (command.RequestEmailVerification, error) {
+func (ec *executionContext) unmarshalNRequestEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐRequestEmailVerification(ctx context.Context, v any) (people.RequestEmailVerification, error) {
 	res, err := ec.unmarshalInputRequestEmailVerificationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -19113,12 +19115,12 @@ func (ec *executionContext) marshalNSettlementFormat2paymentᚑsystemᚋshopᚐS
 	return res
 }
 
-func (ec *executionContext) unmarshalNSignInInput2paymentᚑsystemᚋcommandᚐSignIn(ctx context.Context, v any) (command.SignIn, error) {
+func (ec *executionContext) unmarshalNSignInInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignIn(ctx context.Context, v any) (people.SignIn, error) {
 	res, err := ec.unmarshalInputSignInInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚐSignUp(ctx context.Context, v any) (command.SignUp, error) {
+func (ec *executionContext) unmarshalNSignUpInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignUp(ctx context.Context, v any) (people.SignUp, error) {
 	res, err := ec.unmarshalInputSignUpInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
@@ -19196,12 +19198,12 @@ func (ec *executionContext) unmarshalNUpdateProductInput2paymentᚑsystemᚋcomm
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNUpload2paymentᚑsystemᚋcommandᚐUpload(ctx context.Context, v any) (command.Upload, error) {
+func (ec *executionContext) unmarshalNUpload2paymentᚑsystemᚋcommandᚋreconciliationᚐUpload(ctx context.Context, v any) (reconciliation.Upload, error) {
 	res, err := UnmarshalUpload(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNUpload2paymentᚑsystemᚋcommandᚐUpload(ctx context.Context, sel ast.SelectionSet, v command.Upload) graphql.Marshaler {
+func (ec *executionContext) marshalNUpload2paymentᚑsystemᚋcommandᚋreconciliationᚐUpload(ctx context.Context, sel ast.SelectionSet, v reconciliation.Upload) graphql.Marshaler {
 	_ = sel
 	res := MarshalUpload(v)
 	if res == graphql.Null {

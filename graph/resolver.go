@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -35,16 +36,16 @@ func maybe[ID, T any](ctx context.Context, id *ID, read func(context.Context, ID
 	return read(ctx, *id)
 }
 
-func (s *Server) signUp(ctx context.Context, input command.SignUp) (*shop.UserSignedUp, error) {
-	fact, err := s.Commands.SignUp(ctx, input)
+func (s *Server) signUp(ctx context.Context, input people.SignUp) (*shop.UserSignedUp, error) {
+	fact, err := s.People.SignUp(ctx, input)
 	if err != nil {
 		return nil, err
 	}
 	return answer(fact, visitFrom(ctx).signIn(ctx, fact.User))
 }
 
-func (s *Server) signIn(ctx context.Context, input command.SignIn) (*shop.UserSignedIn, error) {
-	fact, err := s.Commands.SignIn(ctx, input)
+func (s *Server) signIn(ctx context.Context, input people.SignIn) (*shop.UserSignedIn, error) {
+	fact, err := s.People.SignIn(ctx, input)
 	if err != nil {
 		return nil, err
 	}

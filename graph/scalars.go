@@ -11,7 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -89,14 +89,14 @@ func UnmarshalTime(v any) (time.Time, error) {
 }
 
 // MarshalUpload writes null: files only come in.
-func MarshalUpload(command.Upload) graphql.Marshaler { return graphql.Null }
+func MarshalUpload(reconciliation.Upload) graphql.Marshaler { return graphql.Null }
 
 // UnmarshalUpload takes the file that the multipart transport put in its place.
 // It returns Invalid when the client wrote something else there.
-func UnmarshalUpload(v any) (command.Upload, error) {
-	file, ok := v.(command.Upload)
+func UnmarshalUpload(v any) (reconciliation.Upload, error) {
+	file, ok := v.(reconciliation.Upload)
 	if !ok {
-		return command.Upload{}, &shop.Error{Code: shop.Invalid, Message: "Send the file by the GraphQL multipart request specification."}
+		return reconciliation.Upload{}, &shop.Error{Code: shop.Invalid, Message: "Send the file by the GraphQL multipart request specification."}
 	}
 	return file, nil
 }

@@ -8,6 +8,8 @@ package graph
 import (
 	"context"
 	"payment-system/command"
+	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -24,20 +26,20 @@ func (r *discrepancyResolver) ResolvedBy(ctx context.Context, obj *shop.Discrepa
 	return maybe(ctx, obj.ResolvedBy, r.Queries.User)
 }
 
-func (r *mutationResolver) RequestEmailVerification(ctx context.Context, input command.RequestEmailVerification) (*shop.VerificationRequested, error) {
+func (r *mutationResolver) RequestEmailVerification(ctx context.Context, input people.RequestEmailVerification) (*shop.VerificationRequested, error) {
 	input.RemoteIP = visitFrom(ctx).remoteIP
-	return answer(r.Commands.RequestEmailVerification(ctx, input))
+	return answer(r.People.RequestEmailVerification(ctx, input))
 }
 
-func (r *mutationResolver) ConfirmEmailVerification(ctx context.Context, input command.ConfirmEmailVerification) (*shop.VerificationConfirmed, error) {
-	return answer(r.Commands.ConfirmEmailVerification(ctx, input))
+func (r *mutationResolver) ConfirmEmailVerification(ctx context.Context, input people.ConfirmEmailVerification) (*shop.VerificationConfirmed, error) {
+	return answer(r.People.ConfirmEmailVerification(ctx, input))
 }
 
-func (r *mutationResolver) SignUp(ctx context.Context, input command.SignUp) (*shop.UserSignedUp, error) {
+func (r *mutationResolver) SignUp(ctx context.Context, input people.SignUp) (*shop.UserSignedUp, error) {
 	return r.signUp(ctx, input)
 }
 
-func (r *mutationResolver) SignIn(ctx context.Context, input command.SignIn) (*shop.UserSignedIn, error) {
+func (r *mutationResolver) SignIn(ctx context.Context, input people.SignIn) (*shop.UserSignedIn, error) {
 	input.RemoteIP = visitFrom(ctx).remoteIP
 	return r.signIn(ctx, input)
 }
@@ -91,12 +93,12 @@ func (r *mutationResolver) AdjustStock(ctx context.Context, input command.Adjust
 	return answer(r.Commands.AdjustStock(ctx, input))
 }
 
-func (r *mutationResolver) ImportSettlement(ctx context.Context, input command.ImportSettlement) (*shop.SettlementImported, error) {
+func (r *mutationResolver) ImportSettlement(ctx context.Context, input reconciliation.ImportSettlement) (*shop.SettlementImported, error) {
 	input.By = callerFrom(ctx)
 	return answer(r.Reconciler.ImportSettlement(ctx, input))
 }
 
-func (r *mutationResolver) ApplyReconciliation(ctx context.Context, input command.ApplyReconciliation) (*shop.ReconciliationApplied, error) {
+func (r *mutationResolver) ApplyReconciliation(ctx context.Context, input reconciliation.ApplyReconciliation) (*shop.ReconciliationApplied, error) {
 	input.By = callerFrom(ctx)
 	return answer(r.Reconciler.ApplyReconciliation(ctx, input))
 }

@@ -13,20 +13,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"payment-system/command"
+	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/query"
 	"payment-system/shop"
 )
 
 // A Reconciler holds settlement files against the books. *projections.Reconciler is one.
 type Reconciler interface {
-	ImportSettlement(ctx context.Context, cmd command.ImportSettlement) (shop.SettlementImported, error)
-	ApplyReconciliation(ctx context.Context, cmd command.ApplyReconciliation) (shop.ReconciliationApplied, error)
+	ImportSettlement(ctx context.Context, cmd reconciliation.ImportSettlement) (shop.SettlementImported, error)
+	ApplyReconciliation(ctx context.Context, cmd reconciliation.ApplyReconciliation) (shop.ReconciliationApplied, error)
 }
 
 // A Server is everything that speaks HTTP. Its fields are the world: main fills
 // them. All are needed unless they say otherwise.
 type Server struct {
 	Commands    *command.Handler
+	People      *people.Handler
 	Queries     *query.Reader
 	Reconciler  Reconciler
 	Republisher Republisher

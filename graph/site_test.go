@@ -22,6 +22,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command"
+	"payment-system/command/people"
+	"payment-system/command/reconciliation"
 	"payment-system/graph"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqltest"
@@ -57,7 +59,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	publicURL := "http://" + s.Listener.Addr().String()
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if s.mailbox, err = mail.OpenMailbox("127.0.0.1:0", time.Now); err != nil {
+	if s.mailbox, err = mail.OpenMailbox("127.0.0.1:0", testclock.Now); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.mailbox.Close() })
@@ -66,17 +68,25 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 	t.Cleanup(s.projector.Close)
 	commands := &command.Handler{
 		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t), Projector: s.projector,
-		Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: testclock.Now},
-		Redis:  s.redis, Now: testclock.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
-		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, AutoApplyCap: 1_000_000, Replica: "test",
+		Redis: s.redis, Now: testclock.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
+		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, Replica: "test",
 	}
 	t.Cleanup(func() { _ = commands.Drain(context.WithoutCancel(t.Context())) })
+	accounts := &people.Handler{
+		DB: s.db, Projector: s.projector, Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: testclock.Now},
+		Redis: s.redis, Now: testclock.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
+	}
+	t.Cleanup(func() { _ = accounts.Drain(context.WithoutCancel(t.Context())) })
 	s.graph = &graph.Server{
 		Commands: commands,
+		People:   accounts,
 		Queries: &query.Reader{
 			DB: s.db, Redis: s.redis, Logger: logger, Now: testclock.Now, Floors: floors, Backlog: s.projector.Backlog,
 		},
-		Reconciler:  &projections.Reconciler{DB: s.db, Commands: commands, Logger: logger, Now: testclock.Now},
+		Reconciler: &projections.Reconciler{
+			DB: s.db, Commands: commands, Logger: logger, Now: testclock.Now, AutoApplyCap: 1_000_000,
+			Files: &reconciliation.Desk{DB: s.db, Projector: s.projector, Now: testclock.Now, NewID: newID, Logger: logger, Replica: "test"},
+		},
 		Republisher: s.projector,
 		Sessions: &graph.Sessions{
 			Redis: s.redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: testclock.Now, Random: random,
@@ -290,7 +300,7 @@ func (s *site) operator(t *testing.T) *browser {
 	t.Helper()
 	b := s.browser(t)
 	b.signUp("operator@example.com")
-	if _, err := s.graph.Commands.MakeOperator(t.Context(), command.MakeOperator{Email: "operator@example.com"}); err != nil {
+	if _, err := s.graph.People.MakeOperator(t.Context(), people.MakeOperator{Email: "operator@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	return b

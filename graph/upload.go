@@ -10,7 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -99,14 +99,14 @@ func placeFile(params *graphql.RawParams, places []byte, parts *multipart.Reader
 		return reject(http.StatusBadRequest, "The file is missing.")
 	}
 	path := paths[part.FormName()]
-	if len(path) != 1 || !place(params.Variables, strings.Split(path[0], "."), command.Upload{Name: part.FileName(), Body: &file{part}}) {
+	if len(path) != 1 || !place(params.Variables, strings.Split(path[0], "."), reconciliation.Upload{Name: part.FileName(), Body: &file{part}}) {
 		return reject(http.StatusBadRequest, `The map must name one null variable, like {"0": ["variables.input.file"]}.`)
 	}
 	return nil
 }
 
 // place puts a file where path leads, which must hold null.
-func place(variables map[string]any, path []string, upload command.Upload) bool {
+func place(variables map[string]any, path []string, upload reconciliation.Upload) bool {
 	if len(path) < 2 || path[0] != "variables" {
 		return false
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"payment-system/command"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -142,13 +141,13 @@ func identityFrom(ctx context.Context) query.Viewer {
 }
 
 // callerFrom returns who a directive let pass, as commands want it.
-func callerFrom(ctx context.Context) command.Caller { return caller(identityFrom(ctx)) }
+func callerFrom(ctx context.Context) shop.Caller { return caller(identityFrom(ctx)) }
 
-func caller(viewer query.Viewer) command.Caller {
+func caller(viewer query.Viewer) shop.Caller {
 	if viewer.Role == shop.RoleOperator {
-		return command.Caller{UserID: viewer.UserID, Actor: shop.ActorOperator}
+		return shop.Caller{UserID: viewer.UserID, Actor: shop.ActorOperator}
 	}
-	return command.Caller{UserID: viewer.UserID, Actor: shop.ActorShopper}
+	return shop.Caller{UserID: viewer.UserID, Actor: shop.ActorShopper}
 }
 
 // signedIn is the directive @signedIn.

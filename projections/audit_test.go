@@ -14,7 +14,7 @@ import (
 	"payment-system/shop"
 )
 
-var deskOperator = command.Caller{UserID: "usr_00000000000000000000000002", Actor: shop.ActorOperator}
+var deskOperator = shop.Caller{UserID: "usr_00000000000000000000000002", Actor: shop.ActorOperator}
 
 // history is what a payment's read model tells of its past, "kind ACTOR" each, in order of versions.
 func (d *desk) history(p shop.Payment) []string {
@@ -33,7 +33,7 @@ func (d *desk) history(p shop.Payment) []string {
 	return lines
 }
 
-func (d *desk) refundBy(by command.Caller, p shop.Payment, amount shop.Won) error {
+func (d *desk) refundBy(by shop.Caller, p shop.Payment, amount shop.Won) error {
 	_, err := d.Commands.CancelPayment(d.t.Context(), command.CancelPayment{By: by, IdempotencyKey: rand.Text(), PaymentID: p.ID, Amount: &amount, Reason: "변심"})
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
@@ -23,8 +24,12 @@ import (
 type Reconciler struct {
 	DB       *sql.DB // the primary
 	Commands *command.Handler
-	Logger   *slog.Logger
-	Now      func() time.Time
+	// Files are the commands about the files' own tables.
+	Files *reconciliation.Desk
+	// AutoApplyCap is what a plan may move at the gateway by itself.
+	AutoApplyCap shop.Won
+	Logger       *slog.Logger
+	Now          func() time.Time
 	// Source is polled for files; nil polls none.
 	Source *Source
 	// Progress hears of each step; nil does not.
@@ -49,7 +54,7 @@ const announceEvery = 400 * time.Millisecond
 // is carried out at once, unless it would move more money at the gateway than
 // the handler's AutoApplyCap. It returns Invalid, with details.field, for a
 // format that the gateway does not write and a file that is too large.
-func (r *Reconciler) ImportSettlement(ctx context.Context, cmd command.ImportSettlement) (shop.SettlementImported, error) {
+func (r *Reconciler) ImportSettlement(ctx context.Context, cmd reconciliation.ImportSettlement) (shop.SettlementImported, error) {
 	ctx = failpoint.In(ctx, "reconcile")
 	if err := checkImport(cmd); err != nil {
 		return shop.SettlementImported{}, err
@@ -59,7 +64,7 @@ func (r *Reconciler) ImportSettlement(ctx context.Context, cmd command.ImportSet
 		return shop.SettlementImported{}, err
 	}
 	defer file.remove(r.Logger)
-	opened, err := r.Commands.OpenReconciliation(ctx, command.OpenReconciliation{
+	opened, err := r.Files.OpenReconciliation(ctx, reconciliation.OpenReconciliation{
 		PG: cmd.PG, Format: cmd.Format, Source: sourceName(cmd.File.Name), FileHash: file.hash, AutoApply: cmd.AutoApply,
 	})
 	if err != nil {
@@ -79,7 +84,7 @@ func unfinished(r shop.Reconciliation) bool {
 	return r.Status == shop.ReconciliationStatusReading || r.Status == shop.ReconciliationStatusFailed
 }
 
-func checkImport(cmd command.ImportSettlement) error {
+func checkImport(cmd reconciliation.ImportSettlement) error {
 	formats := formatsOf(cmd.PG)
 	switch {
 	case formats == nil:
@@ -105,7 +110,7 @@ func sourceName(name string) string {
 // moved since; IN_PROGRESS while somebody else works on it; NotFound when there
 // is none. A plan that was carried out answers as it is, and one that broke off
 // goes on: nothing is done twice.
-func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd command.ApplyReconciliation) (shop.ReconciliationApplied, error) {
+func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd reconciliation.ApplyReconciliation) (shop.ReconciliationApplied, error) {
 	ctx = failpoint.In(ctx, "reconcile")
 	done, err := r.work(ctx, shop.Reconciliation{ID: cmd.ID}, func(j *job) error { return j.apply(ctx, cmd.PlanHash) })
 	return shop.ReconciliationApplied{Reconciliation: done}, err
@@ -114,7 +119,7 @@ func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd command.ApplyR
 // A job is the work on one reconciliation, under its hold.
 type job struct {
 	*Reconciler
-	hold      command.ReconciliationHold
+	hold      reconciliation.Hold
 	rec       shop.Reconciliation // as it is now
 	day       *time.Time          // the one business day that the file is about; nil when its rows tell
 	announced time.Time
@@ -123,16 +128,16 @@ type job struct {
 // work takes the hold, lets do work, and lets go. What broke off while the file
 // was read is noted as FAILED, unless it was only told to stop.
 func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(*job) error) (shop.Reconciliation, error) {
-	hold, rec, err := r.Commands.HoldReconciliation(ctx, rec.ID)
+	hold, rec, err := r.Files.HoldReconciliation(ctx, rec.ID)
 	if err != nil {
 		return shop.Reconciliation{}, err
 	}
-	defer r.Commands.LetGoReconciliation(ctx, hold)
+	defer r.Files.LetGoReconciliation(ctx, hold)
 	defer r.keep(ctx, hold)()
 	j := &job{Reconciler: r, hold: hold, rec: rec}
 	err = do(j)
 	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal && j.rec.Status == shop.ReconciliationStatusReading {
-		_, failed := r.Commands.FailReconciliation(ctx, command.FailReconciliation{Hold: hold, Reason: "reading broke off"})
+		_, failed := r.Files.FailReconciliation(ctx, reconciliation.FailReconciliation{Hold: hold, Reason: "reading broke off"})
 		err = errors.Join(err, failed)
 	}
 	return j.rec, err
@@ -140,11 +145,11 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 
 // keep renews the hold until done is called: a step over a long file takes longer
 // than a replica may be silent. A hold that is lost is found out by the next step.
-func (r *Reconciler) keep(ctx context.Context, hold command.ReconciliationHold) (done func()) {
+func (r *Reconciler) keep(ctx context.Context, hold reconciliation.Hold) (done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		ticker := time.NewTicker(command.ReconciliationLease / 4)
+		ticker := time.NewTicker(reconciliation.HoldLease / 4)
 		defer ticker.Stop()
 		for {
 			select {
@@ -152,7 +157,7 @@ func (r *Reconciler) keep(ctx context.Context, hold command.ReconciliationHold) 
 				return
 			case <-ticker.C:
 			}
-			if err := r.Commands.KeepReconciliation(ctx, hold); err != nil && ctx.Err() == nil {
+			if err := r.Files.KeepReconciliation(ctx, hold); err != nil && ctx.Err() == nil {
 				r.Logger.WarnContext(ctx, "hold not renewed", "reconciliation_id", string(hold.ID), "error", err)
 			}
 		}
@@ -188,7 +193,7 @@ func (j *job) became(rec shop.Reconciliation, err error) error {
 func (j *job) read(ctx context.Context, file *spooledFile, autoApply bool) error {
 	err := j.stage(ctx, file)
 	if refused, ok := errors.AsType[*rejection](err); ok {
-		return j.became(j.Commands.RejectReconciliation(ctx, command.RejectReconciliation{Hold: j.hold, Reason: refused.Error()}))
+		return j.became(j.Files.RejectReconciliation(ctx, reconciliation.RejectReconciliation{Hold: j.hold, Reason: refused.Error()}))
 	}
 	if err != nil {
 		return fmt.Errorf("read settlement file %s: %w", j.rec.ID, err)
@@ -239,14 +244,14 @@ type staging struct {
 	*job
 	total, read int
 	after       int // the last line that is stored already
-	chunk       []command.SettlementRow
+	chunk       []shop.SettlementRow
 	bytes       int
 }
 
 // maxChunkBytes bounds a chunk of long rows.
 const maxChunkBytes = 1 << 20
 
-func (s *staging) add(ctx context.Context, row command.SettlementRow) error {
+func (s *staging) add(ctx context.Context, row shop.SettlementRow) error {
 	s.read++
 	if row.Line <= s.after {
 		return nil
@@ -264,7 +269,7 @@ func (s *staging) flush(ctx context.Context) error {
 		return ctx.Err()
 	}
 	announce := s.mayAnnounce()
-	rec, err := s.Commands.StageRows(ctx, command.StageRows{
+	rec, err := s.Files.StageRows(ctx, reconciliation.StageRows{
 		Hold: s.hold, Rows: s.chunk, Announce: announce, Total: s.read, Percent: min(99, percentOf(s.read, s.total)),
 	})
 	s.chunk, s.bytes = s.chunk[:0], 0

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/internal/failpoint"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -20,8 +21,8 @@ func (j *job) autoApply(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if moves > j.Commands.AutoApplyCap {
-			j.Logger.WarnContext(ctx, "plan waits for an operator", "reconciliation_id", string(j.rec.ID), "moves", int64(moves), "cap", int64(j.Commands.AutoApplyCap))
+		if moves > j.AutoApplyCap {
+			j.Logger.WarnContext(ctx, "plan waits for an operator", "reconciliation_id", string(j.rec.ID), "moves", int64(moves), "cap", int64(j.AutoApplyCap))
 			return nil
 		}
 		err = j.apply(ctx, *j.rec.PlanHash)
@@ -45,7 +46,7 @@ func (j *job) plannedMoves(ctx context.Context) (shop.Won, error) {
 // apply carries the plan named out, or goes on with it.
 func (j *job) apply(ctx context.Context, planHash string) error {
 	if j.rec.PlanHash == nil || *j.rec.PlanHash != planHash {
-		return command.PlanMoved(j.rec)
+		return reconciliation.PlanMoved(j.rec)
 	}
 	if j.rec.Status == shop.ReconciliationStatusApplied {
 		return nil
@@ -58,7 +59,7 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 		}
 		doubts = p.doubts
 	}
-	err := j.became(j.Commands.BeginApplying(ctx, command.BeginApplying{Hold: j.hold, PlanHash: planHash}))
+	err := j.became(j.Files.BeginApplying(ctx, reconciliation.BeginApplying{Hold: j.hold, PlanHash: planHash}))
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 	if err := j.settle(ctx); err != nil {
 		return fmt.Errorf("apply %s: %w", j.rec.ID, err)
 	}
-	return j.became(j.Commands.FinishApplying(ctx, command.FinishApplying{Hold: j.hold}))
+	return j.became(j.Files.FinishApplying(ctx, reconciliation.FinishApplying{Hold: j.hold}))
 }
 
 // planAgain makes sure that the plan is the one that the books call for now. It
@@ -85,7 +86,7 @@ func (j *job) planAgain(ctx context.Context) (*plan, error) {
 	if err := j.plan(ctx); err != nil {
 		return nil, fmt.Errorf("plan %s again: %w", j.rec.ID, err)
 	}
-	return nil, command.PlanMoved(j.rec)
+	return nil, reconciliation.PlanMoved(j.rec)
 }
 
 // readDay reads the business day that the file is about, as it was planned first.
@@ -115,7 +116,7 @@ func (j *job) settle(ctx context.Context) error {
 			return err
 		}
 		if j.mayAnnounce() {
-			rec, err := j.Commands.ShowApplying(ctx, command.ShowApplying{Hold: j.hold, Percent: min(99, percentOf(i+1, len(ids)))})
+			rec, err := j.Files.ShowApplying(ctx, reconciliation.ShowApplying{Hold: j.hold, Percent: min(99, percentOf(i+1, len(ids)))})
 			if err := j.became(rec, err); err != nil {
 				return err
 			}
@@ -185,7 +186,7 @@ func (r *Reconciler) brokenOff(ctx context.Context) ([]resumable, error) {
 		WHERE plan_hash IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) AND (status = 'APPLYING' OR (status = 'PLANNED' AND auto_apply = 1
 			AND ? >= (SELECT COALESCE(SUM(d.amount), 0) FROM discrepancies d WHERE d.reconciliation_id = reconciliations.id AND d.status = 'PLANNED' AND d.action = 'REFUND_AT_GATEWAY')))
 		ORDER BY id LIMIT 100`,
-		[]any{r.Now(), int64(r.Commands.AutoApplyCap)}, func(scan scanner) error {
+		[]any{r.Now(), int64(r.AutoApplyCap)}, func(scan scanner) error {
 			var id shop.ReconciliationID
 			var hash string
 			var auto bool

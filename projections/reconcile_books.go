@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"payment-system/command"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -165,7 +164,7 @@ func (p *plan) readRefunds(ctx context.Context, books *bookPage) error {
 			AND r.kind = ? AND r.malformed IS NULL AND r.reconciliation_id <> ?)
 		FROM refunds f JOIN attempts a ON a.id = f.attempt_id
 		WHERE f.payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`)) ORDER BY f.requested_at, f.id`,
-		append([]any{command.SettlementRefund, string(p.rec.ID)}, ids...), func(scan scanner) error {
+		append([]any{shop.SettlementRefund, string(p.rec.ID)}, ids...), func(scan scanner) error {
 			var attempt string
 			var refund bookedRefund
 			err := scan(&attempt, &refund.status, &refund.amount, &refund.leg, &refund.doneAt, &refund.told)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -15,7 +16,7 @@ type verdict struct {
 	*plan
 	told     told
 	booked   *booked
-	findings []command.Finding
+	findings []reconciliation.Finding
 }
 
 // classify decides. No finding means that the two agree, or that no money is in
@@ -43,7 +44,7 @@ func (v *verdict) classify(ctx context.Context) {
 
 // found notes a difference.
 func (v *verdict) found(kind shop.DiscrepancyKind, action shop.CorrectiveAction, amount shop.Won, note string) {
-	f := command.Finding{
+	f := reconciliation.Finding{
 		Key: findingKey(kind, v.told.key), Kind: kind, Action: action, Line: &v.told.line, Amount: amount,
 		Actual: v.told.row.says(), Note: note,
 	}
@@ -166,14 +167,14 @@ func (v *verdict) compare() bool {
 // sameMonths compares installments. Some files only tell that there are some, and
 // one month is a lump sum.
 func sameMonths(file, books int) bool {
-	if file == command.InstallmentsUntold {
+	if file == shop.InstallmentsUntold {
 		return books > 0
 	}
 	return file == books
 }
 
 func monthsText(months int) string {
-	if months == command.InstallmentsUntold {
+	if months == shop.InstallmentsUntold {
 		return "installments"
 	}
 	return fmt.Sprint(months)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -65,8 +65,8 @@ func TestReconciler_large(t *testing.T) {
 		steps++
 		peak = max(peak, heap())
 	}
-	rec := must(d.ImportSettlement(t.Context(), command.ImportSettlement{
-		PG: shop.PGToss, Format: shop.SettlementFormatPaymentStateCSV, File: command.Upload{Name: "toss.csv", Body: longFile(rows)},
+	rec := must(d.ImportSettlement(t.Context(), reconciliation.ImportSettlement{
+		PG: shop.PGToss, Format: shop.SettlementFormatPaymentStateCSV, File: reconciliation.Upload{Name: "toss.csv", Body: longFile(rows)},
 	}))(t).Reconciliation
 	if rec.Rows != rows || rec.Matched != rows-100 || len(d.found(rec)) != 100 {
 		t.Errorf("got %+v", rec)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -85,7 +86,7 @@ func (d *desk) discrepancy(rec shop.Reconciliation, p shop.Payment) (id shop.Dis
 // settler carries out one discrepancy of a file, as often as it is called.
 func (d *desk) settler(rec shop.Reconciliation, p shop.Payment) func() shop.Discrepancy {
 	d.t.Helper()
-	hold, _, err := d.Commands.HoldReconciliation(d.t.Context(), rec.ID)
+	hold, _, err := d.Files.HoldReconciliation(d.t.Context(), rec.ID)
 	d.must(err)
 	cmd := command.SettleDiscrepancy{Hold: hold, ID: d.discrepancy(rec, p)}
 	return func() shop.Discrepancy {
@@ -253,7 +254,7 @@ func TestReconciler_missingInSilence(t *testing.T) {
 	t.Parallel()
 	// apply carries the plan out as it is named by now.
 	apply := func(c *counter, rec shop.Reconciliation) string {
-		_, err := c.ApplyReconciliation(c.t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
+		_, err := c.ApplyReconciliation(c.t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
 		var moved *shop.Error
 		if asShopError(err, &moved) && moved.Code == shop.Conflict {
 			return moved.Details["planHash"].(string)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -74,7 +74,7 @@ func (p *plan) days(ctx context.Context) ([]time.Time, error) {
 	}
 	var days []time.Time
 	err := p.each(ctx, `SELECT DISTINCT business_day FROM settlement_rows WHERE reconciliation_id = ? AND kind = ? AND business_day IS NOT NULL ORDER BY business_day`,
-		[]any{string(p.rec.ID), command.SettlementApproval}, func(scan scanner) error {
+		[]any{string(p.rec.ID), shop.SettlementApproval}, func(scan scanner) error {
 			var day time.Time
 			err := scan(&day)
 			days = append(days, day)
@@ -235,7 +235,7 @@ func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
 	err := p.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ? AND r.format <> '' AND r.status <> ?
 		AND (r.id = ? OR r.plan_hash IS NOT NULL) AND ((r.day_from <= ? AND r.day_to >= ?)
 		OR (r.day_from IS NULL AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = r.id AND s.business_day = ? AND s.kind = ?))))`,
-		string(p.rec.PG), string(shop.ReconciliationStatusRejected), string(p.rec.ID), day, day, day, command.SettlementApproval).Scan(&came)
+		string(p.rec.PG), string(shop.ReconciliationStatusRejected), string(p.rec.ID), day, day, day, shop.SettlementApproval).Scan(&came)
 	if err != nil {
 		return false, fmt.Errorf("look for the file of %s: %w", day, err)
 	}
@@ -263,7 +263,7 @@ func (p *plan) knownMissing(ctx context.Context, b *bookedDay) (bool, error) {
 func (p *plan) missing(ctx context.Context, b *bookedDay, note string) error {
 	p.lacks = true
 	v := verdict{plan: p, booked: &b.booked}
-	return p.add(ctx, command.Finding{
+	return p.add(ctx, reconciliation.Finding{
 		Key: findingKey(shop.DiscrepancyKindMissingAtGateway, string(b.payment.id)), Kind: shop.DiscrepancyKindMissingAtGateway,
 		Action: shop.CorrectiveActionOpenCase, PaymentID: &b.payment.id, AttemptID: &b.attempt.id, Amount: b.left(),
 		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)), note, v.askedNote(ctx)),
@@ -284,7 +284,7 @@ func (j *job) walkLater(ctx context.Context) error {
 		if err != nil {
 			return err // another plan is made, and says when the books are due
 		}
-		return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}))
+		return j.became(j.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due}))
 	case shop.ReconciliationStatusApplied:
 		return j.walkApplied(ctx)
 	default:
@@ -314,5 +314,5 @@ func (j *job) walkApplied(ctx context.Context) error {
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
+	return j.became(j.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -37,7 +38,7 @@ type plan struct {
 	*job
 	store   bool // note the findings; else only name the plan
 	hash    hash.Hash
-	pending []command.Finding
+	pending []reconciliation.Finding
 	seen    map[string]bool // keys of findings; nil when none were noted before
 	matched int
 	rows    int
@@ -61,10 +62,10 @@ func (j *job) plan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}); err != nil {
+		if _, err := j.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due}); err != nil {
 			return err
 		}
-		err = j.became(j.Commands.PlanReconciliation(ctx, command.PlanReconciliation{
+		err = j.became(j.Files.PlanReconciliation(ctx, reconciliation.PlanReconciliation{
 			Hold: j.hold, PlanHash: p.name(), Rows: p.rows, Matched: p.matched, From: j.day, Before: j.day,
 		}))
 		if err != nil {
@@ -74,7 +75,7 @@ func (j *job) plan(ctx context.Context) error {
 			break
 		}
 	}
-	return j.Commands.HastenBooks(ctx, j.rec.PG, j.rec.ID)
+	return j.Files.HastenBooks(ctx, j.rec.PG, j.rec.ID)
 }
 
 // resolve asks the gateway about attempts in doubt, and tells whether there were some.
@@ -130,7 +131,7 @@ func (p *plan) begin(ctx context.Context) error {
 func (p *plan) name() string { return hex.EncodeToString(p.hash.Sum(nil)) }
 
 // add takes a finding into the plan. Version is the payment's, 0 for none.
-func (p *plan) add(ctx context.Context, f command.Finding, version int) error {
+func (p *plan) add(ctx context.Context, f reconciliation.Finding, version int) error {
 	attempt := ""
 	if f.AttemptID != nil {
 		attempt = string(*f.AttemptID)
@@ -158,7 +159,7 @@ func (p *plan) flush(ctx context.Context) error {
 	if err := p.fillRaw(ctx); err != nil {
 		return err
 	}
-	err := p.Commands.PlanFindings(ctx, command.PlanFindings{Hold: p.hold, PG: p.rec.PG, Findings: p.pending})
+	err := p.Files.PlanFindings(ctx, reconciliation.PlanFindings{Hold: p.hold, PG: p.rec.PG, Findings: p.pending})
 	p.pending = p.pending[:0]
 	return err
 }
@@ -216,7 +217,7 @@ func (p *plan) drop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.Commands.DropFindings(ctx, command.DropFindings{Hold: p.hold, IDs: gone})
+	return p.Files.DropFindings(ctx, reconciliation.DropFindings{Hold: p.hold, IDs: gone})
 }
 
 // A scanner reads the columns of a row.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/shop"
@@ -111,8 +112,8 @@ func (c *counter) daysFile(format shop.SettlementFormat) string {
 
 func (c *counter) imported(format shop.SettlementFormat, body string) shop.Reconciliation {
 	c.t.Helper()
-	return must(c.ImportSettlement(c.t.Context(), command.ImportSettlement{
-		PG: c.pg, Format: format, File: command.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(body)},
+	return must(c.ImportSettlement(c.t.Context(), reconciliation.ImportSettlement{
+		PG: c.pg, Format: format, File: reconciliation.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(body)},
 	}))(c.t).Reconciliation
 }
 
@@ -203,7 +204,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		eachGateway(t, "a repeat whose answer is lost "+lose+" it took effect is made once", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
 			p, rec := c.missingRefunds(g, format)
 			g.lose = lose
-			_, err := c.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
+			_, err := c.ApplyReconciliation(t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
 			c.must(err)
 			if got := c.status(rec); got != shop.ReconciliationStatusApplying {
 				t.Errorf("while an answer is awaited the file is %s", got)
@@ -233,7 +234,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		must(g.Gateway.Cancel(t.Context(), pg.CancelRequest{
 			IdempotencyKey: "console", Key: pg.Key{PaymentKey: *p.PaymentKey, AttemptID: p.AttemptID}, Amount: 10_000, Available: 55_000, Reason: "console",
 		}))(t)
-		hold, _, err := c.Commands.HoldReconciliation(t.Context(), rec.ID)
+		hold, _, err := c.Files.HoldReconciliation(t.Context(), rec.ID)
 		c.must(err)
 		var id shop.DiscrepancyID
 		c.must(c.db.QueryRowContext(t.Context(), `SELECT id FROM discrepancies WHERE reconciliation_id = ?`, string(rec.ID)).Scan(&id))
@@ -251,7 +252,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		g.refuse = ""
 		var id shop.DiscrepancyID
 		c.must(c.db.QueryRowContext(t.Context(), `SELECT id FROM discrepancies WHERE reconciliation_id = ?`, string(rec.ID)).Scan(&id))
-		decide := command.ResolveDiscrepancy{By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "again"}
+		decide := command.ResolveDiscrepancy{By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "again"}
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 			_, err := c.Commands.ResolveDiscrepancy(t.Context(), decide)
 			if err == nil {
@@ -346,7 +347,7 @@ func TestReconciler_oneCase(t *testing.T) {
 		recs := []shop.Reconciliation{d.planned(row(p, 1)), d.planned(row(p, 1), row(d.paid(), 1))}
 		d.gateway.Fail("cancel", pg.OutcomeRefused, 0)
 		d.applied(recs[0])
-		_, err := d.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: recs[1].ID, PlanHash: *recs[1].PlanHash})
+		_, err := d.ApplyReconciliation(t.Context(), reconciliation.ApplyReconciliation{ID: recs[1].ID, PlanHash: *recs[1].PlanHash})
 		var moved *shop.Error
 		if !asShopError(err, &moved) || moved.Code != shop.Conflict {
 			t.Fatalf("got %v, want CONFLICT", err)
@@ -372,7 +373,7 @@ func TestReconciler_oneCase(t *testing.T) {
 		if open := d.openCases(p); open != 1 {
 			t.Errorf("before the plan is carried out, %d cases are open", open)
 		}
-		_, err = d.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
+		_, err = d.ApplyReconciliation(t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
 		var moved *shop.Error
 		if !asShopError(err, &moved) || moved.Code != shop.Conflict {
 			t.Fatalf("got %v, want CONFLICT", err)

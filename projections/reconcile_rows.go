@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/shop"
 )
 
@@ -27,7 +27,7 @@ type stagedRow struct {
 // says is the row in a few words.
 func (s stagedRow) says() string {
 	words := map[string]string{
-		command.SettlementApproval: "approved", command.SettlementRefund: "refunded", command.SettlementFailure: "failed",
+		shop.SettlementApproval: "approved", shop.SettlementRefund: "refunded", shop.SettlementFailure: "failed",
 	}
 	return fmt.Sprintf("%s %s won, order %s", words[s.kind], s.amount, s.ref)
 }
@@ -93,7 +93,7 @@ type rowWalk struct {
 
 func (w *rowWalk) take(ctx context.Context, row stagedRow) error {
 	if row.malformed != nil {
-		return w.add(ctx, command.Finding{
+		return w.add(ctx, reconciliation.Finding{
 			Key: findingKey(shop.DiscrepancyKindMalformedRow, fmt.Sprint(row.line)), Kind: shop.DiscrepancyKindMalformedRow,
 			Action: shop.CorrectiveActionOpenCase, Line: &row.line, Note: *row.malformed,
 		}, 0)
@@ -116,8 +116,8 @@ func (w *rowWalk) take(ctx context.Context, row stagedRow) error {
 	return nil
 }
 
-func duplicate(row, earlier stagedRow) command.Finding {
-	return command.Finding{
+func duplicate(row, earlier stagedRow) reconciliation.Finding {
+	return reconciliation.Finding{
 		Key: findingKey(shop.DiscrepancyKindDuplicateRow, fmt.Sprint(row.line)), Kind: shop.DiscrepancyKindDuplicateRow,
 		Action: shop.CorrectiveActionNone, Line: &row.line, Actual: row.says(), Note: fmt.Sprintf("It repeats line %d.", earlier.line),
 	}
@@ -189,7 +189,7 @@ func (s statement) conflicts(format shop.SettlementFormat) bool {
 	approvals := 0
 	legs := map[string]bool{}
 	for _, row := range s.rows {
-		if row.kind == command.SettlementApproval {
+		if row.kind == shop.SettlementApproval {
 			approvals++
 		}
 		if approvals > 1 || row.ref != s.rows[0].ref || (row.leg != "" && legs[row.leg]) {
@@ -201,7 +201,7 @@ func (s statement) conflicts(format shop.SettlementFormat) bool {
 }
 
 // conflict is the one case that all the rows in conflict make.
-func (s statement) conflict() command.Finding {
+func (s statement) conflict() reconciliation.Finding {
 	var lines, says []string
 	var amount shop.Won
 	for _, row := range s.rows {
@@ -209,7 +209,7 @@ func (s statement) conflict() command.Finding {
 		says = append(says, row.says())
 		amount = max(amount, row.amount)
 	}
-	return command.Finding{
+	return reconciliation.Finding{
 		Key: findingKey(shop.DiscrepancyKindConflictingRows, s.key), Kind: shop.DiscrepancyKindConflictingRows,
 		Action: shop.CorrectiveActionOpenCase, Line: &s.rows[0].line, Amount: amount,
 		Expected: says[0], Actual: strings.Join(says[1:], "; "), Note: "Lines " + strings.Join(lines, ", ") + " contradict each other.",
@@ -232,11 +232,11 @@ func (s statement) tell(format shop.SettlementFormat) told {
 	t := told{key: s.key, ref: s.rows[0].ref, row: s.rows[0]}
 	for i, row := range s.rows {
 		switch row.kind {
-		case command.SettlementApproval:
+		case shop.SettlementApproval:
 			t.approval, t.row = &s.rows[i], row
-		case command.SettlementFailure:
+		case shop.SettlementFailure:
 			t.failed = true
-		case command.SettlementRefund:
+		case shop.SettlementRefund:
 			t.refunds = append(t.refunds, row)
 			t.canceled = format == shop.SettlementFormatPaymentStateCSV
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
 	"payment-system/internal/testclock"
@@ -61,10 +62,12 @@ func openCounter(t *testing.T, gateway shop.PG) *counter {
 		},
 		NewID:  func(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) },
 		Random: func(p []byte) { _, _ = rand.Read(p) }, PublicURL: "http://localhost", OrderHold: time.Hour, PGTimeout: 2 * time.Second,
-		AutoApplyCap: 1_000_000, Replica: "counter",
+		Replica: "counter",
 	}
 	c := &counter{pg: gateway, sim: pgtest.Simulator{T: t, URL: server.URL, PG: gateway}, desk: &desk{
-		t: t, db: db, Reconciler: &projections.Reconciler{DB: db, Commands: commands, Logger: logger, Now: now},
+		t: t, db: db, Reconciler: &projections.Reconciler{
+			DB: db, Commands: commands, Files: filesOf(commands), AutoApplyCap: 1_000_000, Logger: logger, Now: now,
+		},
 	}}
 	c.product = must(commands.CreateProduct(t.Context(), command.CreateProduct{IdempotencyKey: "p", Name: "차", Price: 60_000, Stock: 100}))(t).Product
 	return c
@@ -118,8 +121,8 @@ func (c *counter) settlement(format shop.SettlementFormat, defects string) shop.
 	if resp.StatusCode != http.StatusOK {
 		c.t.Fatalf("the simulator says %s: %s", resp.Status, body)
 	}
-	return must(c.ImportSettlement(c.t.Context(), command.ImportSettlement{
-		PG: c.pg, Format: format, File: command.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(string(body))},
+	return must(c.ImportSettlement(c.t.Context(), reconciliation.ImportSettlement{
+		PG: c.pg, Format: format, File: reconciliation.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(string(body))},
 	}))(c.t).Reconciliation
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
 	"payment-system/internal/testclock"
@@ -73,7 +74,7 @@ func (f *forgetful) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Paymen
 	return p, err
 }
 
-var deskShopper = command.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
+var deskShopper = shop.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
 
 func openDesk(t *testing.T) *desk {
 	t.Helper()
@@ -85,9 +86,11 @@ func openDesk(t *testing.T) *desk {
 		DB: d.db, Locks: command.NoLocks{}, Gateways: map[shop.PG]pg.Gateway{shop.PGToss: d.gateway}, Projector: projector, Redis: redis, Now: d.clock.Now,
 		NewID:  func(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) },
 		Random: func(p []byte) { _, _ = rand.Read(p) }, Logger: logger,
-		PublicURL: "http://localhost", OrderHold: time.Hour, PGTimeout: time.Second, AutoApplyCap: 1_000_000, Replica: "desk",
+		PublicURL: "http://localhost", OrderHold: time.Hour, PGTimeout: time.Second, Replica: "desk",
 	}
-	d.Reconciler = &projections.Reconciler{DB: d.db, Commands: commands, Logger: logger, Now: d.clock.Now}
+	d.Reconciler = &projections.Reconciler{
+		DB: d.db, Commands: commands, Files: filesOf(commands), AutoApplyCap: 1_000_000, Logger: logger, Now: d.clock.Now,
+	}
 	d.product = must(commands.CreateProduct(t.Context(), command.CreateProduct{IdempotencyKey: "p", Name: "차", Price: 50_000, Stock: 100}))(t).Product
 	return d
 }
@@ -176,8 +179,8 @@ func stateLine(p shop.Payment, amount shop.Won, state int, taxFree shop.Won, mon
 
 func csvOf(rows ...string) string { return stateHeader + strings.Join(rows, "") }
 
-func (d *desk) file(name, body string) command.ImportSettlement {
-	return command.ImportSettlement{PG: shop.PGToss, Format: shop.SettlementFormatPaymentStateCSV, File: command.Upload{Name: name, Body: strings.NewReader(body)}}
+func (d *desk) file(name, body string) reconciliation.ImportSettlement {
+	return reconciliation.ImportSettlement{PG: shop.PGToss, Format: shop.SettlementFormatPaymentStateCSV, File: reconciliation.Upload{Name: name, Body: strings.NewReader(body)}}
 }
 
 // planned imports rows and returns the reconciliation, which must be PLANNED.
@@ -192,7 +195,7 @@ func (d *desk) planned(rows ...string) shop.Reconciliation {
 
 func (d *desk) applied(rec shop.Reconciliation) shop.Reconciliation {
 	d.t.Helper()
-	done := must(d.ApplyReconciliation(d.t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash}))(d.t).Reconciliation
+	done := must(d.ApplyReconciliation(d.t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash}))(d.t).Reconciliation
 	if done.Status != shop.ReconciliationStatusApplied || done.Percent != 100 || done.FinishedAt == nil {
 		d.t.Fatalf("applied, the file is %+v", done)
 	}
@@ -660,7 +663,7 @@ func TestReconciler_silentGateway(t *testing.T) {
 		p := d.expired()
 		rec := d.planned(row(p, 1))
 		gateway := d.silenced()
-		_, err := d.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
+		_, err := d.ApplyReconciliation(t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
 		d.must(err)
 		d.want(rec, found{shop.DiscrepancyKindPaidAfterEnd, statusPlanned, shop.CorrectiveActionRefundAtGateway, 50_000})
 		d.wantStatus(p, shop.PaymentStatusExpired, 50_000)
@@ -677,7 +680,7 @@ func TestReconciler_silentGateway(t *testing.T) {
 		rec := d.planned(row(p, 1))
 		d.silenced()
 		_, err := d.Commands.ResolveDiscrepancy(t.Context(), command.ResolveDiscrepancy{
-			By: command.Caller{Actor: shop.ActorOperator}, DiscrepancyID: d.discrepancy(rec, p), Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
+			By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: d.discrepancy(rec, p), Action: shop.CorrectiveActionRefundAtGateway, Note: "back",
 		})
 		if shop.CodeOf(err) != shop.Conflict || !strings.Contains(err.Error(), "No money was moved") {
 			t.Errorf("got %v, want CONFLICT that says that no money was moved", err)
@@ -823,7 +826,9 @@ func TestReconciler_missing(t *testing.T) {
 		d.wantMissing()
 		d.clock.Advance(d.Window)
 		for range 2 { // another process
-			d.Reconciler = &projections.Reconciler{DB: d.db, Commands: d.Commands, Logger: d.Logger, Now: d.Now, Window: d.Window}
+			d.Reconciler = &projections.Reconciler{
+				DB: d.db, Commands: d.Commands, Files: d.Files, AutoApplyCap: d.AutoApplyCap, Logger: d.Logger, Now: d.Now, Window: d.Window,
+			}
 			d.must(d.Resume(t.Context()))
 			d.must(d.Poll(t.Context()))
 			d.wantMissing(p)
@@ -897,7 +902,7 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 		}
 		d.applied(edited)
 		d.wantStatus(p, shop.PaymentStatusApproved, 50_000)
-		_, err := d.ApplyReconciliation(t.Context(), command.ApplyReconciliation{ID: first.ID, PlanHash: *first.PlanHash})
+		_, err := d.ApplyReconciliation(t.Context(), reconciliation.ApplyReconciliation{ID: first.ID, PlanHash: *first.PlanHash})
 		if shop.CodeOf(err) != shop.Conflict {
 			t.Errorf("the plan of the first file ends in %v, want CONFLICT: its payment moved", err)
 		}
@@ -906,10 +911,10 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 	t.Run("a format that the gateway does not write is invalid", func(t *testing.T) {
 		t.Parallel()
 		d := openDesk(t)
-		for field, change := range map[string]func(*command.ImportSettlement){
-			"format": func(cmd *command.ImportSettlement) { cmd.Format = shop.SettlementFormatKakaoPaymentsJSON },
-			"pg":     func(cmd *command.ImportSettlement) { cmd.PG = "NAVER" },
-			"file":   func(cmd *command.ImportSettlement) { cmd.File.Body = nil },
+		for field, change := range map[string]func(*reconciliation.ImportSettlement){
+			"format": func(cmd *reconciliation.ImportSettlement) { cmd.Format = shop.SettlementFormatKakaoPaymentsJSON },
+			"pg":     func(cmd *reconciliation.ImportSettlement) { cmd.PG = "NAVER" },
+			"file":   func(cmd *reconciliation.ImportSettlement) { cmd.File.Body = nil },
 		} {
 			cmd := d.file("toss.csv", csvOf())
 			change(&cmd)
@@ -944,7 +949,7 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 		p := d.expired()
 		cmd := d.file("toss.csv", csvOf(row(p, 1)))
 		cmd.AutoApply = true
-		d.Commands.AutoApplyCap = 50_000
+		d.AutoApplyCap = 50_000
 		if rec := must(d.ImportSettlement(t.Context(), cmd))(t).Reconciliation; rec.Status != shop.ReconciliationStatusApplied {
 			t.Errorf("the file is %s", rec.Status)
 		}
@@ -957,7 +962,7 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 		p := d.expired()
 		cmd := d.file("toss.csv", csvOf(row(p, 1)))
 		cmd.AutoApply = true
-		d.Commands.AutoApplyCap = 49_999
+		d.AutoApplyCap = 49_999
 		rec := must(d.ImportSettlement(t.Context(), cmd))(t).Reconciliation
 		if rec.Status != shop.ReconciliationStatusPlanned {
 			t.Errorf("the file is %s", rec.Status)
@@ -1003,10 +1008,10 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 		d := openDesk(t)
 		body := csvOf(row(d.unknown(), 1))
 		cmd := d.file("toss.csv", body)
-		opened := must(d.Commands.OpenReconciliation(t.Context(), command.OpenReconciliation{
+		opened := must(d.Files.OpenReconciliation(t.Context(), reconciliation.OpenReconciliation{
 			PG: shop.PGToss, Format: cmd.Format, Source: "toss.csv", FileHash: fmt.Sprintf("%x", sha256Of(body)),
 		}))(t)
-		dead, _, err := d.Commands.HoldReconciliation(t.Context(), opened.ID)
+		dead, _, err := d.Files.HoldReconciliation(t.Context(), opened.ID)
 		d.must(err)
 		if rec := must(d.ImportSettlement(t.Context(), cmd))(t).Reconciliation; rec.ID != opened.ID || rec.Status != shop.ReconciliationStatusReading {
 			t.Errorf("while it is held the file is %+v", rec)
@@ -1016,7 +1021,7 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 		if rec.ID != opened.ID {
 			t.Errorf("the file has two reconciliations")
 		}
-		_, err = d.Commands.RejectReconciliation(t.Context(), command.RejectReconciliation{Hold: dead, Reason: "late"})
+		_, err = d.Files.RejectReconciliation(t.Context(), reconciliation.RejectReconciliation{Hold: dead, Reason: "late"})
 		if shop.CodeOf(err) != shop.InProgress {
 			t.Errorf("the dead replica's write ends in %v, want IN_PROGRESS", err)
 		}
@@ -1026,7 +1031,7 @@ func TestReconciler_ImportSettlement(t *testing.T) {
 func TestReconciler_ApplyReconciliation(t *testing.T) {
 	t.Parallel()
 	apply := func(d *desk, rec shop.Reconciliation, hash string) error {
-		_, err := d.ApplyReconciliation(d.t.Context(), command.ApplyReconciliation{ID: rec.ID, PlanHash: hash})
+		_, err := d.ApplyReconciliation(d.t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: hash})
 		return err
 	}
 	t.Run("another plan hash, and no reconciliation, are refused", func(t *testing.T) {
@@ -1107,9 +1112,9 @@ func TestReconciler_ApplyReconciliation(t *testing.T) {
 		}
 		rec := d.planned(rows...)
 		// A replica that dies: no hold is let go, and one refund is made but not noted.
-		hold, _, err := d.Commands.HoldReconciliation(t.Context(), rec.ID)
+		hold, _, err := d.Files.HoldReconciliation(t.Context(), rec.ID)
 		d.must(err)
-		must(d.Commands.BeginApplying(t.Context(), command.BeginApplying{Hold: hold, PlanHash: *rec.PlanHash}))(t)
+		must(d.Files.BeginApplying(t.Context(), reconciliation.BeginApplying{Hold: hold, PlanHash: *rec.PlanHash}))(t)
 		var first shop.DiscrepancyID
 		d.must(d.db.QueryRowContext(t.Context(), `SELECT id FROM discrepancies ORDER BY id LIMIT 1`).Scan(&first))
 		must(d.Commands.SettleDiscrepancy(t.Context(), command.SettleDiscrepancy{Hold: hold, ID: first}))(t)
@@ -1162,4 +1167,9 @@ func firstPayment(d *desk) (shop.Payment, error) {
 	err := d.db.QueryRowContext(d.t.Context(), `SELECT id, attempt_id, payment_key, amount, tax_free_amount FROM payments ORDER BY id LIMIT 1`).
 		Scan(&p.ID, &p.AttemptID, &p.PaymentKey, &p.Amount, &p.TaxFreeAmount)
 	return p, err
+}
+
+// filesOf returns the commands about the files' own tables, on the servers of others.
+func filesOf(h *command.Handler) *reconciliation.Desk {
+	return &reconciliation.Desk{DB: h.DB, Projector: h.Projector, Now: h.Now, NewID: h.NewID, Logger: h.Logger, Replica: h.Replica}
 }

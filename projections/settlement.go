@@ -9,7 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"payment-system/command"
 	"payment-system/shop"
 )
 
@@ -19,7 +18,7 @@ type settlementReader interface {
 	// Next returns the next row; one that cannot be read has Malformed set. It
 	// returns io.EOF after the last, and a *rejection when the file as a whole
 	// cannot be believed.
-	Next() (command.SettlementRow, error)
+	Next() (shop.SettlementRow, error)
 	// Day is the business day that the whole file is about, as the file itself
 	// says, once it was read to the end; nil when it does not say.
 	Day() *time.Time
@@ -75,8 +74,8 @@ func readSettlement(format shop.SettlementFormat, body io.Reader) settlementRead
 }
 
 // malformed is a row that could not be read.
-func malformed(line int, raw, reason string) command.SettlementRow {
-	return command.SettlementRow{Line: line, Raw: keepRaw(raw), Malformed: reason}
+func malformed(line int, raw, reason string) shop.SettlementRow {
+	return shop.SettlementRow{Line: line, Raw: keepRaw(raw), Malformed: reason}
 }
 
 // keepRaw is what is kept of a row's text: it must fit its column, and a

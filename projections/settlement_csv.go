@@ -11,7 +11,6 @@ import (
 
 	"github.com/jszwec/csvutil"
 
-	"payment-system/command"
 	"payment-system/shop"
 )
 
@@ -50,19 +49,19 @@ type stateRow struct {
 }
 
 // Next implements settlementReader.
-func (r *stateReader) Next() (command.SettlementRow, error) {
+func (r *stateReader) Next() (shop.SettlementRow, error) {
 	if r.decoder == nil {
 		if err := r.open(); err != nil {
-			return command.SettlementRow{}, err
+			return shop.SettlementRow{}, err
 		}
 	}
 	var row stateRow
 	err := r.decoder.Decode(&row)
 	if errors.Is(err, io.EOF) {
-		return command.SettlementRow{}, io.EOF
+		return shop.SettlementRow{}, io.EOF
 	}
 	if failed, ok := errors.AsType[*readError](err); ok {
-		return command.SettlementRow{}, failed.err
+		return shop.SettlementRow{}, failed.err
 	}
 	if err == nil && row.TaxFreeAmount > row.TotalAmount {
 		err = errors.New("taxFreeAmount is more than totalAmount")
@@ -71,7 +70,7 @@ func (r *stateReader) Next() (command.SettlementRow, error) {
 		err = errors.New("a character cannot be read")
 	}
 	if err != nil && !r.ended && isCut(err) {
-		return command.SettlementRow{}, reject(r.lines.line, "the file ends in the middle of a row: %s", reasonOf(err))
+		return shop.SettlementRow{}, reject(r.lines.line, "the file ends in the middle of a row: %s", reasonOf(err))
 	}
 	if err != nil {
 		return malformed(r.lines.line, r.raw, reasonOf(err)), nil
@@ -154,9 +153,9 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-func (s stateRow) settle(line int, raw string) command.SettlementRow {
+func (s stateRow) settle(line int, raw string) shop.SettlementRow {
 	taxFree, months := shop.Won(s.TaxFreeAmount), int(s.InstallMonth)
-	return command.SettlementRow{
+	return shop.SettlementRow{
 		Line: line, Raw: keepRaw(raw), Kind: string(s.PaymentState), PaymentKey: string(s.PaymentKey), AttemptRef: string(s.OrderID),
 		Amount: shop.Won(s.TotalAmount), TaxFree: &taxFree, InstallmentMonths: &months,
 	}
@@ -187,11 +186,11 @@ func (f *wonField) UnmarshalCSV(text []byte) error {
 func (f *stateField) UnmarshalCSV(text []byte) error {
 	switch string(text) {
 	case "1":
-		*f = command.SettlementApproval
+		*f = shop.SettlementApproval
 	case "2":
-		*f = command.SettlementFailure
+		*f = shop.SettlementFailure
 	case "3":
-		*f = command.SettlementRefund
+		*f = shop.SettlementRefund
 	default:
 		return errors.New("is not 1, 2 or 3")
 	}

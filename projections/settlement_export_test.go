@@ -7,12 +7,11 @@ import (
 	"io"
 	"log/slog"
 
-	"payment-system/command"
 	"payment-system/shop"
 )
 
 // ReadSettlement reads a whole file as an import does, for tests of the parsers.
-func ReadSettlement(format shop.SettlementFormat, body []byte) ([]command.SettlementRow, error) {
+func ReadSettlement(format shop.SettlementFormat, body []byte) ([]shop.SettlementRow, error) {
 	file, err := spool(bytes.NewReader(body), 1<<30)
 	if err != nil {
 		return nil, err
@@ -26,7 +25,7 @@ func ReadSettlement(format shop.SettlementFormat, body []byte) ([]command.Settle
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]command.SettlementRow, 0, n)
+	rows := make([]shop.SettlementRow, 0, n)
 	for {
 		row, err := reader.Next()
 		if errors.Is(err, io.EOF) {

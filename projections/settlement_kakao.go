@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"payment-system/command"
 	"payment-system/shop"
 )
 
@@ -62,23 +61,23 @@ func (r *kakaoReader) targetDay() *time.Time {
 }
 
 // Next implements settlementReader.
-func (r *kakaoReader) Next() (command.SettlementRow, error) {
+func (r *kakaoReader) Next() (shop.SettlementRow, error) {
 	if !r.opened {
 		if err := r.stream.open('{', "the file must be a document of Kakao Pay"); err != nil {
-			return command.SettlementRow{}, err
+			return shop.SettlementRow{}, err
 		}
 		r.opened = true
 	}
 	for !r.closed {
 		if !r.inRows {
 			if err := r.field(); err != nil {
-				return command.SettlementRow{}, err
+				return shop.SettlementRow{}, err
 			}
 			continue
 		}
 		if !r.stream.More() {
 			if err := r.stream.open(']', "data is not closed"); err != nil {
-				return command.SettlementRow{}, err
+				return shop.SettlementRow{}, err
 			}
 			r.inRows = false
 			continue
@@ -88,7 +87,7 @@ func (r *kakaoReader) Next() (command.SettlementRow, error) {
 			return row, err
 		}
 	}
-	return command.SettlementRow{}, io.EOF
+	return shop.SettlementRow{}, io.EOF
 }
 
 // field reads the next field of the document, up to its rows or its end.
@@ -199,7 +198,7 @@ type kakaoRow struct {
 
 // row reads a row, and tells whether it is to be skipped: a billing key that was
 // issued moves no money.
-func (r *kakaoReader) row() (row command.SettlementRow, skip bool, err error) {
+func (r *kakaoReader) row() (row shop.SettlementRow, skip bool, err error) {
 	raw, err := r.stream.row()
 	if err != nil {
 		return row, false, err
@@ -297,13 +296,13 @@ func (k kakaoRow) signs() kakaoSigns {
 	return signs
 }
 
-func (k kakaoRow) settle(line int, raw string) command.SettlementRow {
-	row := command.SettlementRow{
-		Line: line, Raw: keepRaw(raw), Kind: command.SettlementApproval, PaymentKey: k.TID, AttemptRef: k.OrderID,
+func (k kakaoRow) settle(line int, raw string) shop.SettlementRow {
+	row := shop.SettlementRow{
+		Line: line, Raw: keepRaw(raw), Kind: shop.SettlementApproval, PaymentKey: k.TID, AttemptRef: k.OrderID,
 		LegKey: k.AID, Amount: k.Amount.unsigned(), BusinessDay: k.day(),
 	}
 	if k.Action == "CANCEL" {
-		row.Kind = command.SettlementRefund
+		row.Kind = shop.SettlementRefund
 	}
 	row.InstallmentMonths = k.months()
 	return row
@@ -315,7 +314,7 @@ func (k kakaoRow) months() *int {
 	switch k.Detail {
 	case "PAYMENT_LUMP_SUM":
 	case "PAYMENT_INSTALLMENT":
-		months = command.InstallmentsUntold
+		months = shop.InstallmentsUntold
 	default:
 		return nil
 	}

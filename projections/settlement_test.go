@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/korean"
 
-	"payment-system/command"
 	"payment-system/projections"
 	"payment-system/shop"
 )
@@ -30,7 +29,7 @@ func settlementSample(t testing.TB, name string) []byte {
 	return body
 }
 
-func readRows(t *testing.T, format shop.SettlementFormat, body string) []command.SettlementRow {
+func readRows(t *testing.T, format shop.SettlementFormat, body string) []shop.SettlementRow {
 	t.Helper()
 	rows, err := projections.ReadSettlement(format, []byte(body))
 	if err != nil {
@@ -66,7 +65,7 @@ func TestPaymentStateCSV(t *testing.T) {
 		for _, name := range []string{"payment_kakao.csv", "payment_toss.csv"} {
 			rows := readRows(t, format, string(settlementSample(t, name)))
 			ref := map[string]string{"payment_kakao.csv": "1", "payment_toss.csv": "10001"}[name]
-			want := []command.SettlementRow{
+			want := []shop.SettlementRow{
 				{Line: 2, Raw: ref + ",Key123,50000,1,0,3", Kind: "APPROVAL", AttemptRef: ref, PaymentKey: "Key123", Amount: 50000, TaxFree: new(shop.Won(0)), InstallmentMonths: new(3)},
 				{Line: 3, Raw: "10002,Key124,75000,2,5000,0", Kind: "FAILURE", AttemptRef: "10002", PaymentKey: "Key124", Amount: 75000, TaxFree: new(shop.Won(5000)), InstallmentMonths: new(0)},
 				{Line: 4, Raw: "10003,Key125,25000,1,0,6", Kind: "APPROVAL", AttemptRef: "10003", PaymentKey: "Key125", Amount: 25000, TaxFree: new(shop.Won(0)), InstallmentMonths: new(6)},
@@ -216,7 +215,7 @@ func TestTossSettlementsJSON(t *testing.T) {
 		t.Parallel()
 		rows := readRows(t, format, sample(t, func(m map[string]any) { m["card"] = map[string]any{"installmentPlanMonths": 2} }))
 		rows[0].Raw = ""
-		want := []command.SettlementRow{{Line: 1, Kind: "APPROVAL", PaymentKey: "tk", AttemptRef: "att_1", LegKey: "leg", Amount: 34000, InstallmentMonths: new(2), BusinessDay: day("2021-12-30")}}
+		want := []shop.SettlementRow{{Line: 1, Kind: "APPROVAL", PaymentKey: "tk", AttemptRef: "att_1", LegKey: "leg", Amount: 34000, InstallmentMonths: new(2), BusinessDay: day("2021-12-30")}}
 		if diff := cmp.Diff(want, rows); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -295,7 +294,7 @@ func TestKakaoPaymentsJSON(t *testing.T) {
 		}
 		return string(body)
 	}
-	want := []command.SettlementRow{
+	want := []shop.SettlementRow{
 		{Line: 1, Kind: "APPROVAL", PaymentKey: "T6a8d38329fd342cdd38", AttemptRef: "1", LegKey: "A6a8d3a529fd342cdd3a", Amount: 1100000, InstallmentMonths: new(0), BusinessDay: day("2024-07-30")},
 		{Line: 2, Kind: "REFUND", PaymentKey: "T6a8d38329fd342cdd38", AttemptRef: "1", LegKey: "A6a8d6a129fd342cdd3c", Amount: 1100, BusinessDay: day("2024-07-30")},
 	}

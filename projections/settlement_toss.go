@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"payment-system/command"
+	"payment-system/shop"
 )
 
 // A tossReader reads TOSS_SETTLEMENTS_JSON: the array that GET /v1/settlements
@@ -22,19 +22,19 @@ func newTossReader(body io.Reader) *tossReader { return &tossReader{stream: newR
 func (r *tossReader) Day() *time.Time { return nil }
 
 // Next implements settlementReader.
-func (r *tossReader) Next() (command.SettlementRow, error) {
+func (r *tossReader) Next() (shop.SettlementRow, error) {
 	if !r.opened {
 		if err := r.stream.open('[', "the file must be the array that GET /v1/settlements answers"); err != nil {
-			return command.SettlementRow{}, err
+			return shop.SettlementRow{}, err
 		}
 		r.opened = true
 	}
 	if !r.stream.More() {
-		return command.SettlementRow{}, r.close()
+		return shop.SettlementRow{}, r.close()
 	}
 	raw, err := r.stream.row()
 	if err != nil {
-		return command.SettlementRow{}, err
+		return shop.SettlementRow{}, err
 	}
 	var row tossRow
 	if err = json.Unmarshal(raw, &row); err == nil {
@@ -127,13 +127,13 @@ func (r tossRow) checkSums() error {
 	return nil
 }
 
-func (r tossRow) settle(line int, raw string) command.SettlementRow {
-	row := command.SettlementRow{
-		Line: line, Raw: keepRaw(raw), Kind: command.SettlementApproval, PaymentKey: r.PaymentKey, AttemptRef: r.OrderID,
+func (r tossRow) settle(line int, raw string) shop.SettlementRow {
+	row := shop.SettlementRow{
+		Line: line, Raw: keepRaw(raw), Kind: shop.SettlementApproval, PaymentKey: r.PaymentKey, AttemptRef: r.OrderID,
 		LegKey: r.TransactionKey, Amount: r.Amount.unsigned(), BusinessDay: parseDay(time.DateOnly, r.SoldDate),
 	}
 	if r.Amount.Won < 0 {
-		row.Kind = command.SettlementRefund
+		row.Kind = shop.SettlementRefund
 	}
 	if r.Card != nil {
 		row.InstallmentMonths = r.Card.Months

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"payment-system/command"
 	"payment-system/internal/mysqldb"
+	"payment-system/shop"
 )
 
 const (
@@ -71,7 +71,7 @@ func (p *Projector) share(ctx context.Context, lease time.Duration) ([]int, erro
 	if err != nil {
 		return nil, err
 	}
-	fair := (command.Shards + members - 1) / members
+	fair := (shop.Shards + members - 1) / members
 	mine, free, err := p.shares(ctx)
 	if err != nil {
 		return nil, err
@@ -89,8 +89,8 @@ func (p *Projector) share(ctx context.Context, lease time.Duration) ([]int, erro
 
 // attend tells the others that this replica works, and counts all that do.
 func (p *Projector) attend(ctx context.Context, lease time.Duration) (int, error) {
-	rows := marksOf("(?, '', UTC_TIMESTAMP(6), 0)", command.Shards)
-	names := make([]any, command.Shards)
+	rows := marksOf("(?, '', UTC_TIMESTAMP(6), 0)", shop.Shards)
+	names := make([]any, shop.Shards)
 	for i := range names {
 		names[i] = shareName(i)
 	}
@@ -178,8 +178,8 @@ func marksOf(one string, n int) string { return strings.Repeat(one+", ", n-1) + 
 type sweep struct {
 	projector *Projector
 	shards    []int
-	after     [command.Shards]int64 // where the next page of each shard begins
-	seen      map[int64]bool        // pending events left to whoever recorded them
+	after     [shop.Shards]int64 // where the next page of each shard begins
+	seen      map[int64]bool     // pending events left to whoever recorded them
 }
 
 // A pending event and the share it belongs to.
@@ -236,9 +236,9 @@ func (s *sweep) page(ctx context.Context) ([]pendingEvent, error) {
 
 // turn moves each shard to its next page, or back to the first, and tells which
 // have more.
-func (s *sweep) turn(found []pendingEvent) (more [command.Shards]bool) {
-	var counts [command.Shards]int
-	var last [command.Shards]int64
+func (s *sweep) turn(found []pendingEvent) (more [shop.Shards]bool) {
+	var counts [shop.Shards]int
+	var last [shop.Shards]int64
 	for _, e := range found {
 		counts[e.shard]++
 		last[e.shard] = max(last[e.shard], e.id)
@@ -254,7 +254,7 @@ func (s *sweep) turn(found []pendingEvent) (more [command.Shards]bool) {
 
 // choose returns the aggregates to be applied now: in a shard that is behind
 // all of them, else those of events that were pending at an earlier look.
-func (s *sweep) choose(found []pendingEvent, behind [command.Shards]bool) map[string][]int64 {
+func (s *sweep) choose(found []pendingEvent, behind [shop.Shards]bool) map[string][]int64 {
 	work := map[string][]int64{}
 	at := s.projector.Now()
 	if len(s.seen) > seenSize {

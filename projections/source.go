@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"payment-system/command"
+	"payment-system/command/reconciliation"
 	"payment-system/internal/failpoint"
 	"payment-system/shop"
 )
@@ -131,8 +131,8 @@ func (r *Reconciler) pollFile(ctx context.Context, name string) error {
 	if opened, err := file.Stat(); err != nil || !os.SameFile(info, opened) || !opened.Mode().IsRegular() {
 		return err // somebody put something else in its place; the next poll sees it
 	}
-	imported, err := r.ImportSettlement(ctx, command.ImportSettlement{
-		PG: gateway, Format: format, File: command.Upload{Name: name, Body: file}, AutoApply: true,
+	imported, err := r.ImportSettlement(ctx, reconciliation.ImportSettlement{
+		PG: gateway, Format: format, File: reconciliation.Upload{Name: name, Body: file}, AutoApply: true,
 	})
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ func TestReconciler_Poll(t *testing.T) {
 		t.Parallel()
 		b := openInbox(t)
 		p := b.expired()
-		b.Commands.AutoApplyCap = 10
+		b.AutoApplyCap = 10
 		b.arrive("toss.csv", csvOf(row(p, 1)))
 		b.must(b.Poll(t.Context()))
 		b.wantImported(map[string]shop.ReconciliationStatus{"toss.csv": shop.ReconciliationStatusPlanned})

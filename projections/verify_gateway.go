@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"payment-system/command"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -178,7 +177,7 @@ type difference struct {
 // excuse returns "" when exactly one case that can explain the difference stands for it, or a plan.
 func (v *Verifier) excuse(ctx context.Context, d difference) (string, error) {
 	rows, err := v.DB.QueryContext(ctx, `SELECT kind, status, COALESCE(expected, '') = ? FROM discrepancies
-WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('OPEN', 'PLANNED')`, command.OverdueExpected, d.paymentID, d.id)
+WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('OPEN', 'PLANNED')`, shop.OverdueExpected, d.paymentID, d.id)
 	if err != nil {
 		return "", fmt.Errorf("read the cases of %s: %w", d.id, err)
 	}

@@ -48,7 +48,7 @@ func newBooksAt(t *testing.T, db *sql.DB) *books {
 		DB: b.db, Locks: command.NoLocks{}, Gateways: b.gateways(), Projector: projector, Redis: redis, Now: now,
 		NewID:  func(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) },
 		Random: func(p []byte) { _, _ = rand.Read(p) }, Logger: slog.New(slog.DiscardHandler),
-		PublicURL: "http://localhost", OrderHold: time.Hour, PGTimeout: time.Second, AutoApplyCap: 1_000_000, Replica: "test",
+		PublicURL: "http://localhost", OrderHold: time.Hour, PGTimeout: time.Second, Replica: "test",
 	}
 	t.Cleanup(func() {
 		if err := b.commands.Drain(t.Context()); err != nil {
@@ -77,8 +77,8 @@ func (b *books) fill(t *testing.T) {
 	must(b.commands.CancelOrder(t.Context(), command.CancelOrder{By: b.shopper(), IdempotencyKey: "cancel", OrderID: b.canceled.ID}))(t)
 }
 
-func (b *books) shopper() command.Caller {
-	return command.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
+func (b *books) shopper() shop.Caller {
+	return shop.Caller{UserID: "usr_00000000000000000000000001", Actor: shop.ActorShopper}
 }
 
 func (b *books) place(t *testing.T, quantity int) shop.Order {

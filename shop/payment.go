@@ -307,10 +307,10 @@ func (p *Payment) OpenRefund(id AttemptID) *Refund {
 	return nil
 }
 
-// Record applies an event of the kind given at a moment: the state moves, the
+// Apply applies an event of the kind given at a moment: the state moves, the
 // version grows. It returns Conflict, and changes nothing, when the state
 // machine does not allow it. The latest attempt follows the payment.
-func (p *Payment) Record(kind string, at time.Time) error {
+func (p *Payment) Apply(kind string, at time.Time) error {
 	next, ok := PaymentMove(p.Status, kind, p.RefundedAmount)
 	if !ok {
 		return conflict(p.Status, "The payment is "+string(p.Status)+"; it cannot be changed that way.")
@@ -343,12 +343,12 @@ func (p *Payment) Open(attempt PaymentAttempt, at time.Time) error {
 	p.AttemptID, p.PG = attempt.ID, attempt.PG
 	p.InstallmentMonths = attempt.InstallmentMonths
 	p.PaymentKey, p.CheckoutURL, p.Failure = nil, nil, nil
-	return p.Record(KindPaymentOpened, at)
+	return p.Apply(KindPaymentOpened, at)
 }
 
 // Ready records the gateway's key and checkout page for the latest attempt.
 func (p *Payment) Ready(paymentKey, checkoutURL string, at time.Time) error {
-	if err := p.Record(KindPaymentReadied, at); err != nil {
+	if err := p.Apply(KindPaymentReadied, at); err != nil {
 		return err
 	}
 	p.PaymentKey, p.CheckoutURL = &paymentKey, &checkoutURL
@@ -368,7 +368,7 @@ func (p *Payment) Approve(id AttemptID, captured Won, at time.Time) error {
 	}
 	latest := p.AttemptID
 	p.AttemptID = id
-	if err := p.Record(KindPaymentApproved, at); err != nil {
+	if err := p.Apply(KindPaymentApproved, at); err != nil {
 		p.AttemptID = latest
 		return err
 	}
@@ -380,7 +380,7 @@ func (p *Payment) Approve(id AttemptID, captured Won, at time.Time) error {
 
 // Fail ends the latest attempt. The order still waits for another.
 func (p *Payment) Fail(failure PaymentFailure, at time.Time) error {
-	if err := p.Record(KindPaymentFailed, at); err != nil {
+	if err := p.Apply(KindPaymentFailed, at); err != nil {
 		return err
 	}
 	p.Failure = &failure
@@ -402,7 +402,7 @@ func (p *Payment) RequestRefund(refund Refund, at time.Time) error {
 	if refund.TaxFreeAmount < 0 || refund.TaxFreeAmount > taxFreeLeft || refund.Amount-refund.TaxFreeAmount > taxedLeft {
 		return InvalidField("taxFreeAmount", "The tax-free part does not fit what is left of it.")
 	}
-	if err := p.Record(KindPaymentCanceling, at); err != nil {
+	if err := p.Apply(KindPaymentCanceling, at); err != nil {
 		return err
 	}
 	p.Refunds = append(p.Refunds, refund)
@@ -420,7 +420,7 @@ func (p *Payment) FinishRefund(id RefundID, transactionKey string, at time.Time)
 	if p.Balance() == refund.Amount {
 		kind = KindPaymentCanceled
 	}
-	if err := p.Record(kind, at); err != nil {
+	if err := p.Apply(kind, at); err != nil {
 		return err
 	}
 	refund.finish(transactionKey, at)
@@ -439,7 +439,7 @@ func (p *Payment) ReturnLateMoney(id RefundID, transactionKey string, at time.Ti
 	if refund == nil || refund.Status == RefundStatusDone {
 		return conflict(p.Status, "The refund is not open.")
 	}
-	if err := p.Record(KindPaymentLateMoneyReturned, at); err != nil {
+	if err := p.Apply(KindPaymentLateMoneyReturned, at); err != nil {
 		return err
 	}
 	refund.finish(transactionKey, at)
@@ -466,7 +466,7 @@ func (p *Payment) RefuseRefund(id RefundID, at time.Time) error {
 	if refund == nil || refund.Status == RefundStatusDone {
 		return conflict(p.Status, "The refund is not open.")
 	}
-	if err := p.Record(KindPaymentCancelRefused, at); err != nil {
+	if err := p.Apply(KindPaymentCancelRefused, at); err != nil {
 		return err
 	}
 	refund.Status = RefundStatusFailed

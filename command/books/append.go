@@ -1,0 +1,145 @@
+package books
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
+	"payment-system/shop"
+)
+
+// An Event is about to be appended. Aggregate is the whole aggregate as
+// the event leaves it; its JSON is the payload.
+type Event struct {
+	AggregateID string
+	Version     int
+	Kind        string
+	Status      string
+	Actor       shop.Actor
+	Note        string
+	Aggregate   any
+	At          time.Time
+}
+
+// event is the fact as it is written.
+func (f Event) event() (shop.Event, error) {
+	payload, err := json.Marshal(f.Aggregate)
+	if err != nil {
+		return shop.Event{}, fmt.Errorf("encode %s of %s: %w", f.Kind, f.AggregateID, err)
+	}
+	return shop.Event{
+		AggregateID: f.AggregateID, Version: f.Version, Kind: f.Kind, Status: f.Status, Actor: f.Actor,
+		Note: text.Clip(f.Note, 500), Payload: payload, At: f.At.UTC().Truncate(time.Microsecond),
+	}, nil
+}
+
+// Append appends facts to the events, in one statement, each sealed after the
+// one before it; those of one aggregate are given in order. A version that
+// exists already is a unique-index error: somebody else was faster.
+func Append(ctx context.Context, tx *sql.Tx, facts ...Event) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	hashes, err := hashesBefore(ctx, tx, facts)
+	if err != nil {
+		return err
+	}
+	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", len(facts)), ",")
+	args := make([]any, 0, 11*len(facts))
+	for _, f := range facts {
+		e, err := f.event()
+		if err != nil {
+			return err
+		}
+		seal := e.Seal(hashes[place{e.AggregateID, e.Version - 1}])
+		hashes[place{e.AggregateID, e.Version}] = seal.Hash
+		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, e.Payload, string(e.Actor),
+			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows, args...)
+	if err != nil {
+		return fmt.Errorf("record events: %w", err)
+	}
+	return nil
+}
+
+// A place is where an event stands in the chain of its aggregate.
+type place struct {
+	aggregateID string
+	version     int
+}
+
+// hashesBefore reads, in one statement, the hashes that facts follow and that
+// are not among themselves. Whoever writes a version has read the row of the one
+// before, so its event stands. One that is gone all the same must not keep money
+// from being recorded: the chain breaks there, and verify says so.
+func hashesBefore(ctx context.Context, tx *sql.Tx, facts []Event) (map[place][]byte, error) {
+	hashes := make(map[place][]byte, 2*len(facts))
+	var args []any
+	for _, f := range facts {
+		before := place{f.AggregateID, f.Version - 1}
+		if _, known := hashes[before]; !known && before.version > 0 {
+			args = append(args, before.aggregateID, before.version)
+		}
+		hashes[place{f.AggregateID, f.Version}] = nil
+	}
+	if len(args) == 0 {
+		return hashes, nil
+	}
+	// Written out, each pair is one look-up in the unique index.
+	pairs := strings.TrimSuffix(strings.Repeat("(aggregate_id = ? AND version = ?) OR ", len(args)/2), " OR ")
+	found, err := mysqldb.Collect(ctx, tx, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the events before: %w", err)
+	}
+	for _, f := range found {
+		hashes[f.place] = f.hash
+	}
+	return hashes, nil
+}
+
+type placedHash struct {
+	place
+	hash []byte
+}
+
+func scanHash(rows *sql.Rows) (placedHash, error) {
+	var h placedHash
+	err := rows.Scan(&h.aggregateID, &h.version, &h.hash)
+	return h, err
+}
+
+func nullIfEmpty(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Stands reports, after the answer to a COMMIT was lost, whether an event is in
+// the books: then so is all that its transaction wrote. It reports false too when
+// the books cannot be read.
+func Stands(ctx context.Context, db *sql.DB, last Event) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var found int
+	err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
+		last.AggregateID, last.Version, last.Kind, last.At).Scan(&found)
+	return err == nil && found == 1
+}
+
+// RefusalNote reads what the history noted first of a refusal of a payment's gateway
+// to give money back, from a moment on; "" when it noted nothing.
+func RefusalNote(ctx context.Context, q Reader, id shop.PaymentID, from time.Time) (note string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version LIMIT 1`,
+		id, shop.KindPaymentCancelRefused, shop.KindPaymentLateMoney, from).Scan(&note)
+	if isNoRows(err) {
+		return "", nil
+	}
+	return note, err
+}

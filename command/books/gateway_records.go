@@ -1,0 +1,188 @@
+package books
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jet/jet/v2/mysql"
+	driver "github.com/go-sql-driver/mysql"
+
+	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
+	"payment-system/shop"
+	"payment-system/sql/write/model"
+	"payment-system/sql/write/table"
+)
+
+// keptRecord decodes a stored record into out, and leaves out as it is when
+// there is none.
+func keptRecord(ctx context.Context, q Reader, query string, id shop.AttemptID, out any) error {
+	var body []byte
+	err := q.QueryRowContext(ctx, query, id).Scan(&body)
+	if isNoRows(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the record of attempt %s: %w", id, err)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("decode the record of attempt %s: %w", id, err)
+	}
+	return nil
+}
+
+func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
+	row := model.KakaoPayments{
+		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: text.Clip(r.PartnerOrderID, 100),
+		PartnerUserID: text.Clip(r.PartnerUserID, 100), PaymentMethodType: r.PaymentMethodType, ItemName: r.ItemName,
+		ItemCode: r.ItemCode, Quantity: intColumn(r.Quantity), CreatedAt: r.CreatedAt, ApprovedAt: r.ApprovedAt,
+		CanceledAt: r.CanceledAt, FetchedAt: Moment(r.FetchedAt),
+	}
+	if a := r.Amount; a != nil {
+		row.AmountTotal, row.AmountTaxFree, row.AmountVat = wonColumn(&a.Total), wonColumn(&a.TaxFree), wonColumn(&a.VAT)
+		row.AmountPoint, row.AmountDiscount, row.AmountGreenDeposit = wonColumn(&a.Point), wonColumn(&a.Discount), wonColumn(&a.GreenDeposit)
+	}
+	if a := r.CanceledAmount; a != nil {
+		row.CanceledTotal = wonColumn(&a.Total)
+	}
+	if a := r.CancelAvailableAmount; a != nil {
+		row.CancelAvailableTotal = wonColumn(&a.Total)
+	}
+	if card := r.Card; card != nil {
+		row.CardIssuer, row.CardIssuerCode, row.CardAcquirer, row.CardAcquirerCode = card.Issuer, card.IssuerCode, card.Acquirer, card.AcquirerCode
+		row.CardBin, row.CardType, row.CardInstallMonths, row.CardInterestFree = card.Bin, card.CardType, intColumn(card.InstallMonths), card.InterestFree
+		row.CardInstallmentType, row.CardApprovalNumber, row.CardMerchantID = card.InstallmentType, card.ApprovalNumber, card.MerchantID
+	}
+	return row
+}
+
+func tossRow(r shop.TossRecord) model.TossPayments {
+	row := model.TossPayments{
+		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: text.Clip(r.OrderID, 100), OrderName: r.OrderName,
+		MID: r.MID, Currency: r.Currency, Country: r.Country, Method: r.Method, Status: r.Status,
+		TotalAmount: int64(r.TotalAmount), BalanceAmount: wonColumn(r.BalanceAmount), SuppliedAmount: wonColumn(r.SuppliedAmount),
+		Vat: wonColumn(r.VAT), TaxFreeAmount: wonColumn(r.TaxFreeAmount), TaxExemptionAmount: wonColumn(r.TaxExemptionAmount),
+		RequestedAt: r.RequestedAt, ApprovedAt: r.ApprovedAt, UseEscrow: r.UseEscrow, CultureExpense: r.CultureExpense,
+		IsPartialCancelable: r.IsPartialCancelable, LastTransactionKey: r.LastTransactionKey, FetchedAt: Moment(r.FetchedAt),
+	}
+	if card := r.Card; card != nil {
+		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wonColumn(card.Amount), card.IssuerCode, card.AcquirerCode, card.Number
+		row.CardInstallmentPlanMonths, row.CardApproveNo, row.CardUseCardPoint = intColumn(card.InstallmentPlanMonths), card.ApproveNo, card.UseCardPoint
+		row.CardType, row.CardOwnerType, row.CardAcquireStatus = card.CardType, card.OwnerType, card.AcquireStatus
+		row.CardIsInterestFree, row.CardInterestPayer = card.IsInterestFree, card.InterestPayer
+	}
+	if account := r.VirtualAccount; account != nil {
+		row.VirtualAccountType, row.VirtualAccountNumber, row.VirtualAccountBankCode = account.AccountType, account.AccountNumber, account.BankCode
+		row.VirtualAccountDueDate, row.VirtualAccountRefundStatus, row.VirtualAccountExpired = account.DueDate, account.RefundStatus, account.Expired
+	}
+	if pay := r.EasyPay; pay != nil {
+		row.EasyPayProvider, row.EasyPayAmount, row.EasyPayDiscountAmount = pay.Provider, wonColumn(pay.Amount), wonColumn(pay.DiscountAmount)
+	}
+	if r.Failure != nil {
+		row.FailureCode, row.FailureMessage = r.Failure.Code, r.Failure.Message
+	}
+	if r.Receipt != nil {
+		row.ReceiptURL = r.Receipt.URL
+	}
+	return row
+}
+
+func wonColumn(w *shop.Won) *int64 {
+	if w == nil {
+		return nil
+	}
+	n := int64(*w)
+	return &n
+}
+
+func intColumn(n *int) *int32 {
+	if n == nil {
+		return nil
+	}
+	m := int32(*n)
+	return &m
+}
+
+// Moment is t as the books keep it: UTC, in microseconds.
+func Moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// KeptRecord returns the gateway's record of an attempt as it was last seen, or nil.
+func KeptRecord(ctx context.Context, q Reader, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {
+	if attempt.PG == shop.PGKakao {
+		record, err := KeptKakaoRecord(ctx, q, attempt.ID)
+		if err != nil || record.Tid == "" {
+			return nil, err
+		}
+		return &record, nil
+	}
+	record, err := KeptTossRecord(ctx, q, attempt.ID)
+	if err != nil || record.PaymentKey == "" {
+		return nil, err
+	}
+	return &record, nil
+}
+
+// KeptKakaoRecord reads Kakao Pay's record of an attempt as it was last seen; it is
+// zero when there is none.
+func KeptKakaoRecord(ctx context.Context, q Reader, id shop.AttemptID) (record shop.KakaoRecord, err error) {
+	err = keptRecord(ctx, q, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, id, &record)
+	return record, err
+}
+
+// KeptTossRecord reads Toss Payments' record of an attempt as it was last seen; it is
+// zero when there is none.
+func KeptTossRecord(ctx context.Context, q Reader, id shop.AttemptID) (record shop.TossRecord, err error) {
+	err = keptRecord(ctx, q, `SELECT record FROM toss_payments WHERE attempt_id = ?`, id, &record)
+	return record, err
+}
+
+// SaveKakaoRecord writes Kakao Pay's record of an attempt, and the answer that it was
+// read from, over the one that was kept. The order's lock is held, so nobody else does.
+func SaveKakaoRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record shop.KakaoRecord, raw []byte) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode the record of attempt %s: %w", id, err)
+	}
+	row := kakaoRow(record)
+	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
+	t := table.KakaoPayments
+	return saveRecord(ctx, tx, id, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+		t.INSERT(t.AllColumns).MODEL(row))
+}
+
+// SaveTossRecord writes Toss Payments' record of an attempt, and the answer that it
+// was read from, over the one that was kept. The order's lock is held, so nobody else
+// does.
+func SaveTossRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record shop.TossRecord, raw []byte) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode the record of attempt %s: %w", id, err)
+	}
+	row := tossRow(record)
+	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
+	t := table.TossPayments
+	return saveRecord(ctx, tx, id, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+		t.INSERT(t.AllColumns).MODEL(row))
+}
+
+func saveRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, update mysql.UpdateStatement, insert mysql.InsertStatement) error {
+	err := mysqldb.One(update.ExecContext(ctx, tx))
+	if errors.Is(err, mysqldb.ErrStale) {
+		_, err = insert.ExecContext(ctx, tx)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the record of attempt %s: %w", id, err)
+	}
+	return nil
+}
+
+// HasNoRoom reports whether a value is too long for its column. The transaction
+// goes on without the statement.
+func HasNoRoom(err error) bool {
+	var refused *driver.MySQLError
+	return errors.As(err, &refused) && refused.Number == 1406
+}

@@ -1,0 +1,243 @@
+package command
+
+import (
+	"context"
+	"slices"
+
+	"payment-system/command/books"
+	"payment-system/pg"
+	"payment-system/shop"
+)
+
+// A correction is what came of an action.
+type correction struct {
+	done  bool
+	waits bool // the gateway has not answered yet, and is to be asked again
+	note  string
+}
+
+// correct does what an action says about a discrepancy. The error says that the
+// books could not be read or written; what a gateway would not do is a note.
+func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction, actor shop.Actor) (correction, error) {
+	if d.AttemptID == nil {
+		return correction{note: "Nothing in the books can be acted on."}, nil
+	}
+	c := correcting{h: h, ctx: ctx, d: d, action: action, actor: actor}
+	if err := c.load(); err != nil {
+		return correction{}, err
+	}
+	answer, err := h.AskGateway(ctx, *d.AttemptID)
+	asked := err == nil
+	if err != nil && gatewayError(err) == nil && shop.CodeOf(err) != shop.Unavailable {
+		return correction{}, err
+	}
+	c.silence = err
+	switch {
+	case action != shop.CorrectiveActionRefundAtGateway && asked:
+		return c.recordAnswer(answer)
+	case action != shop.CorrectiveActionRefundAtGateway:
+		return c.recordRows()
+	case !asked:
+		return correction{waits: c.repeats() && !c.isUnheardOf(), note: "No money was moved: " + c.why()}, nil
+	case d.Kind == shop.DiscrepancyKindRefundMissing:
+		return c.repeatRefunds(answer)
+	}
+	return c.giveBack(answer)
+}
+
+// correcting is one correction under way.
+type correcting struct {
+	h       *Handler
+	ctx     context.Context
+	d       shop.Discrepancy
+	action  shop.CorrectiveAction
+	actor   shop.Actor
+	silence error      // why the gateway did not answer
+	answer  pg.Payment // what it answered to be recorded; zero when it did not
+
+	payment shop.Payment
+	attempt shop.PaymentAttempt
+	rows    settledRows
+}
+
+// load reads the payment as it is now, and the rows of the file.
+func (c *correcting) load() error {
+	id, err := books.PaymentIDOf(c.ctx, c.h.DB, *c.d.AttemptID)
+	if err != nil {
+		return err
+	}
+	if err := c.reload(id); err != nil {
+		return err
+	}
+	c.rows, err = readSettledRows(c.ctx, c.h.DB, c.d)
+	return err
+}
+
+func (c *correcting) reload(id shop.PaymentID) error {
+	payment, err := books.LoadPayment(c.ctx, c.h.DB, id)
+	if err != nil {
+		return err
+	}
+	c.payment, c.attempt = payment, *payment.Attempt(*c.d.AttemptID)
+	return nil
+}
+
+// why says why the gateway did not tell.
+func (c *correcting) why() string {
+	if c.isUnheardOf() {
+		return "the gateway knows nothing of this payment."
+	}
+	return "the gateway cannot be asked now."
+}
+
+// isUnheardOf reports whether the gateway, asked, knew nothing of the payment.
+func (c *correcting) isUnheardOf() bool {
+	refusal := gatewayError(c.silence)
+	return refusal != nil && refusal.Outcome == pg.OutcomeNotFound
+}
+
+// recordAnswer makes the books say what the gateway says.
+func (c *correcting) recordAnswer(answer pg.Payment) (correction, error) {
+	c.answer = answer
+	return c.apply(answer, "The gateway, asked, says "+string(answer.Status)+".")
+}
+
+// recordRows makes the books say what the file says: the gateway does not tell more.
+func (c *correcting) recordRows() (correction, error) {
+	if !c.rows.found {
+		return correction{note: "Nothing was recorded: " + c.why()}, nil
+	}
+	return c.apply(c.evidence(), "Recorded by the settlement file: "+c.why())
+}
+
+func (c *correcting) apply(evidence pg.Payment, note string) (correction, error) {
+	_, err := c.h.ApplyEvidence(c.ctx, ApplyEvidence{AttemptID: c.attempt.ID, Evidence: evidence, Actor: c.actor, Note: "settlement"})
+	if refused := refusalNote(err); refused != "" {
+		return correction{note: note + " " + refused}, nil
+	}
+	if err != nil {
+		return correction{}, err
+	}
+	if err := c.reload(c.payment.ID); err != nil {
+		return correction{}, err
+	}
+	return correction{done: c.recorded(), note: note}, nil
+}
+
+// recorded reports whether the books say by now what the action was to make them
+// say, and what the gateway says or, where it does not tell, the file.
+func (c *correcting) recorded() bool {
+	captured, refunded := c.attempt.CapturedAmount, c.attempt.RefundedAmount
+	if c.action == shop.CorrectiveActionRecordFailure {
+		return captured == refunded
+	}
+	told := captured == c.answer.Captured
+	if c.silence != nil {
+		told = c.rows.captured == 0 || captured == c.rows.captured
+	}
+	switch {
+	case captured == 0 || !told:
+		return false
+	case c.action == shop.CorrectiveActionRecordApproval:
+		return true
+	case c.silence == nil && refunded != c.answer.Refunded:
+		return false
+	}
+	return captured == refunded || (!c.rows.whole && c.rows.found && refunded >= c.rows.refunded && c.recordsLegs())
+}
+
+// recordsLegs reports whether the books have every refund that the file names: by
+// its name or, where the gateway told of it, as a part of what the gateway says.
+func (c *correcting) recordsLegs() bool {
+	return !slices.ContainsFunc(c.rows.legs, func(leg pg.Cancel) bool {
+		told := c.attempt.RefundedAmount >= c.answer.Refunded &&
+			slices.ContainsFunc(c.answer.Cancels, func(answered pg.Cancel) bool { return answered.Key == leg.Key })
+		return leg.Key != "" && !told && !c.records(leg)
+	})
+}
+
+// records reports whether the books have the gateway's leg by its name.
+func (c *correcting) records(leg pg.Cancel) bool {
+	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
+		return refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone &&
+			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
+	})
+}
+
+// returnReason is the reason of the refund that settles a discrepancy; it names
+// it, so that no second one is made.
+func (c *correcting) returnReason() string {
+	return "정산 대사에 따라 돌려드립니다. " + string(c.d.ID)
+}
+
+// giveBack has the gateway give back money that it should not hold.
+func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
+	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount && answer.Captured <= c.attempt.CapturedAmount {
+		return correction{done: answer.Captured > 0, note: "The gateway, asked, holds nothing of this payment."}, nil
+	}
+	_, err := c.h.ResolveAttempt(c.ctx, ResolveAttempt{AttemptID: c.attempt.ID, Actor: c.actor, Note: "settlement"})
+	if refused := refusalNote(err); refused != "" {
+		return correction{note: refused}, nil
+	}
+	silent := isUnanswered(err)
+	if err != nil && !silent {
+		return correction{}, err
+	}
+	if err := c.reload(c.payment.ID); err != nil {
+		return correction{}, err
+	}
+	left, open := c.attempt.CapturedAmount-c.attempt.RefundedAmount, c.payment.OpenRefund(c.attempt.ID)
+	switch {
+	case c.attempt.CapturedAmount == 0 && silent:
+		return correction{waits: true, note: "No money was moved: " + c.why()}, nil
+	case c.attempt.CapturedAmount == 0:
+		return correction{note: "No money was moved: the gateway, asked again, has taken none."}, nil
+	case left == 0:
+		return correction{done: true, note: "The money was given back."}, nil
+	case open != nil && (!c.pays() || c.returning(left).isRefund(*open)):
+		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
+	case c.pays() && c.d.Kind == shop.DiscrepancyKindPaidAfterEnd:
+		return correction{note: "This money pays the order by now."}, nil
+	}
+	return c.returnMoney(left)
+}
+
+// pays reports whether the attempt is the one that pays the order.
+func (c *correcting) pays() bool {
+	return c.payment.AttemptID == c.attempt.ID && c.payment.CapturedAmount > 0
+}
+
+// returning is the refund that settles the discrepancy, of an attempt that holds
+// what is left.
+func (c *correcting) returning(left shop.Won) ReturnMoney {
+	amount := left
+	if c.pays() {
+		amount = min(left, c.d.Amount)
+	}
+	return ReturnMoney{
+		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(), Actor: c.actor,
+	}
+}
+
+func (c *correcting) returnMoney(left shop.Won) (correction, error) {
+	after, err := c.h.ReturnMoney(c.ctx, c.returning(left))
+	if refused := refusalNote(err); refused != "" {
+		return correction{note: refused}, nil
+	}
+	switch {
+	case isUnanswered(err), err == nil && after.OpenRefund(c.attempt.ID) != nil:
+		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
+	case err != nil:
+		return correction{}, err
+	}
+	return correction{done: true, note: "The money was given back."}, nil
+}
+
+// refusal is the gateway's own word on a refund that it did not make.
+func (c *correcting) refusal(err error) string {
+	c.h.Logger.WarnContext(c.ctx, "refund not repeated", "discrepancy_id", string(c.d.ID), "error", err)
+	if refused := gatewayError(err); refused != nil && refused.Code != "" {
+		return refused.Code + " " + refused.Message
+	}
+	return "It did not answer."
+}

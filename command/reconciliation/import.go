@@ -1,0 +1,29 @@
+package reconciliation
+
+import (
+	"io"
+
+	"payment-system/shop"
+)
+
+// ImportSettlement reads a settlement file and plans what to correct.
+type ImportSettlement struct {
+	By        shop.Caller
+	PG        shop.PG
+	Format    shop.SettlementFormat
+	File      Upload
+	AutoApply bool
+}
+
+// ApplyReconciliation carries a plan out.
+type ApplyReconciliation struct {
+	By       shop.Caller
+	ID       shop.ReconciliationID
+	PlanHash string
+}
+
+// An Upload is a file that a client sent. It is read once, from the start.
+type Upload struct {
+	Name string
+	Body io.Reader
+}
