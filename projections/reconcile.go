@@ -35,8 +35,8 @@ type Reconciler struct {
 	Window  time.Duration // how long after its day a file may still lack payments; 8 h when zero
 	MaxAsks int           // how often one plan may ask a gateway; 1,000 when zero
 
-	mu   sync.Mutex
-	seen map[string]fileStamp // files of the source, as they were at the last poll
+	mu     sync.Mutex
+	polled map[string]fileStamp // files of the source, as they were at the last poll
 }
 
 // announceEvery is how often progress is shown at most.
@@ -113,23 +113,24 @@ func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd command.ApplyR
 
 // A job is the work on one reconciliation, under its hold.
 type job struct {
-	*Reconciler
-	hold      command.ReconciliationHold
-	rec       shop.Reconciliation // as it is now
-	day       *time.Time          // the one business day that the file is about; nil when its rows tell
-	announced time.Time
+	reconciler *Reconciler
+	books      reader
+	hold       command.ReconciliationHold
+	rec        shop.Reconciliation // as it is now
+	day        *time.Time          // the one business day that the file is about; nil when its rows say
+	announced  time.Time
 }
 
 // work takes the hold, lets do work, and lets go. What broke off while the file
-// was read is noted as FAILED, unless it was only told to stop.
+// was read is noted as FAILED, unless it was only asked to stop.
 func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(*job) error) (shop.Reconciliation, error) {
 	hold, rec, err := r.Commands.HoldReconciliation(ctx, rec.ID)
 	if err != nil {
 		return shop.Reconciliation{}, err
 	}
 	defer r.Commands.LetGoReconciliation(ctx, hold)
-	defer r.keep(ctx, hold)()
-	j := &job{Reconciler: r, hold: hold, rec: rec}
+	defer r.renewHold(ctx, hold)()
+	j := &job{reconciler: r, books: reader{r.DB}, hold: hold, rec: rec}
 	err = do(j)
 	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal && j.rec.Status == shop.ReconciliationStatusReading {
 		_, failed := r.Commands.FailReconciliation(ctx, command.FailReconciliation{Hold: hold, Reason: "reading broke off"})
@@ -138,9 +139,9 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 	return j.rec, err
 }
 
-// keep renews the hold until done is called: a step over a long file takes longer
+// renewHold renews the hold until done is called: a step over a long file takes longer
 // than a replica may be silent. A hold that is lost is found out by the next step.
-func (r *Reconciler) keep(ctx context.Context, hold command.ReconciliationHold) (done func()) {
+func (r *Reconciler) renewHold(ctx context.Context, hold command.ReconciliationHold) (done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
@@ -163,9 +164,9 @@ func (r *Reconciler) keep(ctx context.Context, hold command.ReconciliationHold) 
 	}
 }
 
-// mayAnnounce tells whether progress may be shown again, and notes that it is.
+// mayAnnounce reports whether progress may be shown again, and notes that it is.
 func (j *job) mayAnnounce() bool {
-	if now := j.Now(); now.Sub(j.announced) >= announceEvery {
+	if now := j.reconciler.Now(); now.Sub(j.announced) >= announceEvery {
 		j.announced = now
 		return true
 	}
@@ -178,8 +179,8 @@ func (j *job) became(rec shop.Reconciliation, err error) error {
 		return err
 	}
 	j.rec = rec
-	if j.Progress != nil {
-		j.Progress(rec)
+	if j.reconciler.Progress != nil {
+		j.reconciler.Progress(rec)
 	}
 	return nil
 }
@@ -188,7 +189,7 @@ func (j *job) became(rec shop.Reconciliation, err error) error {
 func (j *job) read(ctx context.Context, file *spooledFile, autoApply bool) error {
 	err := j.stage(ctx, file)
 	if refused, ok := errors.AsType[*rejection](err); ok {
-		return j.became(j.Commands.RejectReconciliation(ctx, command.RejectReconciliation{Hold: j.hold, Reason: refused.Error()}))
+		return j.became(j.reconciler.Commands.RejectReconciliation(ctx, command.RejectReconciliation{Hold: j.hold, Reason: refused.Error()}))
 	}
 	if err != nil {
 		return fmt.Errorf("read settlement file %s: %w", j.rec.ID, err)
@@ -211,7 +212,7 @@ func (j *job) stage(ctx context.Context, file *spooledFile) error {
 	}
 	j.day = cmp.Or(file.day, dayOfName(j.rec))
 	var staged int
-	err = j.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(line), 0) FROM settlement_rows WHERE reconciliation_id = ?`, string(j.rec.ID)).Scan(&staged)
+	err = j.books.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(line), 0) FROM settlement_rows WHERE reconciliation_id = ?`, string(j.rec.ID)).Scan(&staged)
 	if err != nil {
 		return fmt.Errorf("read how far reading came: %w", err)
 	}
@@ -236,11 +237,12 @@ func (j *job) stage(ctx context.Context, file *spooledFile) error {
 
 // staging stores rows in chunks.
 type staging struct {
-	*job
-	total, read int
-	after       int // the last line that is stored already
-	chunk       []command.SettlementRow
-	bytes       int
+	job   *job
+	total int // rows in the file
+	read  int // rows read so far
+	after int // the last line that is stored already
+	chunk []command.SettlementRow
+	bytes int
 }
 
 // maxChunkBytes bounds a chunk of long rows.
@@ -253,7 +255,7 @@ func (s *staging) add(ctx context.Context, row command.SettlementRow) error {
 	}
 	s.chunk = append(s.chunk, row)
 	s.bytes += len(row.Raw)
-	if len(s.chunk) < cmp.Or(s.Chunk, 1000) && s.bytes < maxChunkBytes {
+	if len(s.chunk) < cmp.Or(s.job.reconciler.Chunk, 1000) && s.bytes < maxChunkBytes {
 		return nil
 	}
 	return s.flush(ctx)
@@ -263,15 +265,15 @@ func (s *staging) flush(ctx context.Context) error {
 	if len(s.chunk) == 0 {
 		return ctx.Err()
 	}
-	announce := s.mayAnnounce()
-	rec, err := s.Commands.StageRows(ctx, command.StageRows{
-		Hold: s.hold, Rows: s.chunk, Announce: announce, Total: s.read, Percent: min(99, percentOf(s.read, s.total)),
+	announce := s.job.mayAnnounce()
+	rec, err := s.job.reconciler.Commands.StageRows(ctx, command.StageRows{
+		Hold: s.job.hold, Rows: s.chunk, Announce: announce, Total: s.read, Percent: min(99, percentOf(s.read, s.total)),
 	})
 	s.chunk, s.bytes = s.chunk[:0], 0
 	if err != nil || !announce {
 		return err
 	}
-	return s.became(rec, nil)
+	return s.job.became(rec, nil)
 }
 
 func percentOf(part, whole int) int {

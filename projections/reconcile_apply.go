@@ -20,8 +20,8 @@ func (j *job) autoApply(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if moves > j.Commands.AutoApplyCap {
-			j.Logger.WarnContext(ctx, "plan waits for an operator", "reconciliation_id", string(j.rec.ID), "moves", int64(moves), "cap", int64(j.Commands.AutoApplyCap))
+		if moves > j.reconciler.Commands.AutoApplyCap {
+			j.reconciler.Logger.WarnContext(ctx, "plan waits for an operator", "reconciliation_id", string(j.rec.ID), "moves", int64(moves), "cap", int64(j.reconciler.Commands.AutoApplyCap))
 			return nil
 		}
 		err = j.apply(ctx, *j.rec.PlanHash)
@@ -34,7 +34,7 @@ func (j *job) autoApply(ctx context.Context) error {
 // plannedMoves is what carrying the plan out would move at the gateway.
 func (j *job) plannedMoves(ctx context.Context) (shop.Won, error) {
 	var moves shop.Won
-	err := j.DB.QueryRowContext(ctx, `SELECT LEAST(COALESCE(SUM(amount), 0), ?) FROM discrepancies WHERE reconciliation_id = ? AND status = ? AND action = ?`,
+	err := j.books.db.QueryRowContext(ctx, `SELECT LEAST(COALESCE(SUM(amount), 0), ?) FROM discrepancies WHERE reconciliation_id = ? AND status = ? AND action = ?`,
 		int64(shop.MaxWon), string(j.rec.ID), string(shop.DiscrepancyStatusPlanned), string(shop.CorrectiveActionRefundAtGateway)).Scan(&moves)
 	if err != nil {
 		return 0, fmt.Errorf("sum what %s would move: %w", j.rec.ID, err)
@@ -58,7 +58,7 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 		}
 		doubts = p.doubts
 	}
-	err := j.became(j.Commands.BeginApplying(ctx, command.BeginApplying{Hold: j.hold, PlanHash: planHash}))
+	err := j.became(j.reconciler.Commands.BeginApplying(ctx, command.BeginApplying{Hold: j.hold, PlanHash: planHash}))
 	if err != nil {
 		return err
 	}
@@ -66,17 +66,17 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 	if err := j.settle(ctx); err != nil {
 		return fmt.Errorf("apply %s: %w", j.rec.ID, err)
 	}
-	return j.became(j.Commands.FinishApplying(ctx, command.FinishApplying{Hold: j.hold}))
+	return j.became(j.reconciler.Commands.FinishApplying(ctx, command.FinishApplying{Hold: j.hold}))
 }
 
 // planAgain makes sure that the plan is the one that the books call for now. It
 // returns Conflict, and stores the new plan, when it is another.
 func (j *job) planAgain(ctx context.Context) (*plan, error) {
-	if err := j.readDay(ctx); err != nil {
+	if err := j.readFileDay(ctx); err != nil {
 		return nil, err
 	}
-	p, err := j.find(ctx, false)
-	if err != nil {
+	p := j.newTrial()
+	if err := p.find(ctx); err != nil {
 		return nil, fmt.Errorf("plan %s again: %w", j.rec.ID, err)
 	}
 	if p.name() == *j.rec.PlanHash {
@@ -88,10 +88,10 @@ func (j *job) planAgain(ctx context.Context) (*plan, error) {
 	return nil, command.PlanMoved(j.rec)
 }
 
-// readDay reads the business day that the file is about, as it was planned first.
-func (j *job) readDay(ctx context.Context) error {
+// readFileDay reads the business day that the file is about, as it was planned first.
+func (j *job) readFileDay(ctx context.Context) error {
 	var from, to *time.Time
-	err := j.DB.QueryRowContext(ctx, `SELECT day_from, day_to FROM reconciliations WHERE id = ?`, string(j.rec.ID)).Scan(&from, &to)
+	err := j.books.db.QueryRowContext(ctx, `SELECT day_from, day_to FROM reconciliations WHERE id = ?`, string(j.rec.ID)).Scan(&from, &to)
 	if err != nil {
 		return fmt.Errorf("read the day of %s: %w", j.rec.ID, err)
 	}
@@ -111,11 +111,11 @@ func (j *job) settle(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := j.Commands.SettleDiscrepancy(ctx, command.SettleDiscrepancy{Hold: j.hold, ID: id}); err != nil {
+		if _, err := j.reconciler.Commands.SettleDiscrepancy(ctx, command.SettleDiscrepancy{Hold: j.hold, ID: id}); err != nil {
 			return err
 		}
 		if j.mayAnnounce() {
-			rec, err := j.Commands.ShowApplying(ctx, command.ShowApplying{Hold: j.hold, Percent: min(99, percentOf(i+1, len(ids)))})
+			rec, err := j.reconciler.Commands.ShowApplying(ctx, command.ShowApplying{Hold: j.hold, Percent: min(99, percentOf(i+1, len(ids)))})
 			if err := j.became(rec, err); err != nil {
 				return err
 			}
@@ -126,7 +126,7 @@ func (j *job) settle(ctx context.Context) error {
 
 func (j *job) planned(ctx context.Context) ([]shop.DiscrepancyID, error) {
 	var ids []shop.DiscrepancyID
-	err := j.each(ctx, `SELECT id FROM discrepancies WHERE reconciliation_id = ? AND status = ? ORDER BY id`,
+	err := j.books.each(ctx, `SELECT id FROM discrepancies WHERE reconciliation_id = ? AND status = ? ORDER BY id`,
 		[]any{string(j.rec.ID), string(shop.DiscrepancyStatusPlanned)}, func(scan scanner) error {
 			var id shop.DiscrepancyID
 			err := scan(&id)
@@ -140,14 +140,14 @@ func (j *job) planned(ctx context.Context) ([]shop.DiscrepancyID, error) {
 // does not know: the file is the gateway's word too.
 func (j *job) endDoubts(ctx context.Context, doubts []command.ApplyEvidence) {
 	for _, doubt := range doubts {
-		_, err := j.Commands.AskGateway(ctx, doubt.AttemptID)
+		_, err := j.reconciler.Commands.AskGateway(ctx, doubt.AttemptID)
 		var refused *pg.Error
 		silent := shop.CodeOf(err) == shop.Unavailable || (errors.As(err, &refused) && refused.Outcome == pg.OutcomeNotFound)
 		if silent {
-			_, err = j.Commands.ApplyEvidence(ctx, doubt)
+			_, err = j.reconciler.Commands.ApplyEvidence(ctx, doubt)
 		}
 		if err != nil { // the resolver goes on asking
-			j.Logger.InfoContext(ctx, "attempt in doubt not ended", "attempt_id", string(doubt.AttemptID), "error", err)
+			j.reconciler.Logger.InfoContext(ctx, "attempt in doubt not ended", "attempt_id", string(doubt.AttemptID), "error", err)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func (r *Reconciler) resume(ctx context.Context, list func(context.Context) ([]r
 // brokenOff lists the plans that wait for nobody.
 func (r *Reconciler) brokenOff(ctx context.Context) ([]resumable, error) {
 	var found []resumable
-	err := r.each(ctx, `SELECT id, plan_hash, status = 'PLANNED' FROM reconciliations
+	err := reader{r.DB}.each(ctx, `SELECT id, plan_hash, status = 'PLANNED' FROM reconciliations
 		WHERE plan_hash IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) AND (status = 'APPLYING' OR (status = 'PLANNED' AND auto_apply = 1
 			AND ? >= (SELECT COALESCE(SUM(d.amount), 0) FROM discrepancies d WHERE d.reconciliation_id = reconciliations.id AND d.status = 'PLANNED' AND d.action = 'REFUND_AT_GATEWAY')))
 		ORDER BY id LIMIT 100`,
@@ -203,7 +203,7 @@ func (r *Reconciler) brokenOff(ctx context.Context) ([]resumable, error) {
 // booksDue lists the files whose days are to be held against the books again.
 func (r *Reconciler) booksDue(ctx context.Context) ([]resumable, error) {
 	var found []resumable
-	err := r.each(ctx, `SELECT id FROM reconciliations WHERE books_due_at <= ? AND status IN ('PLANNED', 'APPLIED')
+	err := reader{r.DB}.each(ctx, `SELECT id FROM reconciliations WHERE books_due_at <= ? AND status IN ('PLANNED', 'APPLIED')
 		AND (lease_until IS NULL OR lease_until < ?) ORDER BY books_due_at, id LIMIT 100`,
 		[]any{r.Now(), r.Now()}, func(scan scanner) error {
 			var id shop.ReconciliationID

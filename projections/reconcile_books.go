@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -12,6 +13,27 @@ import (
 	"payment-system/pg"
 	"payment-system/shop"
 )
+
+// A scanner reads the columns of a row.
+type scanner func(out ...any) error
+
+// A reader reads the books, and writes nothing.
+type reader struct{ db *sql.DB }
+
+// each reads rows one by one.
+func (r reader) each(ctx context.Context, query string, args []any, do func(scanner) error) error {
+	rows, err := r.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("read the books: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); err != nil {
+			return fmt.Errorf("read the books: %w", err)
+		}
+	}
+	return rows.Err()
+}
 
 // findingKey names a difference within its file.
 func findingKey(kind shop.DiscrepancyKind, subject string) string {
@@ -44,11 +66,11 @@ type booked struct {
 }
 
 type bookedRefund struct {
-	status shop.RefundStatus
-	amount shop.Won
-	leg    *string
-	doneAt *time.Time
-	told   bool // by name, in another file than this
+	status         shop.RefundStatus
+	amount         shop.Won
+	leg            *string
+	doneAt         *time.Time
+	namedElsewhere bool // another file than this has a leg of its name
 }
 
 func (b *booked) version() int {
@@ -61,18 +83,18 @@ func (b *booked) version() int {
 // left is what the attempt holds.
 func (b *booked) left() shop.Won { return b.attempt.captured - b.attempt.refunded }
 
-// pays tells whether the attempt is the one that pays the order.
+// pays reports whether the attempt is the one that pays the order.
 func (b *booked) pays() bool {
 	return b.payment.attempt == b.attempt.id && b.payment.captured > 0
 }
 
-// waits tells whether the order still waits for money.
+// waits reports whether the order still waits for money.
 func (b *booked) waits() bool {
 	return b.order == shop.OrderStatusPlaced && b.payment.captured == 0 &&
 		b.payment.status != shop.PaymentStatusExpired && b.payment.status != shop.PaymentStatusCanceled
 }
 
-// refunding tells whether a refund is under way.
+// refunding reports whether a refund is under way.
 func (b *booked) refunding() bool {
 	for _, refund := range b.refunds {
 		if refund.status == shop.RefundStatusRequested || refund.status == shop.RefundStatusUnknown {
@@ -92,13 +114,13 @@ type bookPage struct {
 	byKey, byID map[string]*booked
 }
 
-// of finds the attempt that the file tells of: by the gateway's key, else by the
+// of finds the attempt that an entry of the file is about: by the gateway's key, else by the
 // merchant order id.
-func (p *bookPage) of(t told) *booked {
-	if found := p.byKey[t.key]; found != nil {
+func (p *bookPage) of(e entry) *booked {
+	if found := p.byKey[e.key]; found != nil {
 		return found
 	}
-	return p.byID[t.ref]
+	return p.byID[e.ref]
 }
 
 // readBooks reads all that may answer to a page of payments.
@@ -137,7 +159,7 @@ func (p *plan) readAttempts(ctx context.Context, books *bookPage, column string,
 		FROM attempts a JOIN payments p ON p.id = a.payment_id JOIN orders o ON o.id = p.order_id
 		LEFT JOIN kakao_payments k ON k.attempt_id = a.id LEFT JOIN toss_payments t ON t.attempt_id = a.id
 		WHERE a.pg = ? AND ` + column + ` IN (` + places(len(values)) + `)`
-	return p.each(ctx, query, append([]any{string(p.rec.PG)}, values...), func(scan scanner) error {
+	return p.job.books.each(ctx, query, append([]any{string(p.job.rec.PG)}, values...), func(scan scanner) error {
 		b := &booked{}
 		err := scan(&b.attempt.id, &b.attempt.status, &b.attempt.key, &b.attempt.months, &b.attempt.captured, &b.attempt.refunded,
 			&b.payment.id, &b.payment.status, &b.payment.attempt, &b.payment.amount, &b.payment.taxFree, &b.payment.captured, &b.payment.version, &b.orderID, &b.order)
@@ -160,15 +182,15 @@ func (p *plan) readRefunds(ctx context.Context, books *bookPage) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return p.each(ctx, `SELECT f.attempt_id, f.status, f.amount, f.transaction_key, f.done_at, EXISTS (
+	return p.job.books.each(ctx, `SELECT f.attempt_id, f.status, f.amount, f.transaction_key, f.done_at, EXISTS (
 			SELECT 1 FROM settlement_rows r WHERE r.payment_key = a.payment_key AND r.leg_key = f.transaction_key
 			AND r.kind = ? AND r.malformed IS NULL AND r.reconciliation_id <> ?)
 		FROM refunds f JOIN attempts a ON a.id = f.attempt_id
 		WHERE f.payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`)) ORDER BY f.requested_at, f.id`,
-		append([]any{command.SettlementRefund, string(p.rec.ID)}, ids...), func(scan scanner) error {
+		append([]any{command.SettlementRefund, string(p.job.rec.ID)}, ids...), func(scan scanner) error {
 			var attempt string
 			var refund bookedRefund
-			err := scan(&attempt, &refund.status, &refund.amount, &refund.leg, &refund.doneAt, &refund.told)
+			err := scan(&attempt, &refund.status, &refund.amount, &refund.leg, &refund.doneAt, &refund.namedElsewhere)
 			if b := books.byID[attempt]; b != nil {
 				b.refunds = append(b.refunds, refund)
 			}
@@ -177,15 +199,15 @@ func (p *plan) readRefunds(ctx context.Context, books *bookPage) error {
 }
 
 // ask asks the gateway what it has of an attempt. It reports false when the
-// gateway does not tell, or was asked often enough for one plan.
+// gateway does not answer, or was asked often enough for one plan.
 func (p *plan) ask(ctx context.Context, b *booked) (pg.Payment, bool) {
 	if p.asks == 0 {
 		return pg.Payment{}, false
 	}
 	p.asks--
-	answer, err := p.Commands.AskGateway(ctx, b.attempt.id)
+	answer, err := p.job.reconciler.Commands.AskGateway(ctx, b.attempt.id)
 	if err != nil {
-		p.Logger.InfoContext(ctx, "gateway did not tell", "attempt_id", string(b.attempt.id), "error", err)
+		p.job.reconciler.Logger.InfoContext(ctx, "gateway did not tell", "attempt_id", string(b.attempt.id), "error", err)
 	}
 	return answer, err == nil
 }

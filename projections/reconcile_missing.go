@@ -35,10 +35,10 @@ func (p *plan) walkBooks(ctx context.Context) error {
 		return err
 	}
 	if len(days) == 0 && p.rows > 0 {
-		p.Logger.InfoContext(ctx, "settlement file tells no day, missing payments not looked for", "reconciliation_id", string(p.rec.ID))
+		p.job.reconciler.Logger.InfoContext(ctx, "settlement file tells no day, missing payments not looked for", "reconciliation_id", string(p.job.rec.ID))
 	}
 	for _, day := range days {
-		if open := p.closes(midnight(day)); p.Now().Before(open) {
+		if open := p.closes(midnight(day)); p.job.reconciler.Now().Before(open) {
 			p.await(open)
 			continue
 		}
@@ -56,7 +56,7 @@ func midnight(day time.Time) time.Time {
 
 // closes is when the file of the day that begins at from lacks nothing any more.
 func (p *plan) closes(from time.Time) time.Time {
-	return from.AddDate(0, 0, 1).Add(cmp.Or(p.Window, windowAfter))
+	return from.AddDate(0, 0, 1).Add(cmp.Or(p.job.reconciler.Window, windowAfter))
 }
 
 // await has the books looked at again at a moment, if not before.
@@ -69,12 +69,12 @@ func (p *plan) await(at time.Time) {
 // days are the business days that the file is surely whole for: the one it says,
 // else those of its approvals.
 func (p *plan) days(ctx context.Context) ([]time.Time, error) {
-	if p.day != nil {
-		return []time.Time{*p.day}, nil
+	if p.job.day != nil {
+		return []time.Time{*p.job.day}, nil
 	}
 	var days []time.Time
-	err := p.each(ctx, `SELECT DISTINCT business_day FROM settlement_rows WHERE reconciliation_id = ? AND kind = ? AND business_day IS NOT NULL ORDER BY business_day`,
-		[]any{string(p.rec.ID), command.SettlementApproval}, func(scan scanner) error {
+	err := p.job.books.each(ctx, `SELECT DISTINCT business_day FROM settlement_rows WHERE reconciliation_id = ? AND kind = ? AND business_day IS NOT NULL ORDER BY business_day`,
+		[]any{string(p.job.rec.ID), command.SettlementApproval}, func(scan scanner) error {
 			var day time.Time
 			err := scan(&day)
 			days = append(days, day)
@@ -94,16 +94,16 @@ type bookedDay struct {
 func (p *plan) walkDay(ctx context.Context, from time.Time) error {
 	at, id, before := from, "", from.AddDate(0, 0, 1)
 	for {
-		page, err := p.readDay(ctx, at, id, before)
+		page, err := p.readApprovedOn(ctx, at, id, before)
 		if err != nil {
 			return err
 		}
-		told, err := p.toldKeys(ctx, page)
+		inFiles, err := p.keysInAnyFile(ctx, page)
 		if err != nil {
 			return err
 		}
 		for i := range page {
-			if err := p.judge(ctx, &page[i], told, from); err != nil {
+			if err := p.judgeAbsent(ctx, &page[i], inFiles, from); err != nil {
 				return err
 			}
 			at, id = page[i].approvedAt, string(page[i].payment.id)
@@ -114,13 +114,13 @@ func (p *plan) walkDay(ctx context.Context, from time.Time) error {
 	}
 }
 
-func (p *plan) readDay(ctx context.Context, at time.Time, id string, before time.Time) ([]bookedDay, error) {
+func (p *plan) readApprovedOn(ctx context.Context, at time.Time, id string, before time.Time) ([]bookedDay, error) {
 	var page []bookedDay
-	err := p.each(ctx, `SELECT p.id, p.attempt_id, p.payment_key, p.status, p.amount, p.captured_amount, p.refunded_amount, p.approved_at, p.version, p.order_id, o.status,
+	err := p.job.books.each(ctx, `SELECT p.id, p.attempt_id, p.payment_key, p.status, p.amount, p.captured_amount, p.refunded_amount, p.approved_at, p.version, p.order_id, o.status,
 		(SELECT COALESCE(MAX(r.done_at), p.approved_at) FROM refunds r WHERE r.attempt_id = p.attempt_id AND r.status = 'DONE')
 		FROM payments p JOIN orders o ON o.id = p.order_id
 		WHERE p.pg = ? AND p.approved_at >= ? AND p.approved_at < ? AND (p.approved_at > ? OR p.id > ?) AND p.captured_amount > 0 AND p.payment_key IS NOT NULL
-		ORDER BY p.approved_at, p.id LIMIT ?`, []any{string(p.rec.PG), at, before, at, id, statementPage}, func(scan scanner) error {
+		ORDER BY p.approved_at, p.id LIMIT ?`, []any{string(p.job.rec.PG), at, before, at, id, statementPage}, func(scan scanner) error {
 		var b bookedDay
 		var lastRefund time.Time
 		err := scan(&b.payment.id, &b.attempt.id, &b.key, &b.payment.status, &b.payment.amount, &b.attempt.captured, &b.attempt.refunded, &b.approvedAt,
@@ -133,30 +133,30 @@ func (p *plan) readDay(ctx context.Context, at time.Time, id string, before time
 	return page, err
 }
 
-// toldKeys are the payments of a page that a file of the gateway tells of: this
+// keysInAnyFile are the payments of a page that a file of the gateway has: this
 // one, or another that was not refused, of the day before or after, say.
-func (p *plan) toldKeys(ctx context.Context, page []bookedDay) (map[string]bool, error) {
-	told := map[string]bool{}
+func (p *plan) keysInAnyFile(ctx context.Context, page []bookedDay) (map[string]bool, error) {
+	keys := map[string]bool{}
 	if len(page) == 0 {
-		return told, nil
+		return keys, nil
 	}
-	args := []any{string(p.rec.PG), string(shop.ReconciliationStatusRejected)}
+	args := []any{string(p.job.rec.PG), string(shop.ReconciliationStatusRejected)}
 	for _, b := range page {
 		args = append(args, b.key)
 	}
-	err := p.each(ctx, `SELECT DISTINCT s.payment_key FROM settlement_rows s JOIN reconciliations r ON r.id = s.reconciliation_id
+	err := p.job.books.each(ctx, `SELECT DISTINCT s.payment_key FROM settlement_rows s JOIN reconciliations r ON r.id = s.reconciliation_id
 		WHERE r.pg = ? AND r.status <> ? AND s.payment_key IN (`+places(len(page))+`)`, args, func(scan scanner) error {
 		var key string
 		err := scan(&key)
-		told[key] = true
+		keys[key] = true
 		return err
 	})
-	return told, err
+	return keys, err
 }
 
-// judge judges a payment of the day that begins at from, which the file may lack.
-func (p *plan) judge(ctx context.Context, b *bookedDay, told map[string]bool, from time.Time) error {
-	if told[b.key] || b.netted() {
+// judgeAbsent judges a payment of the day that begins at from, which the file may lack.
+func (p *plan) judgeAbsent(ctx context.Context, b *bookedDay, inFiles map[string]bool, from time.Time) error {
+	if inFiles[b.key] || b.netted() {
 		return nil
 	}
 	absent, note, err := p.absent(ctx, b, from)
@@ -170,7 +170,7 @@ func (p *plan) judge(ctx context.Context, b *bookedDay, told map[string]bool, fr
 	return p.missing(ctx, b, note)
 }
 
-// netted tells whether the payment was approved and given back on one day, as
+// netted reports whether the payment was approved and given back on one day, as
 // the gateway may see it: then it may stand in neither leg.
 func (b *bookedDay) netted() bool {
 	if b.left() != 0 {
@@ -180,7 +180,7 @@ func (b *bookedDay) netted() bool {
 	return dayOf(back.Add(-nearMidnight)) <= dayOf(approved.Add(nearMidnight)) && dayOf(approved.Add(-nearMidnight)) <= dayOf(back.Add(nearMidnight))
 }
 
-// absent tells whether a payment that no file told of a moment ago is in none. One
+// absent reports whether a payment that no file told of a moment ago is in none. One
 // near midnight may be in the file of the neighboring day, which is waited for.
 func (p *plan) absent(ctx context.Context, b *bookedDay, from time.Time) (absent bool, note string, err error) {
 	var neighbor time.Time
@@ -192,7 +192,7 @@ func (p *plan) absent(ctx context.Context, b *bookedDay, from time.Time) (absent
 	default:
 		return true, "", nil
 	}
-	if closes := p.closes(neighbor); p.Now().Before(closes) {
+	if closes := p.closes(neighbor); p.job.reconciler.Now().Before(closes) {
 		p.await(closes)
 		return false, "", nil
 	}
@@ -201,11 +201,11 @@ func (p *plan) absent(ctx context.Context, b *bookedDay, from time.Time) (absent
 		return false, "", err
 	}
 	if came { // it may have come since
-		told, err := p.toldKeys(ctx, []bookedDay{*b})
-		return !told[b.key], "", err
+		inFiles, err := p.keysInAnyFile(ctx, []bookedDay{*b})
+		return !inFiles[b.key], "", err
 	}
-	if last := later(p.rec.StartedAt, p.closes(neighbor)).Add(neighborAfter); p.Now().Before(last) {
-		p.await(earlier(last, p.Now().Add(neighborEvery)))
+	if last := later(p.job.rec.StartedAt, p.closes(neighbor)).Add(neighborAfter); p.job.reconciler.Now().Before(last) {
+		p.await(earlier(last, p.job.reconciler.Now().Add(neighborEvery)))
 		return false, "", nil
 	}
 	return true, fmt.Sprintf("The file of %s, which may have it, did not come.", dayOf(neighbor)), nil
@@ -225,17 +225,17 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// came tells whether the gateway's file of the day that begins at from was read
+// came reports whether the gateway's file of the day that begins at from was read
 // to its end: this one, or another.
 func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
 	if came, known := p.cameOn[from]; known {
 		return came, nil
 	}
 	day, came := dayOf(from), false
-	err := p.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ? AND r.format <> '' AND r.status <> ?
+	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ? AND r.format <> '' AND r.status <> ?
 		AND (r.id = ? OR r.plan_hash IS NOT NULL) AND ((r.day_from <= ? AND r.day_to >= ?)
 		OR (r.day_from IS NULL AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = r.id AND s.business_day = ? AND s.kind = ?))))`,
-		string(p.rec.PG), string(shop.ReconciliationStatusRejected), string(p.rec.ID), day, day, day, command.SettlementApproval).Scan(&came)
+		string(p.job.rec.PG), string(shop.ReconciliationStatusRejected), string(p.job.rec.ID), day, day, day, command.SettlementApproval).Scan(&came)
 	if err != nil {
 		return false, fmt.Errorf("look for the file of %s: %w", day, err)
 	}
@@ -246,12 +246,12 @@ func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
 	return came, nil
 }
 
-// knownMissing tells whether another file of the day found the payment missing
+// knownMissing reports whether another file of the day found the payment missing
 // before: one case is enough.
 func (p *plan) knownMissing(ctx context.Context, b *bookedDay) (bool, error) {
 	var known bool
-	err := p.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM discrepancies WHERE payment_id = ? AND kind = ? AND reconciliation_id <> ?
-		AND (status <> ? OR resolved_by IS NOT NULL))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway), string(p.rec.ID),
+	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM discrepancies WHERE payment_id = ? AND kind = ? AND reconciliation_id <> ?
+		AND (status <> ? OR resolved_by IS NOT NULL))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway), string(p.job.rec.ID),
 		string(shop.DiscrepancyStatusIgnored)).Scan(&known)
 	if err != nil {
 		return false, fmt.Errorf("look for a case of %s: %w", b.payment.id, err)
@@ -284,7 +284,7 @@ func (j *job) walkLater(ctx context.Context) error {
 		if err != nil {
 			return err // another plan is made, and says when the books are due
 		}
-		return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}))
+		return j.became(j.reconciler.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}))
 	case shop.ReconciliationStatusApplied:
 		return j.walkApplied(ctx)
 	default:
@@ -292,10 +292,10 @@ func (j *job) walkLater(ctx context.Context) error {
 	}
 }
 
-// stillDue tells whether the books are due: another replica may have walked them.
+// stillDue reports whether the books are due: another replica may have walked them.
 func (j *job) stillDue(ctx context.Context) (bool, error) {
 	var due bool
-	err := j.DB.QueryRowContext(ctx, `SELECT COALESCE(books_due_at <= ?, 0) FROM reconciliations WHERE id = ?`, j.Now(), string(j.rec.ID)).Scan(&due)
+	err := j.books.db.QueryRowContext(ctx, `SELECT COALESCE(books_due_at <= ?, 0) FROM reconciliations WHERE id = ?`, j.reconciler.Now(), string(j.rec.ID)).Scan(&due)
 	if err != nil {
 		return false, fmt.Errorf("read when the books are due for %s: %w", j.rec.ID, err)
 	}
@@ -304,15 +304,15 @@ func (j *job) stillDue(ctx context.Context) (bool, error) {
 
 // walkApplied adds what a file lacks to a plan that was carried out: cases alone.
 func (j *job) walkApplied(ctx context.Context) error {
-	if err := j.readDay(ctx); err != nil {
+	if err := j.readFileDay(ctx); err != nil {
 		return err
 	}
-	p := j.newPlan(true)
+	p := j.newPlan()
 	if err := p.walkBooks(ctx); err != nil {
 		return err
 	}
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	return j.became(j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
+	return j.became(j.reconciler.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
 }

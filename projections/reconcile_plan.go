@@ -21,7 +21,7 @@ var korea = time.FixedZone("KST", 9*60*60)
 // dateInName finds a date in a file's name: 2026-01-31 or 20260131.
 var dateInName = regexp.MustCompile(`(?:^|\D)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\D|$)`)
 
-// dayOfName is the business day that the name of a PAYMENT_STATE_CSV file tells;
+// dayOfName is the business day that the name of a PAYMENT_STATE_CSV file says;
 // the format itself does not.
 func dayOfName(rec shop.Reconciliation) *time.Time {
 	found := dateInName.FindStringSubmatch(rec.Source)
@@ -34,11 +34,11 @@ func dayOfName(rec shop.Reconciliation) *time.Time {
 // A plan is the differences between a staged file and the books, found in an
 // order that is always the same, in bounded memory.
 type plan struct {
-	*job
-	store   bool // note the findings; else only name the plan
+	job     *job
+	store   bool // note the findings; else the plan is a trial, only to be named
 	hash    hash.Hash
 	pending []command.Finding
-	seen    map[string]bool // keys of findings; nil when none were noted before
+	found   map[string]bool // keys of findings; nil when none were noted before
 	matched int
 	rows    int
 	moves   shop.Won // what it would move at the gateway
@@ -57,14 +57,14 @@ const maxDoubts = 1000
 // first, and then planned again.
 func (j *job) plan(ctx context.Context) error {
 	for range 2 {
-		p, err := j.find(ctx, true)
-		if err != nil {
+		p := j.newPlan()
+		if err := p.find(ctx); err != nil {
 			return err
 		}
-		if _, err := j.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}); err != nil {
+		if _, err := j.reconciler.Commands.NoteBooksDue(ctx, command.NoteBooksDue{Hold: j.hold, Due: p.due}); err != nil {
 			return err
 		}
-		err = j.became(j.Commands.PlanReconciliation(ctx, command.PlanReconciliation{
+		err := j.became(j.reconciler.Commands.PlanReconciliation(ctx, command.PlanReconciliation{
 			Hold: j.hold, PlanHash: p.name(), Rows: p.rows, Matched: p.matched, From: j.day, Before: j.day,
 		}))
 		if err != nil {
@@ -74,53 +74,60 @@ func (j *job) plan(ctx context.Context) error {
 			break
 		}
 	}
-	return j.Commands.HastenBooks(ctx, j.rec.PG, j.rec.ID)
+	return j.reconciler.Commands.HastenBooks(ctx, j.rec.PG, j.rec.ID)
 }
 
-// resolve asks the gateway about attempts in doubt, and tells whether there were some.
+// resolve asks the gateway about attempts in doubt. It reports whether there were some.
 func (j *job) resolve(ctx context.Context, doubts []command.ApplyEvidence) bool {
 	for _, doubt := range doubts {
-		_, err := j.Commands.ResolveAttempt(ctx, command.ResolveAttempt{AttemptID: doubt.AttemptID, Actor: shop.ActorReconciliation, Note: "settlement"})
+		_, err := j.reconciler.Commands.ResolveAttempt(ctx, command.ResolveAttempt{AttemptID: doubt.AttemptID, Actor: shop.ActorReconciliation, Note: "settlement"})
 		if err != nil { // the resolver goes on asking
-			j.Logger.InfoContext(ctx, "attempt in doubt not resolved", "attempt_id", string(doubt.AttemptID), "error", err)
+			j.reconciler.Logger.InfoContext(ctx, "attempt in doubt not resolved", "attempt_id", string(doubt.AttemptID), "error", err)
 		}
 	}
 	return len(doubts) > 0
 }
 
-// find holds the staged rows against the books, both ways.
-func (j *job) find(ctx context.Context, store bool) (*plan, error) {
-	p := j.newPlan(store)
-	fmt.Fprintln(p.hash, j.rec.PG, j.rec.FileHash)
-	if err := p.begin(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.walkRows(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.walkBooks(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.flush(ctx); err != nil || !store {
-		return p, err
-	}
-	return p, p.drop(ctx)
+// newPlan begins a plan whose findings are noted.
+func (j *job) newPlan() *plan {
+	p := j.newTrial()
+	p.store = true
+	return p
 }
 
-func (j *job) newPlan(store bool) *plan {
-	return &plan{job: j, store: store, hash: sha256.New(), asks: cmp.Or(j.MaxAsks, 1000)}
+// newTrial begins a plan that is only to be named.
+func (j *job) newTrial() *plan {
+	return &plan{job: j, hash: sha256.New(), asks: cmp.Or(j.reconciler.MaxAsks, 1000)}
+}
+
+// find holds the staged rows against the books, both ways.
+func (p *plan) find(ctx context.Context) error {
+	fmt.Fprintln(p.hash, p.job.rec.PG, p.job.rec.FileHash)
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	if err := p.walkRows(ctx); err != nil {
+		return err
+	}
+	if err := p.walkBooks(ctx); err != nil {
+		return err
+	}
+	if err := p.flush(ctx); err != nil || !p.store {
+		return err
+	}
+	return p.drop(ctx)
 }
 
 // begin counts the rows, and finds out whether the file was planned before.
 func (p *plan) begin(ctx context.Context) error {
 	var before int
-	err := p.DB.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM settlement_rows WHERE reconciliation_id = ?), (SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ?)`,
-		string(p.rec.ID), string(p.rec.ID)).Scan(&p.rows, &before)
+	err := p.job.books.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM settlement_rows WHERE reconciliation_id = ?), (SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ?)`,
+		string(p.job.rec.ID), string(p.job.rec.ID)).Scan(&p.rows, &before)
 	if err != nil {
-		return fmt.Errorf("count the rows of %s: %w", p.rec.ID, err)
+		return fmt.Errorf("count the rows of %s: %w", p.job.rec.ID, err)
 	}
 	if before > 0 && p.store {
-		p.seen = map[string]bool{}
+		p.found = map[string]bool{}
 	}
 	return nil
 }
@@ -142,7 +149,7 @@ func (p *plan) add(ctx context.Context, f command.Finding, version int) error {
 	if !p.store {
 		return nil
 	}
-	p.keep(f.Key)
+	p.retain(f.Key)
 	p.pending = append(p.pending, f)
 	if len(p.pending) < 500 {
 		return nil
@@ -158,13 +165,13 @@ func (p *plan) flush(ctx context.Context) error {
 	if err := p.fillRaw(ctx); err != nil {
 		return err
 	}
-	err := p.Commands.PlanFindings(ctx, command.PlanFindings{Hold: p.hold, PG: p.rec.PG, Findings: p.pending})
+	err := p.job.reconciler.Commands.PlanFindings(ctx, command.PlanFindings{Hold: p.job.hold, PG: p.job.rec.PG, Findings: p.pending})
 	p.pending = p.pending[:0]
 	return err
 }
 
 func (p *plan) fillRaw(ctx context.Context) error {
-	args := []any{string(p.rec.ID)}
+	args := []any{string(p.job.rec.ID)}
 	for _, f := range p.pending {
 		if f.Line != nil {
 			args = append(args, *f.Line)
@@ -174,7 +181,7 @@ func (p *plan) fillRaw(ctx context.Context) error {
 		return nil
 	}
 	raws := map[int]string{}
-	err := p.each(ctx, `SELECT line, raw FROM settlement_rows WHERE reconciliation_id = ? AND line IN (`+places(len(args)-1)+`)`, args, func(scan scanner) error {
+	err := p.job.books.each(ctx, `SELECT line, raw FROM settlement_rows WHERE reconciliation_id = ? AND line IN (`+places(len(args)-1)+`)`, args, func(scan scanner) error {
 		var line int
 		var raw string
 		err := scan(&line, &raw)
@@ -190,25 +197,25 @@ func (p *plan) fillRaw(ctx context.Context) error {
 	return err
 }
 
-// keep lets a finding of an earlier plan be, though this one cannot tell whether
+// retain lets a finding of an earlier plan be, though this one cannot tell whether
 // it would find it again.
-func (p *plan) keep(key string) {
-	if p.seen != nil {
-		p.seen[key] = true
+func (p *plan) retain(key string) {
+	if p.found != nil {
+		p.found[key] = true
 	}
 }
 
 // drop closes findings of an earlier plan that this one did not find again.
 func (p *plan) drop(ctx context.Context) error {
-	if p.seen == nil {
+	if p.found == nil {
 		return nil
 	}
 	var gone []shop.DiscrepancyID
-	err := p.each(ctx, `SELECT id, dedup_key FROM discrepancies WHERE reconciliation_id = ? AND status IN ('PLANNED', 'OPEN') ORDER BY id`, []any{string(p.rec.ID)}, func(scan scanner) error {
+	err := p.job.books.each(ctx, `SELECT id, dedup_key FROM discrepancies WHERE reconciliation_id = ? AND status IN ('PLANNED', 'OPEN') ORDER BY id`, []any{string(p.job.rec.ID)}, func(scan scanner) error {
 		var id shop.DiscrepancyID
 		var key string
 		err := scan(&id, &key)
-		if err == nil && !p.seen[key] {
+		if err == nil && !p.found[key] {
 			gone = append(gone, id)
 		}
 		return err
@@ -216,25 +223,7 @@ func (p *plan) drop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.Commands.DropFindings(ctx, command.DropFindings{Hold: p.hold, IDs: gone})
-}
-
-// A scanner reads the columns of a row.
-type scanner func(out ...any) error
-
-// each reads rows of the books one by one.
-func (r *Reconciler) each(ctx context.Context, query string, args []any, do func(scanner) error) error {
-	rows, err := r.DB.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("read the books: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := do(rows.Scan); err != nil {
-			return fmt.Errorf("read the books: %w", err)
-		}
-	}
-	return rows.Err()
+	return p.job.reconciler.Commands.DropFindings(ctx, command.DropFindings{Hold: p.job.hold, IDs: gone})
 }
 
 // places is n placeholders.

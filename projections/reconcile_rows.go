@@ -73,9 +73,9 @@ func (p *plan) walkRows(ctx context.Context) error {
 
 func (p *plan) readRows(ctx context.Context, key string, line int) ([]stagedRow, error) {
 	var page []stagedRow
-	err := p.each(ctx, `SELECT line, row_hash, kind, payment_key, attempt_ref, leg_key, amount, tax_free_amount, installment_months, business_day, malformed
+	err := p.job.books.each(ctx, `SELECT line, row_hash, kind, payment_key, attempt_ref, leg_key, amount, tax_free_amount, installment_months, business_day, malformed
 		FROM settlement_rows WHERE reconciliation_id = ? AND payment_key >= ? AND (payment_key > ? OR line > ?) ORDER BY payment_key, line LIMIT ?`,
-		[]any{string(p.rec.ID), key, key, line, rowPage}, func(scan scanner) error {
+		[]any{string(p.job.rec.ID), key, key, line, rowPage}, func(scan scanner) error {
 			var r stagedRow
 			err := scan(&r.line, &r.hash, &r.kind, &r.key, &r.ref, &r.leg, &r.amount, &r.taxFree, &r.months, &r.day, &r.malformed)
 			page = append(page, r)
@@ -86,14 +86,14 @@ func (p *plan) readRows(ctx context.Context, key string, line int) ([]stagedRow,
 
 // A rowWalk puts rows together by payment, and payments into pages.
 type rowWalk struct {
-	*plan
+	plan    *plan
 	current statement
 	page    []statement
 }
 
 func (w *rowWalk) take(ctx context.Context, row stagedRow) error {
 	if row.malformed != nil {
-		return w.add(ctx, command.Finding{
+		return w.plan.add(ctx, command.Finding{
 			Key: findingKey(shop.DiscrepancyKindMalformedRow, fmt.Sprint(row.line)), Kind: shop.DiscrepancyKindMalformedRow,
 			Action: shop.CorrectiveActionOpenCase, Line: &row.line, Note: *row.malformed,
 		}, 0)
@@ -107,7 +107,7 @@ func (w *rowWalk) take(ctx context.Context, row stagedRow) error {
 	for _, earlier := range w.current.rows {
 		if earlier.hash == row.hash {
 			w.current.more++
-			return w.add(ctx, duplicate(row, earlier), 0)
+			return w.plan.add(ctx, duplicate(row, earlier), 0)
 		}
 	}
 	if len(w.current.rows) < maxStatement {
@@ -146,12 +146,12 @@ func (w *rowWalk) classifyPage(ctx context.Context) error {
 	if len(w.page) == 0 {
 		return nil
 	}
-	books, err := w.readBooks(ctx, w.page)
+	books, err := w.plan.readBooks(ctx, w.page)
 	if err != nil {
 		return err
 	}
 	for _, s := range w.page {
-		if err := w.judge(ctx, s, books); err != nil {
+		if err := w.judgeRows(ctx, s, books); err != nil {
 			return err
 		}
 	}
@@ -159,29 +159,29 @@ func (w *rowWalk) classifyPage(ctx context.Context) error {
 	return nil
 }
 
-// judge finds what differs between what the file and the books say of a payment.
-func (w *rowWalk) judge(ctx context.Context, s statement, books *bookPage) error {
-	if s.conflicts(w.rec.Format) {
-		return w.add(ctx, s.conflict(), 0)
+// judgeRows finds what differs between what the file and the books say of a payment.
+func (w *rowWalk) judgeRows(ctx context.Context, s statement, books *bookPage) error {
+	if s.conflicts(w.plan.job.rec.Format) {
+		return w.plan.add(ctx, s.conflict(), 0)
 	}
-	told := s.tell(w.rec.Format)
-	booked := books.of(told)
-	v := verdict{plan: w.plan, told: told, booked: booked}
+	e := s.entry(w.plan.job.rec.Format)
+	booked := books.of(e)
+	v := verdict{plan: w.plan, entry: e, booked: booked}
 	v.classify(ctx)
 	if len(v.findings) == 0 {
-		w.matched += len(s.rows)
+		w.plan.matched += len(s.rows)
 		return nil
 	}
 	for _, f := range v.findings {
-		if err := w.add(ctx, f, booked.version()); err != nil {
+		if err := w.plan.add(ctx, f, booked.version()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// conflicts tells whether the rows of one payment contradict each other: two
-// states of it, two approvals, or one leg told twice and differently.
+// conflicts reports whether the rows of one payment contradict each other: two
+// states of it, two approvals, or one leg that stands twice and differently.
 func (s statement) conflicts(format shop.SettlementFormat) bool {
 	if format == shop.SettlementFormatPaymentStateCSV || len(s.rows) == maxStatement {
 		return len(s.rows) > 1
@@ -216,51 +216,51 @@ func (s statement) conflict() command.Finding {
 	}
 }
 
-// told is a statement without contradictions, in the words of the books.
-type told struct {
+// An entry is a statement without contradictions, in the words of the books.
+type entry struct {
 	key, ref string
-	line     int       // of the row that tells most
+	line     int       // of the row that says most
 	row      stagedRow // that row
 	approval *stagedRow
 	refunds  []stagedRow
 	failed   bool
-	// canceled is a payment that was captured and given back in full, told by one row.
+	// canceled is a payment that was captured and given back in full, in one row.
 	canceled bool
 }
 
-func (s statement) tell(format shop.SettlementFormat) told {
-	t := told{key: s.key, ref: s.rows[0].ref, row: s.rows[0]}
+func (s statement) entry(format shop.SettlementFormat) entry {
+	e := entry{key: s.key, ref: s.rows[0].ref, row: s.rows[0]}
 	for i, row := range s.rows {
 		switch row.kind {
 		case command.SettlementApproval:
-			t.approval, t.row = &s.rows[i], row
+			e.approval, e.row = &s.rows[i], row
 		case command.SettlementFailure:
-			t.failed = true
+			e.failed = true
 		case command.SettlementRefund:
-			t.refunds = append(t.refunds, row)
-			t.canceled = format == shop.SettlementFormatPaymentStateCSV
+			e.refunds = append(e.refunds, row)
+			e.canceled = format == shop.SettlementFormatPaymentStateCSV
 		}
 	}
-	t.line = t.row.line
-	return t
+	e.line = e.row.line
+	return e
 }
 
 // refunded is what the rows give back.
-func (t told) refunded() shop.Won {
+func (e entry) refunded() shop.Won {
 	var sum shop.Won
-	for _, row := range t.refunds {
+	for _, row := range e.refunds {
 		sum = min(sum+row.amount, shop.MaxWon)
 	}
 	return sum
 }
 
 // captured is what the rows took.
-func (t told) captured() shop.Won {
+func (e entry) captured() shop.Won {
 	switch {
-	case t.approval != nil:
-		return t.approval.amount
-	case t.canceled:
-		return t.row.amount
+	case e.approval != nil:
+		return e.approval.amount
+	case e.canceled:
+		return e.row.amount
 	}
 	return 0
 }

@@ -140,14 +140,14 @@ func (w *signedWon) UnmarshalJSON(text []byte) error {
 }
 
 // A looseWon is a signedWon that may stand in quotes, as Toss's own guide has it.
-type looseWon struct{ signedWon }
+type looseWon signedWon
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (w *looseWon) UnmarshalJSON(text []byte) error {
 	if unquoted, err := strconv.Unquote(string(text)); err == nil {
 		text = []byte(unquoted)
 	}
-	return w.signedWon.UnmarshalJSON(text)
+	return (*signedWon)(w).UnmarshalJSON(text)
 }
 
 func clipText(text string) string {

@@ -150,20 +150,20 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// isDue tells whether a file has been left alone since the last poll, or for two
+// isDue reports whether a file has been left alone since the last poll, or for two
 // seconds, and was not imported already.
 func (r *Reconciler) isDue(name string, info fs.FileInfo) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.seen == nil {
-		r.seen = map[string]fileStamp{}
+	if r.polled == nil {
+		r.polled = map[string]fileStamp{}
 	}
-	last, known := r.seen[name]
+	last, known := r.polled[name]
 	same := known && last.size == info.Size() && last.changed.Equal(info.ModTime())
 	if same && last.done {
 		return false
 	}
-	r.seen[name] = fileStamp{size: info.Size(), changed: info.ModTime()}
+	r.polled[name] = fileStamp{size: info.Size(), changed: info.ModTime()}
 	return same || r.Now().Sub(info.ModTime()) >= settleTime
 }
 
@@ -171,5 +171,5 @@ func (r *Reconciler) isDue(name string, info fs.FileInfo) bool {
 func (r *Reconciler) remember(name string, info fs.FileInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seen[name] = fileStamp{size: info.Size(), changed: info.ModTime(), done: true}
+	r.polled[name] = fileStamp{size: info.Size(), changed: info.ModTime(), done: true}
 }
