@@ -30,6 +30,8 @@ import (
 	"payment-system/pg/kakao"
 	"payment-system/pg/toss"
 	"payment-system/projections"
+	"payment-system/projections/reconcile"
+	"payment-system/projections/schedule"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -48,7 +50,7 @@ type app struct {
 	locker     *locks.Locker
 	commands   *command.Handler
 	projector  *projections.Projector
-	reconciler *projections.Reconciler
+	reconciler *reconcile.Reconciler
 	queries    *query.Reader
 
 	closers []func() error // called last to first
@@ -126,7 +128,9 @@ func (a *app) open(ctx context.Context) error {
 	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
 	a.locker = a.newLocker()
 	a.commands = a.newCommands()
-	a.reconciler = &projections.Reconciler{DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now}
+	a.reconciler = &reconcile.Reconciler{
+		DB: a.db, Money: a.commands, Files: a.commands, Logger: a.logger, Now: a.world.now, AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
+	}
 	return a.openSource()
 }
 
@@ -135,7 +139,7 @@ func (a *app) openSource() (err error) {
 	if a.settings.SettlementSource == "" {
 		return nil
 	}
-	if a.reconciler.Source, err = projections.OpenSource(a.settings.SettlementSource); err != nil {
+	if a.reconciler.Source, err = reconcile.OpenSource(a.settings.SettlementSource); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.reconciler.Source.Close)
@@ -172,7 +176,7 @@ func (a *app) newCommands() *command.Handler {
 		Projector: a.projector, Mailer: a.newMailer(), Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
-		AutoApplyCap: shop.Won(s.AutoApplyCap), Replica: a.replica,
+		Replica: a.replica,
 	}
 }
 
@@ -251,8 +255,8 @@ func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 }
 
 // newSchedule is what nobody asks for.
-func (a *app) newSchedule() *projections.Schedule {
-	return &projections.Schedule{
+func (a *app) newSchedule() *schedule.Schedule {
+	return &schedule.Schedule{
 		Commands: a.commands, Projector: a.projector, Reconciler: a.reconciler,
 		Runs:           &jobs.Runs{DB: a.db, Owner: a.replica, Logger: a.logger},
 		ReconcileEvery: a.settings.ReconcileEvery, Now: a.world.now, Logger: a.logger,

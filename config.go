@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"payment-system/internal/mysqldb"
-	"payment-system/projections"
+	"payment-system/projections/reconcile"
 	"payment-system/shop"
 )
 
@@ -271,7 +271,7 @@ func (s *settings) checkSettlements() (f faults) {
 	if s.SettlementSource == "" {
 		return f
 	}
-	source, err := projections.OpenSource(s.SettlementSource)
+	source, err := reconcile.OpenSource(s.SettlementSource)
 	if err != nil {
 		return append(f, err)
 	}

@@ -18,24 +18,29 @@ const module = "payment-system"
 // mayImport says which packages of this module a folder's packages may import. The longest folder
 // counts; "x" is the package x alone, "x/..." it and all below it. Tests may import what they like.
 var mayImport = map[string][]string{
-	".":                  {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
-	"graph":              {"command", "query", "shop", "internal/...", "web"},
-	"web":                {}, // files only
-	"projections":        {"command", "pg", "sql/read/...", "sql/write/...", "internal/...", "shop"},
-	"command":            {"pg", "sql/write/...", "internal/...", "shop"},
-	"query":              {"sql/read/...", "internal/...", "shop"},
-	"pg":                 {"shop"},
-	"pg/pghttp":          {"pg", "shop"},
-	"pg/kakao":           {"pg", "pg/pghttp", "shop"},
-	"pg/toss":            {"pg", "pg/pghttp", "shop"},
-	"pg/pgtest":          {"pg", "shop"},
-	"pg/pgsim":           {}, // it shares no code with the clients
-	"shop":               {}, // the standard library only; see TestImports_shop
-	"sql":                {},
-	"internal":           {"internal/...", "sql", "shop"},
-	"internal/mysqldb":   {"internal/failpoint"},
-	"internal/redistest": {"internal/devservers"},
-	"faulttest":          {}, // tests only
+	".":                     {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
+	"graph":                 {"command", "query", "shop", "internal/...", "web"},
+	"web":                   {}, // files only
+	"projections":           {"internal/...", "shop"},
+	"projections/reconcile": {"command", "pg", "pg/settlement", "internal/...", "shop"},
+	"projections/verify":    {"pg", "internal/...", "shop"},
+	"projections/schedule":  {"internal/jobs"},
+	"command":               {"pg", "sql/write/...", "internal/...", "shop"},
+	"query":                 {"sql/read/...", "internal/...", "shop"},
+	"pg":                    {"shop"},
+	"pg/pghttp":             {"pg", "shop"},
+	"pg/kakao":              {"pg", "pg/pghttp", "shop"},
+	"pg/toss":               {"pg", "pg/pghttp", "shop"},
+	"pg/pgtest":             {"pg", "shop"},
+	"pg/settlement":         {"shop"},
+	"pg/pgsim":              {}, // it shares no code with the clients
+	"shop":                  {}, // the standard library only; see TestImports_shop
+	"sql":                   {},
+	"internal":              {"internal/...", "sql", "shop"},
+	"internal/mysqldb":      {"internal/failpoint"},
+	"internal/redistest":    {"internal/devservers"},
+	"internal/shoptest":     {"..."}, // imported by tests only; see TestImports_shoptest
+	"faulttest":             {},      // tests only
 }
 
 func TestImports(t *testing.T) {
@@ -65,6 +70,15 @@ func TestImports_shop(t *testing.T) {
 			if first == module || strings.Contains(first, ".") {
 				t.Errorf("%s imports %s, which is not in the standard library", folder, imported)
 			}
+		}
+	}
+}
+
+func TestImports_shoptest(t *testing.T) {
+	t.Parallel()
+	for folder, imports := range packages(t) {
+		if slices.Contains(imports, module+"/internal/shoptest") {
+			t.Errorf("%s imports internal/shoptest, which only tests may", folder)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"payment-system/internal/mysqldb"
-	"payment-system/projections"
+	"payment-system/projections/verify"
 )
 
 type verifyCommand struct {
@@ -35,7 +35,7 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 	if err := checkSchema(ctx, db); err != nil {
 		return err
 	}
-	verifier := &projections.Verifier{DB: db, Now: w.now}
+	verifier := &verify.Verifier{DB: db, Now: w.now}
 	bar := newProgress(w.err, "asking the gateways")
 	if c.Gateway {
 		verifier.Gateways = gateways(c.gatewaySettings, w, c.logger(w.err, "text"), nil)
@@ -54,10 +54,10 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 	return nil
 }
 
-func printViolations(ctx context.Context, w *world, verifier *projections.Verifier) (int, error) {
+func printViolations(ctx context.Context, w *world, verifier *verify.Verifier) (int, error) {
 	count := 0
 	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
-	err := verifier.Verify(ctx, func(v projections.Violation) {
+	err := verifier.Verify(ctx, func(v verify.Violation) {
 		if count == 0 {
 			fmt.Fprintln(table, "INVARIANT\tROW\tWHAT DIFFERS")
 		}

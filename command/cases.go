@@ -67,7 +67,7 @@ func (c *change) endOverdue(ctx context.Context) error {
 			}
 		}
 		cases, err := listDiscrepancies(ctx, c.tx, `payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND expected = ? ORDER BY id`,
-			string(c.payment.ID), string(attempt.ID), OverdueExpected)
+			string(c.payment.ID), string(attempt.ID), shop.OverdueExpected)
 		if err != nil {
 			return err
 		}

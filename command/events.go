@@ -5,21 +5,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"strings"
 	"time"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
-
-// Shards is how many shares the outbox is cut into, by aggregate id.
-const Shards = 16
-
-// ShardOf returns the share of the outbox that an aggregate belongs to.
-func ShardOf(aggregateID string) int {
-	return int(crc32.ChecksumIEEE([]byte(aggregateID)) % Shards)
-}
 
 // A fact is an event about to be recorded. Aggregate is the whole aggregate as
 // the event leaves it; its JSON is the payload.
@@ -67,7 +58,7 @@ func record(ctx context.Context, tx *sql.Tx, facts ...fact) error {
 		seal := e.Seal(hashes[place{e.AggregateID, e.Version - 1}])
 		hashes[place{e.AggregateID, e.Version}] = seal.Hash
 		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, e.Payload, string(e.Actor),
-			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, ShardOf(e.AggregateID))
+			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows, args...)
 	if err != nil {

@@ -39,8 +39,6 @@ type Handler struct {
 	OrderHold time.Duration
 	// PGTimeout bounds a call to a gateway; Gateways keep it, commands plan by it.
 	PGTimeout time.Duration
-	// AutoApplyCap is what a reconciliation may move by itself.
-	AutoApplyCap shop.Won
 	// Replica names this process in leases.
 	Replica string
 

@@ -13,10 +13,6 @@ import (
 // overdue is how long an outcome may stay unknown before a person is asked too.
 const overdue = 15 * time.Minute
 
-// OverdueExpected is what marks a case as one of an outcome that was open for too
-// long: it ends with the outcome, and explains nothing once that is known.
-const OverdueExpected = "an answer"
-
 // tellOverdue opens a case for each attempt whose outcome has been open for too
 // long, however seldom the gateway is asked by then, and for each whose look-ups
 // have failed for as long, though nothing was awaited. A deposit is nobody's to
@@ -29,7 +25,7 @@ func (h *Handler) tellOverdue(ctx context.Context) error {
 			AND (d.status IN ('OPEN', 'PLANNED') AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)
 				OR d.line IS NULL AND d.expected = ? AND d.resolved_at > a.unresolved_since)) LIMIT 64`,
 		h.now().Add(-overdue), string(shop.PaymentStatusWaitingForDeposit),
-		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded), OverdueExpected)
+		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded), shop.OverdueExpected)
 	if err != nil {
 		return fmt.Errorf("read the outcomes that are overdue: %w", err)
 	}
@@ -87,6 +83,6 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 	}
 	return OpenCase{
 		PG: attemptPG(payment, id), Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
+		Expected: shop.OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
 }

@@ -249,11 +249,11 @@ func (h *Handler) readSettledRows(ctx context.Context, d shop.Discrepancy) (sett
 func (s *settledRows) add(kind string, leg pg.Cancel, day *time.Time) {
 	s.found = true
 	switch kind {
-	case SettlementApproval:
+	case shop.SettlementApproval:
 		s.captured, s.day = leg.Amount, day
-	case SettlementFailure:
+	case shop.SettlementFailure:
 		s.failed = true
-	case SettlementRefund:
+	case shop.SettlementRefund:
 		if s.whole { // captured once, and all of it given back
 			s.captured, s.refunded = leg.Amount, leg.Amount
 			return

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,56 +11,10 @@ import (
 	"payment-system/shop"
 )
 
-// Kinds of settlement rows. A row that could not be read has none.
-const (
-	SettlementApproval = "APPROVAL" // money was taken
-	SettlementRefund   = "REFUND"   // money was given back
-	SettlementFailure  = "FAILURE"  // nothing was taken
-)
-
-// InstallmentsUntold stands for a number of months that the file keeps to
-// itself: it only says that the payment is by installments.
-const InstallmentsUntold = 1
-
-// A SettlementRow is a row as it stood in its file, and what it says in our words.
-type SettlementRow struct {
-	// Line is the row's line in a CSV file, its place in a JSON file; from 1.
-	Line int
-	Raw  string
-	Kind string
-	// PaymentKey names the payment at the gateway, AttemptRef its merchant order
-	// id, and LegKey the approval or refund; "" where the format has none.
-	PaymentKey, AttemptRef, LegKey string
-	Amount                         shop.Won // unsigned
-	TaxFree                        *shop.Won
-	InstallmentMonths              *int
-	BusinessDay                    *time.Time // midnight UTC of the date in Korea
-	// Malformed tells why the row could not be read; "" when it could.
-	Malformed string
-}
-
-// Hash names what the row says: equal rows have equal hashes.
-func (r SettlementRow) Hash() string {
-	if r.Malformed != "" {
-		return hashOf("malformed", r.Raw)
-	}
-	parts := []string{r.Kind, r.PaymentKey, r.AttemptRef, r.LegKey, r.Amount.String(), "", "", ""}
-	if r.TaxFree != nil {
-		parts[5] = r.TaxFree.String()
-	}
-	if r.InstallmentMonths != nil {
-		parts[6] = strconv.Itoa(*r.InstallmentMonths)
-	}
-	if r.BusinessDay != nil {
-		parts[7] = r.BusinessDay.Format(time.DateOnly)
-	}
-	return hashOf(parts...)
-}
-
 // StageRows stores rows of the file in the order they stand there.
 type StageRows struct {
 	Hold ReconciliationHold
-	Rows []SettlementRow
+	Rows []shop.SettlementRow
 	// Announce shows Total and Percent to whoever watches.
 	Announce       bool
 	Total, Percent int
@@ -79,7 +32,7 @@ func (h *Handler) StageRows(ctx context.Context, cmd StageRows) (shop.Reconcilia
 	})
 }
 
-func insertRows(ctx context.Context, tx mysqldb.Execer, id shop.ReconciliationID, rows []SettlementRow) error {
+func insertRows(ctx context.Context, tx mysqldb.Execer, id shop.ReconciliationID, rows []shop.SettlementRow) error {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -32,6 +32,7 @@ import (
 	"payment-system/pg/pgsim"
 	"payment-system/pg/toss"
 	"payment-system/projections"
+	"payment-system/projections/reconcile"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -67,7 +68,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t, publicURL), Projector: s.projector,
 		Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: time.Now},
 		Redis:  s.redis, Now: time.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
-		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, AutoApplyCap: 1_000_000, Replica: "test",
+		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, Replica: "test",
 	}
 	t.Cleanup(func() { _ = commands.Drain(context.WithoutCancel(t.Context())) })
 	s.graph = &graph.Server{
@@ -75,7 +76,9 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		Queries: &query.Reader{
 			DB: s.db, Redis: s.redis, Logger: logger, Now: time.Now, Floors: floors, Backlog: s.projector.Backlog,
 		},
-		Reconciler:  &projections.Reconciler{DB: s.db, Commands: commands, Logger: logger, Now: time.Now},
+		Reconciler: &reconcile.Reconciler{
+			DB: s.db, Money: commands, Files: commands, Logger: logger, Now: time.Now, AutoApplyCap: 1_000_000,
+		},
 		Republisher: s.projector,
 		Sessions: &graph.Sessions{
 			Redis: s.redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: time.Now, Random: random,

@@ -1,6 +1,5 @@
-// Package projections turns events into read models, holds settlement files
-// against the books, runs what nobody asks for on a schedule, and verifies the
-// invariants. It never writes the books: what must change there is a command.
+// Package projections turns events into read models. It reads the books, and
+// writes the views alone.
 package projections
 
 import (

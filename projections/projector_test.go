@@ -19,7 +19,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
-	"payment-system/command"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
 	"payment-system/internal/views"
@@ -100,7 +99,7 @@ func (b outbox) happen(t tester, aggregateID string, version int, kind, status s
 func (b outbox) happenRaw(t tester, aggregateID string, version int, kind, status string, payload []byte) {
 	t.Helper()
 	b.exec(t, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, at, hash, parts, shard) VALUES (?,?,?,?,?,?,?,'','',?)",
-		aggregateID, version, kind, status, payload, "SHOPPER", outboxMoment.Add(time.Duration(version)*time.Second), command.ShardOf(aggregateID))
+		aggregateID, version, kind, status, payload, "SHOPPER", outboxMoment.Add(time.Duration(version)*time.Second), shop.ShardOf(aggregateID))
 }
 
 func (b outbox) exec(t tester, query string, args ...any) {
@@ -521,7 +520,7 @@ func TestProjector_Run(t *testing.T) {
 			return b.count(t, "SELECT COUNT(*) FROM leases WHERE name LIKE 'outbox/%' AND owner = ? AND lease_until > UTC_TIMESTAMP(6)", owner)
 		}
 		first, stopFirst := runReplica(t, b, "first")
-		eventually(t, "one replica holds all, the dead one's too", func() bool { return held("first") == command.Shards })
+		eventually(t, "one replica holds all, the dead one's too", func() bool { return held("first") == shop.Shards })
 		if fence := b.count(t, "SELECT fence FROM leases WHERE name = 'outbox/03'"); fence != 10 {
 			t.Errorf("the fence is %d after the lease changed hands", fence)
 		}
@@ -534,7 +533,7 @@ func TestProjector_Run(t *testing.T) {
 			return b.pending(t) == 0 && b.count(t, "SELECT COUNT(*) FROM product_views") == 300
 		})
 		stopFirst()
-		eventually(t, "the other has all at once", func() bool { return held("second") == command.Shards })
+		eventually(t, "the other has all at once", func() bool { return held("second") == shop.Shards })
 		stopSecond()
 		_, _ = first, second
 		if n := held("second"); n != 0 {

@@ -105,6 +105,10 @@ const (
 	CorrectiveActionNone            CorrectiveAction = "NONE"
 )
 
+// OverdueExpected is what a Discrepancy expects that is a case of an outcome open for
+// too long: it ends with the outcome, and explains nothing once that is known.
+const OverdueExpected = "an answer"
+
 // A Discrepancy is one difference between a settlement file, or a gateway's
 // answer, and the books.
 type Discrepancy struct {
