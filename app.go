@@ -32,6 +32,7 @@ import (
 	"payment-system/projections"
 	"payment-system/projections/reconcile"
 	"payment-system/projections/schedule"
+	"payment-system/projections/verify"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -61,8 +62,8 @@ func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
 	s.KakaoCID = cmp.Or(s.KakaoCID, defaultKakaoCID)
 	s.PGTimeout = cmp.Or(s.PGTimeout, 10*time.Second)
 	faults := s.checkServers()
-	faults = append(faults, s.gatewaySettings.check(false)...)
-	faults = append(faults, s.logSettings.check()...)
+	faults = append(faults, s.checkGateways()...)
+	faults = append(faults, s.checkLog()...)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
@@ -116,7 +117,8 @@ func (a *app) open(ctx context.Context) error {
 	a.redis = redis.NewUniversalClient(redisOptions(a.settings.RedisAddrs))
 	a.closers = append(a.closers, a.redis.Close)
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collectors.NewDBStatsCollector(a.db, "primary"), a)
+		collectors.NewDBStatsCollector(a.db, "primary"), a.redisGauge(),
+		&verify.Gauges{DB: a.db, Now: a.world.now, Logger: a.logger})
 	floors := &views.Floors{}
 	a.projector = &projections.Projector{
 		DB: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Replica: a.replica, Floors: floors,
@@ -239,6 +241,22 @@ func observeCalls(registry *prometheus.Registry) func(shop.PG) func(call, outcom
 			seconds.WithLabelValues(string(gateway), call, outcome).Observe(took.Seconds())
 		}
 	}
+}
+
+// redisGauge shows whether Redis answers.
+func (a *app) redisGauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "payment_system_redis_up", Help: "1 when Redis answers; without it nobody can sign in.",
+	}, a.redisUp)
+}
+
+func (a *app) redisUp() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if a.redis.Ping(ctx).Err() != nil {
+		return 0
+	}
+	return 1
 }
 
 // newGraph is everything that speaks HTTP.

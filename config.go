@@ -91,15 +91,15 @@ func (s *settings) check() error {
 	var f faults
 	f = append(f, s.checkServers()...)
 	f = append(f, s.checkAddresses()...)
-	f = append(f, s.gatewaySettings.check(true)...)
+	f = append(f, s.requireGateways()...)
 	f = append(f, s.checkTimes()...)
 	f = append(f, s.checkMail()...)
 	f = append(f, s.checkSettlements()...)
-	f = append(f, s.logSettings.check()...)
+	f = append(f, s.checkLog()...)
 	return f.err()
 }
 
-func (s *logSettings) check() (f faults) {
+func (s *logSettings) checkLog() (f faults) {
 	if !slices.Contains([]string{"", "json", "text"}, s.LogFormat) {
 		f.add("set LOG_FORMAT to json or text: %q is neither", s.LogFormat)
 	}
@@ -111,10 +111,10 @@ func (s *logSettings) check() (f faults) {
 
 // checkServers wants a database and a Redis to be named.
 func (s *settings) checkServers() faults {
-	return append(s.databaseSettings.check(), s.redisSettings.check()...)
+	return append(s.checkDatabase(), s.checkRedis()...)
 }
 
-func (s *databaseSettings) check() (f faults) {
+func (s *databaseSettings) checkDatabase() (f faults) {
 	if s.MySQLDSN == "" {
 		f.add("set MYSQL_DSN to the database, as in user:password@tcp(127.0.0.1:3306)/payment_system")
 	} else {
@@ -138,7 +138,7 @@ func checkDSN(name, dsn string) (f faults) {
 	return f
 }
 
-func (s *redisSettings) check() (f faults) {
+func (s *redisSettings) checkRedis() (f faults) {
 	if len(s.RedisAddrs) == 0 {
 		f.add("set REDIS_ADDRS to the address of a Redis, as in 127.0.0.1:6379, or to several of a cluster")
 	}
@@ -191,8 +191,15 @@ func isWebAddress(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-// check wants addresses that can be called and, when keys are needed, both gateways' keys.
-func (s *gatewaySettings) check(needed bool) (f faults) {
+// checkGateways completes and checks what is known of the gateways.
+func (s *gatewaySettings) checkGateways() faults { return append(s.checkBaseURLs(), s.checkKeys()...) }
+
+// requireGateways checks as checkGateways does, and that there is a key for each gateway.
+func (s *gatewaySettings) requireGateways() faults {
+	return slices.Concat(s.checkBaseURLs(), s.missingKeys(), s.checkKeys())
+}
+
+func (s *gatewaySettings) checkBaseURLs() (f faults) {
 	s.KakaoBaseURL = cmp.Or(s.KakaoBaseURL, defaultKakaoBaseURL)
 	s.TossBaseURL = cmp.Or(s.TossBaseURL, defaultTossBaseURL)
 	if strings.TrimSuffix(s.TossBaseURL, "/") == defaultTossBaseURL {
@@ -205,12 +212,20 @@ func (s *gatewaySettings) check(needed bool) (f faults) {
 		*text = strings.TrimSuffix(*text, "/")
 	}
 	slices.SortFunc(f, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	if needed && s.KakaoSecretKey == "" {
+	return f
+}
+
+func (s *gatewaySettings) missingKeys() (f faults) {
+	if s.KakaoSecretKey == "" {
 		f.add("set KAKAO_SECRET_KEY to the secret key that developers.kakaopay.com shows for your application")
 	}
-	if needed && s.TossSecretKey == "" {
+	if s.TossSecretKey == "" {
 		f.add("set TOSS_SECRET_KEY to the secret key that developers.tosspayments.com shows for your shop")
 	}
+	return f
+}
+
+func (s *gatewaySettings) checkKeys() (f faults) {
 	if strings.Contains(s.TossSecretKey, "_ck_") || strings.Contains(s.TossSecretKey, "_gck_") {
 		f.add("set TOSS_SECRET_KEY to the secret key: what it holds is a client key")
 	}

@@ -39,6 +39,8 @@ var mayImport = map[string][]string{
 	"internal":              {"internal/...", "sql", "shop"},
 	"internal/mysqldb":      {"internal/failpoint"},
 	"internal/redistest":    {"internal/devservers"},
+	"internal/progress":     {},
+	"internal/seed":         {"command", "internal/progress", "shop"},
 	"internal/shoptest":     {"..."}, // imported by tests only; see TestImports_shoptest
 	"faulttest":             {},      // tests only
 }

@@ -15,6 +15,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/progress"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -51,10 +52,10 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 	if err := mysqldb.CheckClock(ctx, a.db, w.now); err != nil {
 		return err
 	}
-	bar := newProgress(w.err, "reconciling")
-	a.reconciler.Progress = func(r shop.Reconciliation) { bar.percent(r.Percent) }
+	bar := progress.New(w.err, "reconciling")
+	a.reconciler.Progress = func(r shop.Reconciliation) { bar.Percent(r.Percent) }
 	done, err := c.reconcile(ctx, a, format)
-	bar.end()
+	bar.End()
 	if err != nil {
 		return err
 	}

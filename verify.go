@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/progress"
 	"payment-system/projections/verify"
 )
 
@@ -22,7 +23,11 @@ const found exit = 2
 
 // Run prints what is wrong with the live books.
 func (c *verifyCommand) Run(ctx context.Context, w *world) error {
-	faults := append(c.databaseSettings.check(), c.gatewaySettings.check(c.Gateway)...)
+	checkGateways := c.checkGateways
+	if c.Gateway {
+		checkGateways = c.requireGateways
+	}
+	faults := append(c.checkDatabase(), checkGateways()...)
 	if err := faults.err(); err != nil {
 		return err
 	}
@@ -36,13 +41,13 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 		return err
 	}
 	verifier := &verify.Verifier{DB: db, Now: w.now}
-	bar := newProgress(w.err, "asking the gateways")
+	bar := progress.New(w.err, "asking the gateways")
 	if c.Gateway {
 		verifier.Gateways = gateways(c.gatewaySettings, w, c.logger(w.err, "text"), nil)
-		verifier.Progress = bar.to
+		verifier.Progress = bar.To
 	}
 	violations, err := printViolations(ctx, w, verifier)
-	bar.end()
+	bar.End()
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type heldAttempt struct {
 }
 
 const attemptQuery = `SELECT a.id, a.payment_id, a.pg, a.payment_key, a.captured_amount, a.refunded_amount,
-a.status IN ('APPROVING', 'CANCELING', 'UNKNOWN') OR EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id)
+a.status IN ` + unresolved + ` OR EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id)
 FROM attempts a `
 
 func scanHeld(row interface{ Scan(...any) error }) (heldAttempt, error) {

@@ -10,8 +10,16 @@ type snapshotCheck struct {
 	args            []any
 }
 
-// hasCase is true of a payment p that a person, or an import, has been told about.
-const hasCase = `EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = p.id AND d.status IN ('OPEN', 'PLANNED'))`
+// unresolved are the states of a payment whose outcome a gateway owes.
+const unresolved = `('APPROVING', 'CANCELING', 'UNKNOWN')`
+
+// hasCase is true of a payment p that a person, or an import, has been told about, and
+// lateHasCase of one that is late.
+const (
+	hasCase     = `EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = p.id` + caseIsLive
+	lateHasCase = `EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = late.id` + caseIsLive
+	caseIsLive  = ` AND d.status IN ('OPEN', 'PLANNED'))`
+)
 
 // hasOpenRefund is true of a payment p from which money is on its way back.
 const hasOpenRefund = `EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id AND r.open_attempt_id IS NOT NULL)`
@@ -142,19 +150,19 @@ SELECT s.product_id, 'no row in products' FROM stock s LEFT JOIN products p ON p
 
 // openChecks find what has been under way for too long.
 func openChecks(now time.Time) []snapshotCheck {
-	unresolved, unpublished := now.Add(-resolveWithin), now.Add(-publishWithin)
+	openSince, pendingSince := now.Add(-resolveWithin), now.Add(-publishWithin)
 	return []snapshotCheck{
 		{"outbox", "events are published within a minute", `
-SELECT aggregate_id, CONCAT('event ', id, ' ', kind, ' of ', at) FROM events WHERE published_at IS NULL AND at < ?`, []any{unpublished}},
+SELECT aggregate_id, CONCAT('event ', id, ' ', kind, ' of ', at) FROM events WHERE published_at IS NULL AND at < ?`, []any{pendingSince}},
 		{"unresolved", "an open outcome has a case after 15 minutes", `
 SELECT p.id, CONCAT(p.status, ' since ', p.updated_at) FROM payments p
-WHERE p.status IN ('APPROVING', 'CANCELING', 'UNKNOWN') AND p.updated_at < ? AND NOT ` + hasCase, []any{unresolved}},
+WHERE p.status IN ` + unresolved + ` AND p.updated_at < ? AND NOT ` + hasCase, []any{openSince}},
 		{"unresolved", "an open refund has a case after 15 minutes", `
 SELECT r.id, CONCAT(r.status, ' since ', r.requested_at) FROM refunds r JOIN payments p ON p.id = r.payment_id
-WHERE r.open_attempt_id IS NOT NULL AND r.requested_at < ? AND NOT ` + hasCase, []any{unresolved}},
+WHERE r.open_attempt_id IS NOT NULL AND r.requested_at < ? AND NOT ` + hasCase, []any{openSince}},
 		{"unresolved", "webhooks are handled within 15 minutes", `
 SELECT CONCAT(w.pg, ' ', w.id), CONCAT(w.event_type, ' of ', w.received_at, ', ', w.tries, ' tries: ', COALESCE(w.error, '')) FROM webhook_inbox w
-WHERE w.handled_at IS NULL AND w.received_at < ?`, []any{unresolved}},
+WHERE w.handled_at IS NULL AND w.received_at < ?`, []any{openSince}},
 	}
 }
 
