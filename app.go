@@ -125,13 +125,15 @@ func (a *app) open(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, func() error { a.projector.Close(); return nil })
 	a.queries = &query.Reader{
-		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors, Backlog: a.projector.Backlog,
+		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors,
+		Backlog: a.projector.Backlog,
 	}
 	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
 	a.locker = a.newLocker()
 	a.commands = a.newCommands()
 	a.reconciler = &reconcile.Reconciler{
-		DB: a.db, Money: a.commands, Files: a.commands, Logger: a.logger, Now: a.world.now, AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
+		DB: a.db, Money: a.commands, Files: a.commands, Logger: a.logger, Now: a.world.now,
+		AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
 	}
 	return a.openSource()
 }
@@ -219,8 +221,8 @@ func gateways(s gatewaySettings, w *world, logger *slog.Logger, registry *promet
 	}
 	if s.TossSecretKey != "" {
 		opened[shop.PGToss] = &toss.Client{
-			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, ClientKey: s.TossClientKey, DefaultMethod: s.TossMethod, Timeout: s.PGTimeout,
-			Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
+			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, ClientKey: s.TossClientKey, DefaultMethod: s.TossMethod,
+			Timeout: s.PGTimeout, Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
 		}
 	}
 	return opened
@@ -264,7 +266,9 @@ func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 	s := a.settings
 	return &graph.Server{
 		Commands: a.commands, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
-		Sessions:  &graph.Sessions{Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random},
+		Sessions: &graph.Sessions{
+			Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random,
+		},
 		PublicURL: s.PublicURL, AllowedOrigins: s.AllowedOrigins,
 		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,
 		Ready: a.ready, Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Registry: a.registry,

@@ -154,7 +154,8 @@ func (s *redisSettings) checkRedis() (f faults) {
 func checkHostPort(name, addr string) (f faults) {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		f.add("set %s to host:port: %q is not", name, addr)
-	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil || (n == 0 && name != "HTTP_ADDR" && name != "METRICS_ADDR") {
+	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil ||
+		(n == 0 && name != "HTTP_ADDR" && name != "METRICS_ADDR") {
 		f.add("set %s to host:port: %q has no valid port", name, addr)
 	}
 	return f
@@ -184,7 +185,8 @@ func (s *settings) checkAddresses() (f faults) {
 // isOrigin reports whether text is a scheme and a host, and nothing but a final slash more.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && isWebAddress(u) && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	return err == nil && isWebAddress(u) && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" &&
+		u.User == nil
 }
 
 func isWebAddress(u *url.URL) bool {
@@ -256,7 +258,8 @@ func (s *settings) checkTimes() (f faults) {
 		}
 	}
 	if s.PGTimeout >= s.OrderHold {
-		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock", s.PGTimeout, s.OrderHold)
+		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock",
+			s.PGTimeout, s.OrderHold)
 	}
 	if s.SessionIdle > s.SessionMax {
 		f.add("set SESSION_IDLE (%s) to at most SESSION_MAX (%s)", s.SessionIdle, s.SessionMax)

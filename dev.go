@@ -96,7 +96,8 @@ func (p *playpen) open(ctx context.Context) (err error) {
 	if p.app, err = openApp(ctx, &c.settings, p.world, logger); err != nil {
 		return err
 	}
-	if err := errors.Join(mysqldb.Check(ctx, p.app.db), mysqldb.Migrate(ctx, p.app.db, migrations.Migrations())); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, p.app.db),
+		mysqldb.Migrate(ctx, p.app.db, migrations.Migrations())); err != nil {
 		return err
 	}
 	trial := &seed.Trial{DB: p.app.db, Commands: p.app.commands, NewCommands: p.app.newCommands}

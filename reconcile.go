@@ -63,7 +63,9 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 }
 
 // reconcile imports the file and, if asked to, applies its plan.
-func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.SettlementFormat) (shop.Reconciliation, error) {
+func (c *reconcileCommand) reconcile(
+	ctx context.Context, a *app, format shop.SettlementFormat,
+) (shop.Reconciliation, error) {
 	body, err := openFile(ctx, c.File)
 	if err != nil {
 		return shop.Reconciliation{}, err
@@ -77,7 +79,9 @@ func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.Se
 	if err != nil || !c.Apply || rec.Status != shop.ReconciliationStatusPlanned || rec.PlanHash == nil {
 		return rec, err
 	}
-	applied, err := a.reconciler.ApplyReconciliation(ctx, command.ApplyReconciliation{By: by, ID: rec.ID, PlanHash: *rec.PlanHash})
+	applied, err := a.reconciler.ApplyReconciliation(ctx, command.ApplyReconciliation{
+		By: by, ID: rec.ID, PlanHash: *rec.PlanHash,
+	})
 	return applied.Reconciliation, err
 }
 
@@ -87,7 +91,8 @@ func (c *reconcileCommand) format() (shop.SettlementFormat, error) {
 	case format == shop.SettlementFormatPaymentStateCSV, format == shop.SettlementFormatTossSettlementsJSON, format == shop.SettlementFormatKakaoPaymentsJSON:
 		return format, nil
 	case format != "":
-		return "", fmt.Errorf("there is no format %q: name PAYMENT_STATE_CSV, TOSS_SETTLEMENTS_JSON or KAKAO_PAYMENTS_JSON", c.Format)
+		return "", fmt.Errorf("there is no format %q: name PAYMENT_STATE_CSV, TOSS_SETTLEMENTS_JSON or KAKAO_PAYMENTS_JSON",
+			c.Format)
 	}
 	if name, _, _ := strings.Cut(c.File, "?"); !strings.HasSuffix(strings.ToLower(name), ".json") {
 		return shop.SettlementFormatPaymentStateCSV, nil
@@ -123,7 +128,8 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("download the file: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("download the file: the server answered %s", response.Status), response.Body.Close())
+		return nil, errors.Join(fmt.Errorf("download the file: the server answered %s", response.Status),
+			response.Body.Close())
 	}
 	return response.Body, nil
 }

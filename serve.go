@@ -40,7 +40,8 @@ func (c *serveCommand) Run(ctx context.Context, w *world) (err error) {
 	if err := a.newMailer().Check(); err != nil {
 		return fmt.Errorf("SMTP_ADDR, SMTP_FROM: %w", err)
 	}
-	if err := errors.Join(mysqldb.Check(ctx, a.db), mysqldb.CheckClock(ctx, a.db, w.now), checkSchema(ctx, a.db)); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, a.db), mysqldb.CheckClock(ctx, a.db, w.now),
+		checkSchema(ctx, a.db)); err != nil {
 		return err
 	}
 	listener, err := listen(ctx, "HTTP_ADDR", c.HTTPAddr)
@@ -77,7 +78,9 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 
 // serveUntil serves until ctx ends, then lets requests that are under way finish. Calls of end
 // run beside the wait for them.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener, end ...func(context.Context) error) error {
+func serveUntil(
+	ctx context.Context, server *http.Server, listener net.Listener, end ...func(context.Context) error,
+) error {
 	var ending sync.WaitGroup
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -77,7 +77,8 @@ func (p *Projector) share(ctx context.Context, lease time.Duration) ([]int, erro
 		return nil, err
 	}
 	for len(mine) > fair {
-		if err := p.exec(ctx, "UPDATE leases SET lease_until = UTC_TIMESTAMP(6) WHERE name = ? AND owner = ?", mine[0], p.Replica); err != nil {
+		if err := p.exec(ctx, "UPDATE leases SET lease_until = UTC_TIMESTAMP(6) WHERE name = ? AND owner = ?", mine[0],
+			p.Replica); err != nil {
 			return nil, err
 		}
 		mine = mine[1:]
@@ -97,16 +98,19 @@ func (p *Projector) attend(ctx context.Context, lease time.Duration) (int, error
 	if err := p.exec(ctx, "INSERT INTO leases (name, owner, lease_until, fence) VALUES "+rows+" ON DUPLICATE KEY UPDATE name = VALUES(name)", names...); err != nil {
 		return 0, err
 	}
-	const attend = `INSERT INTO leases (name, owner, lease_until, fence) VALUES (?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND, 1)
+	const attend = `INSERT INTO leases (name, owner, lease_until, fence)
+		VALUES (?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND, 1)
 ON DUPLICATE KEY UPDATE owner = VALUES(owner), lease_until = VALUES(lease_until)`
 	if err := p.exec(ctx, attend, memberPrefix+p.Replica, p.Replica, lease.Microseconds()); err != nil {
 		return 0, err
 	}
-	if err := p.exec(ctx, "DELETE FROM leases WHERE name LIKE ? AND lease_until < UTC_TIMESTAMP(6) - INTERVAL 1 HOUR", memberPrefix+"%"); err != nil {
+	if err := p.exec(ctx, "DELETE FROM leases WHERE name LIKE ? AND lease_until < UTC_TIMESTAMP(6) - INTERVAL 1 HOUR",
+		memberPrefix+"%"); err != nil {
 		return 0, err
 	}
 	var members int
-	row := p.DB.QueryRowContext(ctx, "SELECT COUNT(*) FROM leases WHERE name LIKE ? AND lease_until > UTC_TIMESTAMP(6)", memberPrefix+"%")
+	row := p.DB.QueryRowContext(ctx, "SELECT COUNT(*) FROM leases WHERE name LIKE ? AND lease_until > UTC_TIMESTAMP(6)",
+		memberPrefix+"%")
 	if err := row.Scan(&members); err != nil {
 		return 0, fmt.Errorf("count replicas: %w", err)
 	}
@@ -133,7 +137,8 @@ func (p *Projector) shares(ctx context.Context) (mine, free []string, err error)
 
 // claim takes or keeps the shares named, and returns the shards of those it got.
 func (p *Projector) claim(ctx context.Context, names []string, lease time.Duration) ([]int, error) {
-	const claim = `UPDATE leases SET fence = fence + (owner <> ?), owner = ?, lease_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
+	const claim = `UPDATE leases
+		SET fence = fence + (owner <> ?), owner = ?, lease_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
 WHERE name = ? AND (owner = ? OR lease_until <= UTC_TIMESTAMP(6))`
 	var shards []int
 	for _, name := range names {

@@ -160,7 +160,8 @@ func (p *Projector) lifeLocked() context.Context {
 
 // Backlog tells how many events each view has yet to apply, and since when.
 func (p *Projector) Backlog(ctx context.Context) ([]views.Backlog, error) {
-	const query = `SELECT LEFT(aggregate_id, 3), COUNT(*), MIN(at) FROM events WHERE published_at IS NULL GROUP BY LEFT(aggregate_id, 3)`
+	const query = `SELECT LEFT(aggregate_id, 3), COUNT(*), MIN(at) FROM events WHERE published_at IS NULL
+		GROUP BY LEFT(aggregate_id, 3)`
 	type count struct {
 		prefix  string
 		pending int

@@ -31,12 +31,24 @@ type viewTable struct {
 
 // The shelves.
 var (
-	users           = viewTable{"user", shop.PrefixUser, UserViews, UserViews.ID, UserViews.Version, UserViews.Document}
-	products        = viewTable{"product", shop.PrefixProduct, ProductViews, ProductViews.ID, ProductViews.Version, ProductViews.Document}
-	orders          = viewTable{"order", shop.PrefixOrder, OrderViews, OrderViews.ID, OrderViews.Version, OrderViews.Document}
-	payments        = viewTable{"payment", shop.PrefixPayment, PaymentViews, PaymentViews.ID, PaymentViews.Version, PaymentViews.Document}
-	reconciliations = viewTable{"reconciliation", shop.PrefixReconciliation, ReconciliationViews, ReconciliationViews.ID, ReconciliationViews.Version, ReconciliationViews.Document}
-	discrepancies   = viewTable{"discrepancy", shop.PrefixDiscrepancy, DiscrepancyViews, DiscrepancyViews.ID, DiscrepancyViews.Version, DiscrepancyViews.Document}
+	users    = viewTable{"user", shop.PrefixUser, UserViews, UserViews.ID, UserViews.Version, UserViews.Document}
+	products = viewTable{
+		"product", shop.PrefixProduct, ProductViews, ProductViews.ID, ProductViews.Version, ProductViews.Document,
+	}
+	orders = viewTable{
+		"order", shop.PrefixOrder, OrderViews, OrderViews.ID, OrderViews.Version, OrderViews.Document,
+	}
+	payments = viewTable{
+		"payment", shop.PrefixPayment, PaymentViews, PaymentViews.ID, PaymentViews.Version, PaymentViews.Document,
+	}
+	reconciliations = viewTable{
+		"reconciliation", shop.PrefixReconciliation, ReconciliationViews, ReconciliationViews.ID,
+		ReconciliationViews.Version, ReconciliationViews.Document,
+	}
+	discrepancies = viewTable{
+		"discrepancy", shop.PrefixDiscrepancy, DiscrepancyViews, DiscrepancyViews.ID, DiscrepancyViews.Version,
+		DiscrepancyViews.Document,
+	}
 )
 
 // A document is an aggregate as its view shows it.
@@ -124,7 +136,9 @@ func (r *Reader) documents(ctx context.Context, from viewTable, ids []string) (m
 // fill loads documents that the cache lacks. Readers who miss the same one
 // under the same token wait for one load: it began after the token was put in
 // place, so it is new enough for all of them.
-func (r *Reader) fill(ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token) ([]document, error) {
+func (r *Reader) fill(
+	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
+) ([]document, error) {
 	if len(ids) != 1 || tokens[ids[0]] == "" {
 		return r.loadAndStore(ctx, from, ids, tokens)
 	}
@@ -151,7 +165,9 @@ func (r *Reader) isRisen(loaded []document, id string) bool {
 	return floor == 0 || (len(loaded) == 1 && loaded[0].version >= floor)
 }
 
-func (r *Reader) loadAndStore(ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token) ([]document, error) {
+func (r *Reader) loadAndStore(
+	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
+) ([]document, error) {
 	loaded, err := r.load(ctx, from, ids, tokens)
 	if err != nil {
 		return nil, err
@@ -169,7 +185,9 @@ func (r *Reader) loadAndStore(ctx context.Context, from viewTable, ids []string,
 
 // load reads documents from the database: from the primary where the other is
 // behind what was announced.
-func (r *Reader) load(ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token) ([]document, error) {
+func (r *Reader) load(
+	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
+) ([]document, error) {
 	loaded, err := r.selectDocuments(ctx, r.DB, from, ids)
 	if err != nil || r.Primary == nil {
 		return loaded, err

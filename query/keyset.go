@@ -120,7 +120,9 @@ type item struct {
 // read returns at most limit rows within the bounds, from the list's beginning
 // or, backward, from its end. It takes a page of ids off the index first and
 // joins the documents to that.
-func (l *list) read(ctx context.Context, db *sql.DB, parts []filter, bounds []bound, backward bool, limit int) ([]item, error) {
+func (l *list) read(
+	ctx context.Context, db *sql.DB, parts []filter, bounds []bound, backward bool, limit int,
+) ([]item, error) {
 	names := l.names("")
 	var inner []string
 	var args []any
@@ -291,7 +293,9 @@ func (l *list) page(ctx context.Context, db *sql.DB, parts []filter, asked Page)
 // info tells what lies around a page. More says that there are rows beyond it in
 // the direction of reading; on the side it was read from there can only be some
 // when a cursor stands there.
-func (l *list) info(ctx context.Context, db *sql.DB, parts []filter, w window, items []item, more bool) (info PageInfo, err error) {
+func (l *list) info(
+	ctx context.Context, db *sql.DB, parts []filter, w window, items []item, more bool,
+) (info PageInfo, err error) {
 	if len(items) > 0 {
 		start, end := encodeCursor(l, items[0].values), encodeCursor(l, items[len(items)-1].values)
 		info.StartCursor, info.EndCursor = &start, &end

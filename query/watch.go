@@ -33,7 +33,9 @@ func (r *Reader) WatchOrder(ctx context.Context, viewer Viewer, id shop.OrderID)
 
 // WatchReconciliation does for a reconciliation what WatchPayment does for a
 // payment. Who may see it is the caller's to know.
-func (r *Reader) WatchReconciliation(ctx context.Context, id shop.ReconciliationID) (<-chan *shop.Reconciliation, error) {
+func (r *Reader) WatchReconciliation(
+	ctx context.Context, id shop.ReconciliationID,
+) (<-chan *shop.Reconciliation, error) {
 	return watch(ctx, r, reconciliations, string(id), func(*shop.Reconciliation) bool { return true })
 }
 
@@ -118,7 +120,9 @@ type watcher struct {
 
 // join adds a watcher to a topic. It hears nothing before it is admitted; leave
 // ends it.
-func (r *Reader) join(from viewTable, id string, w *watcher, decode func([]byte) (any, error)) (leave func(), err error) {
+func (r *Reader) join(
+	from viewTable, id string, w *watcher, decode func([]byte) (any, error),
+) (leave func(), err error) {
 	h := &r.watches
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -55,13 +55,16 @@ func (t *Trial) sell(ctx context.Context) error {
 // signUp signs up as a person would: by a code that is mailed, here to ourselves.
 func (t *Trial) signUp(ctx context.Context, email string) error {
 	var known int
-	if err := t.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM users WHERE email = ?`, email).Scan(&known); err != nil || known > 0 {
+	if err := t.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM users WHERE email = ?`, email).Scan(&known); err != nil ||
+		known > 0 {
 		return err
 	}
 	inbox := make(letters, 1)
 	commands := t.NewCommands()
 	commands.Mailer = inbox
-	requested, err := commands.RequestEmailVerification(ctx, command.RequestEmailVerification{Email: email, RemoteIP: "127.0.0.1"})
+	requested, err := commands.RequestEmailVerification(ctx, command.RequestEmailVerification{
+		Email: email, RemoteIP: "127.0.0.1",
+	})
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", email, err)
 	}
@@ -69,11 +72,14 @@ func (t *Trial) signUp(ctx context.Context, email string) error {
 	if err != nil {
 		return err
 	}
-	_, err = commands.ConfirmEmailVerification(ctx, command.ConfirmEmailVerification{VerificationID: requested.VerificationID, Code: code})
+	_, err = commands.ConfirmEmailVerification(ctx, command.ConfirmEmailVerification{
+		VerificationID: requested.VerificationID, Code: code,
+	})
 	if err != nil {
 		return fmt.Errorf("confirm %s: %w", email, err)
 	}
-	if _, err := commands.SignUp(ctx, command.SignUp{VerificationID: requested.VerificationID, Password: Password}); err != nil {
+	if _, err := commands.SignUp(ctx,
+		command.SignUp{VerificationID: requested.VerificationID, Password: Password}); err != nil {
 		return fmt.Errorf("sign %s up: %w", email, err)
 	}
 	return nil

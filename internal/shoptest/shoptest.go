@@ -142,7 +142,8 @@ func (s *Shop) ViolationsLater(t testing.TB, gateways map[shop.PG]pg.Gateway, af
 	t.Helper()
 	var found []string
 	verifier := &verify.Verifier{DB: s.DB, Now: func() time.Time { return s.Clock.Now().Add(after) }, Gateways: gateways}
-	err := verifier.Verify(t.Context(), func(v verify.Violation) { found = append(found, v.Invariant+" "+v.ID+" "+v.Detail) })
+	err := verifier.Verify(t.Context(),
+		func(v verify.Violation) { found = append(found, v.Invariant+" "+v.ID+" "+v.Detail) })
 	if err != nil {
 		t.Fatal(err)
 	}

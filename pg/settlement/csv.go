@@ -156,8 +156,8 @@ func reasonOf(err error) string {
 func (s stateRow) settle(line int, raw string) shop.SettlementRow {
 	taxFree, months := shop.Won(s.TaxFreeAmount), int(s.InstallMonth)
 	return shop.SettlementRow{
-		Line: line, Raw: keepRaw(raw), Kind: string(s.PaymentState), PaymentKey: string(s.PaymentKey), AttemptRef: string(s.OrderID),
-		Amount: shop.Won(s.TotalAmount), TaxFree: &taxFree, InstallmentMonths: &months,
+		Line: line, Raw: keepRaw(raw), Kind: string(s.PaymentState), PaymentKey: string(s.PaymentKey),
+		AttemptRef: string(s.OrderID), Amount: shop.Won(s.TotalAmount), TaxFree: &taxFree, InstallmentMonths: &months,
 	}
 }
 

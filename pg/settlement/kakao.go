@@ -159,13 +159,16 @@ func (r *kakaoReader) checkTotals(line int) error {
 	paid, canceled := *r.statistics.Payment, *r.statistics.Cancel
 	if r.unread == 0 {
 		if !paid.agrees(*r.sums.Payment) || !canceled.agrees(*r.sums.Cancel) {
-			return reject(line, "the control totals say %s and %s canceled, the rows %s and %s", paid, canceled, r.sums.Payment, r.sums.Cancel)
+			return reject(line, "the control totals say %s and %s canceled, the rows %s and %s", paid, canceled, r.sums.Payment,
+				r.sums.Cancel)
 		}
 		return nil
 	}
 	counted := r.sums.Payment.Count.Won + r.sums.Cancel.Count.Won + r.unread
-	if paid.Count.Won+canceled.Count.Won != counted || paid.Amount.unsigned() < r.sums.Payment.Amount.Won || canceled.Amount.unsigned() < r.sums.Cancel.Amount.Won {
-		return reject(line, "the control totals say %s and %s canceled, which does not fit the %s rows", paid, canceled, counted)
+	if paid.Count.Won+canceled.Count.Won != counted || paid.Amount.unsigned() < r.sums.Payment.Amount.Won ||
+		canceled.Amount.unsigned() < r.sums.Cancel.Amount.Won {
+		return reject(line, "the control totals say %s and %s canceled, which does not fit the %s rows", paid, canceled,
+			counted)
 	}
 	return nil
 }
@@ -219,7 +222,8 @@ func (r *kakaoReader) row() (row shop.SettlementRow, skip bool, err error) {
 		return row, false, err
 	}
 	if r.signs &= k.signs(); r.signs == 0 {
-		return row, false, reject(r.stream.source.lines+1, "rows of the document sign their amounts and fees in different ways")
+		return row, false, reject(r.stream.source.lines+1,
+			"rows of the document sign their amounts and fees in different ways")
 	}
 	return k.settle(r.stream.rows, compact(raw)), false, nil
 }
@@ -288,7 +292,9 @@ func (k kakaoRow) signs() kakaoSigns {
 		signed = -amount
 	}
 	var signs kakaoSigns
-	for sign, payable := range map[kakaoSigns]shop.Won{feesOff: signed - fees, feesOn: signed + fees, unsignedCancels: amount - fees} {
+	for sign, payable := range map[kakaoSigns]shop.Won{
+		feesOff: signed - fees, feesOn: signed + fees, unsignedCancels: amount - fees,
+	} {
 		if payable == k.AmountPayable.Won {
 			signs |= sign
 		}

@@ -118,7 +118,8 @@ var errNotName = errors.New("is not a text of 1 to 200 printable characters")
 // begins with = + - or @ is text like any other here; an export to a spreadsheet
 // must escape it.
 func checkName(text string) error {
-	if text == "" || utf8.RuneCountInString(text) > maxName || strings.ContainsFunc(text, neverInNames) || strings.TrimSpace(text) != text {
+	if text == "" || utf8.RuneCountInString(text) > maxName || strings.ContainsFunc(text, neverInNames) ||
+		strings.TrimSpace(text) != text {
 		return errNotName
 	}
 	return nil

@@ -20,7 +20,8 @@ func (j *job) autoApply(ctx context.Context) error {
 			return err
 		}
 		if moves > j.reconciler.AutoApplyCap {
-			j.reconciler.Logger.WarnContext(ctx, "plan waits for an operator", "reconciliation_id", string(j.rec.ID), "moves", int64(moves), "cap", int64(j.reconciler.AutoApplyCap))
+			j.reconciler.Logger.WarnContext(ctx, "plan waits for an operator", "reconciliation_id", string(j.rec.ID), "moves",
+				int64(moves), "cap", int64(j.reconciler.AutoApplyCap))
 			return nil
 		}
 		err = j.apply(ctx, *j.rec.PlanHash)
@@ -33,8 +34,10 @@ func (j *job) autoApply(ctx context.Context) error {
 // plannedMoves is what carrying the plan out would move at the gateway.
 func (j *job) plannedMoves(ctx context.Context) (shop.Won, error) {
 	var moves shop.Won
-	err := j.books.db.QueryRowContext(ctx, `SELECT LEAST(COALESCE(SUM(amount), 0), ?) FROM discrepancies WHERE reconciliation_id = ? AND status = ? AND action = ?`,
-		int64(shop.MaxWon), string(j.rec.ID), string(shop.DiscrepancyStatusPlanned), string(shop.CorrectiveActionRefundAtGateway)).Scan(&moves)
+	err := j.books.db.QueryRowContext(ctx, `SELECT LEAST(COALESCE(SUM(amount), 0), ?) FROM discrepancies
+		WHERE reconciliation_id = ? AND status = ? AND action = ?`,
+		int64(shop.MaxWon), string(j.rec.ID), string(shop.DiscrepancyStatusPlanned),
+		string(shop.CorrectiveActionRefundAtGateway)).Scan(&moves)
 	if err != nil {
 		return 0, fmt.Errorf("sum what %s would move: %w", j.rec.ID, err)
 	}
@@ -90,7 +93,8 @@ func (j *job) planAgain(ctx context.Context) (*plan, error) {
 // readFileDay reads the business day that the file is about, as it was planned first.
 func (j *job) readFileDay(ctx context.Context) error {
 	var from, to *time.Time
-	err := j.books.db.QueryRowContext(ctx, `SELECT day_from, day_to FROM reconciliations WHERE id = ?`, string(j.rec.ID)).Scan(&from, &to)
+	err := j.books.db.QueryRowContext(ctx, `SELECT day_from, day_to FROM reconciliations WHERE id = ?`,
+		string(j.rec.ID)).Scan(&from, &to)
 	if err != nil {
 		return fmt.Errorf("read the day of %s: %w", j.rec.ID, err)
 	}
@@ -114,7 +118,9 @@ func (j *job) settle(ctx context.Context) error {
 			return err
 		}
 		if j.mayAnnounce() {
-			rec, err := j.reconciler.Files.ShowApplying(ctx, command.ShowApplying{Hold: j.hold, Percent: min(99, percentOf(i+1, len(ids)))})
+			rec, err := j.reconciler.Files.ShowApplying(ctx, command.ShowApplying{
+				Hold: j.hold, Percent: min(99, percentOf(i+1, len(ids))),
+			})
 			if err := j.became(rec, err); err != nil {
 				return err
 			}
@@ -146,7 +152,8 @@ func (j *job) endDoubts(ctx context.Context, doubts []command.ApplyEvidence) {
 			_, err = j.reconciler.Money.ApplyEvidence(ctx, doubt)
 		}
 		if err != nil { // the resolver goes on asking
-			j.reconciler.Logger.InfoContext(ctx, "attempt in doubt not ended", "attempt_id", string(doubt.AttemptID), "error", err)
+			j.reconciler.Logger.InfoContext(ctx, "attempt in doubt not ended", "attempt_id", string(doubt.AttemptID), "error",
+				err)
 		}
 	}
 }

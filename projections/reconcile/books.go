@@ -156,15 +156,18 @@ func (p *plan) readAttempts(ctx context.Context, books *bookPage, column string,
 	if len(values) == 0 {
 		return nil
 	}
-	query := `SELECT a.id, a.status, a.payment_key, COALESCE(k.card_install_months, t.card_installment_plan_months, a.installment_months), a.captured_amount, a.refunded_amount,
+	query := `SELECT a.id, a.status, a.payment_key, COALESCE(k.card_install_months, t.card_installment_plan_months,
+		a.installment_months), a.captured_amount, a.refunded_amount,
 		p.id, p.status, p.attempt_id, p.amount, p.tax_free_amount, p.captured_amount, p.version, o.id, o.status
 		FROM attempts a JOIN payments p ON p.id = a.payment_id JOIN orders o ON o.id = p.order_id
 		LEFT JOIN kakao_payments k ON k.attempt_id = a.id LEFT JOIN toss_payments t ON t.attempt_id = a.id
 		WHERE a.pg = ? AND ` + column + ` IN (` + places(len(values)) + `)`
 	return p.job.books.each(ctx, query, append([]any{string(p.job.rec.PG)}, values...), func(scan scanner) error {
 		b := &booked{}
-		err := scan(&b.attempt.id, &b.attempt.status, &b.attempt.key, &b.attempt.months, &b.attempt.captured, &b.attempt.refunded,
-			&b.payment.id, &b.payment.status, &b.payment.attempt, &b.payment.amount, &b.payment.taxFree, &b.payment.captured, &b.payment.version, &b.orderID, &b.order)
+		err := scan(&b.attempt.id, &b.attempt.status, &b.attempt.key, &b.attempt.months, &b.attempt.captured,
+			&b.attempt.refunded,
+			&b.payment.id, &b.payment.status, &b.payment.attempt, &b.payment.amount, &b.payment.taxFree, &b.payment.captured,
+			&b.payment.version, &b.orderID, &b.order)
 		if known := books.byID[string(b.attempt.id)]; known != nil {
 			return err
 		}
@@ -188,7 +191,8 @@ func (p *plan) readRefunds(ctx context.Context, books *bookPage) error {
 			SELECT 1 FROM settlement_rows r WHERE r.payment_key = a.payment_key AND r.leg_key = f.transaction_key
 			AND r.kind = ? AND r.malformed IS NULL AND r.reconciliation_id <> ?)
 		FROM refunds f JOIN attempts a ON a.id = f.attempt_id
-		WHERE f.payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`)) ORDER BY f.requested_at, f.id`,
+		WHERE f.payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`))
+		ORDER BY f.requested_at, f.id`,
 		append([]any{shop.SettlementRefund, string(p.job.rec.ID)}, ids...), func(scan scanner) error {
 			var attempt string
 			var refund bookedRefund

@@ -58,7 +58,8 @@ func (v *verdict) report(kind shop.DiscrepancyKind, action shop.CorrectiveAction
 func (v *verdict) unknown() {
 	held := v.entry.captured() - v.entry.refunded()
 	if held > 0 {
-		v.report(shop.DiscrepancyKindUnknownToUs, shop.CorrectiveActionOpenCase, held, "The gateway holds money that no order of ours asked for.")
+		v.report(shop.DiscrepancyKindUnknownToUs, shop.CorrectiveActionOpenCase, held,
+			"The gateway holds money that no order of ours asked for.")
 		return
 	}
 	v.report(shop.DiscrepancyKindUnknownToUs, shop.CorrectiveActionNone, 0, "The gateway holds no money of it.")
@@ -81,9 +82,14 @@ func (v *verdict) failure(ctx context.Context) {
 	}
 	inDoubt := b.attempt.status == shop.PaymentStatusApproving || b.attempt.status == shop.PaymentStatusUnknown
 	if inDoubt && b.attempt.captured == 0 && len(v.plan.doubts) < maxDoubts {
-		v.plan.doubts = append(v.plan.doubts, command.ApplyEvidence{AttemptID: b.attempt.id, Actor: shop.ActorReconciliation, Note: "settlement", Evidence: pg.Payment{
-			PG: v.plan.job.rec.PG, PaymentKey: v.entry.key, AttemptID: string(b.attempt.id), Status: pg.StatusFailed, Currency: "KRW", Amount: b.payment.amount,
-		}})
+		v.plan.doubts = append(v.plan.doubts,
+			command.ApplyEvidence{
+				AttemptID: b.attempt.id, Actor: shop.ActorReconciliation, Note: "settlement",
+				Evidence: pg.Payment{
+					PG: v.plan.job.rec.PG, PaymentKey: v.entry.key, AttemptID: string(b.attempt.id), Status: pg.StatusFailed,
+					Currency: "KRW", Amount: b.payment.amount,
+				},
+			})
 	}
 }
 
@@ -93,7 +99,8 @@ func (v *verdict) askedNote(ctx context.Context) string {
 	if !answered {
 		return "The gateway, asked, did not tell."
 	}
-	return fmt.Sprintf("The gateway, asked, says %s: %s won taken, %s won given back.", answer.Status, answer.Captured, answer.Refunded)
+	return fmt.Sprintf("The gateway, asked, says %s: %s won taken, %s won given back.", answer.Status, answer.Captured,
+		answer.Refunded)
 }
 
 // unrecorded judges money that the books do not know to have been taken.
@@ -111,13 +118,15 @@ func (v *verdict) unrecorded(ctx context.Context) {
 	case back == amount:
 		v.report(shop.DiscrepancyKindRefundUnrecorded, shop.CorrectiveActionRecordRefund, back, "")
 	case back > amount:
-		v.report(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, back-amount, "More was given back than taken.")
+		v.report(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, back-amount,
+			"More was given back than taken.")
 	case !b.waits():
 		v.report(shop.DiscrepancyKindPaidAfterEnd, shop.CorrectiveActionRefundAtGateway, amount-back, "")
 	case amount != b.payment.amount:
 		v.report(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, gap(amount, b.payment.amount), "")
 	case e.approval.taxFree != nil && *e.approval.taxFree != b.payment.taxFree:
-		v.report(shop.DiscrepancyKindTaxFreeDiffers, shop.CorrectiveActionOpenCase, gap(*e.approval.taxFree, b.payment.taxFree), "")
+		v.report(shop.DiscrepancyKindTaxFreeDiffers, shop.CorrectiveActionOpenCase,
+			gap(*e.approval.taxFree, b.payment.taxFree), "")
 	default:
 		v.report(shop.DiscrepancyKindApprovalUnrecorded, shop.CorrectiveActionRecordApproval, amount, "")
 		v.unrecordedMonths(ctx)
@@ -132,7 +141,8 @@ func (v *verdict) unrecordedMonths(ctx context.Context) {
 	if inFile == nil || sameMonths(*inFile, asked) {
 		return
 	}
-	if answer, ok := v.plan.ask(ctx, v.booked); ok && answer.Captured > 0 && sameMonths(*inFile, answer.InstallmentMonths) {
+	if answer, ok := v.plan.ask(ctx, v.booked); ok && answer.Captured > 0 &&
+		sameMonths(*inFile, answer.InstallmentMonths) {
 		return
 	}
 	v.report(shop.DiscrepancyKindInstallmentDiffers, shop.CorrectiveActionOpenCase, 0,
@@ -266,7 +276,8 @@ func (v *verdict) refunds(ctx context.Context) {
 	unknown := v.unknownRefunds()
 	switch {
 	case unknown > v.booked.left():
-		v.report(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, unknown-v.booked.left(), "More was given back than was left.")
+		v.report(shop.DiscrepancyKindAmountDiffers, shop.CorrectiveActionOpenCase, unknown-v.booked.left(),
+			"More was given back than was left.")
 	case unknown > 0:
 		v.report(shop.DiscrepancyKindRefundUnrecorded, shop.CorrectiveActionRecordRefund, unknown, "")
 	default:
@@ -319,7 +330,8 @@ func (v *verdict) refundedLater() bool {
 		return false
 	}
 	for _, refund := range v.booked.refunds {
-		if refund.status == shop.RefundStatusDone && refund.doneAt != nil && dayOf(*refund.doneAt) > v.plan.job.day.Format(time.DateOnly) {
+		if refund.status == shop.RefundStatusDone && refund.doneAt != nil &&
+			dayOf(*refund.doneAt) > v.plan.job.day.Format(time.DateOnly) {
 			return true
 		}
 	}
@@ -337,7 +349,8 @@ func (v *verdict) missingRefund(ctx context.Context, surely shop.Won) {
 		v.report(shop.DiscrepancyKindRefundMissing, shop.CorrectiveActionRefundAtGateway, refunded-answer.Refunded,
 			fmt.Sprintf("The gateway, asked, has given back %s won of %s won.", answer.Refunded, refunded))
 	case !answered && surely > 0:
-		v.report(shop.DiscrepancyKindRefundMissing, shop.CorrectiveActionOpenCase, surely, "The gateway, asked, did not tell.")
+		v.report(shop.DiscrepancyKindRefundMissing, shop.CorrectiveActionOpenCase, surely,
+			"The gateway, asked, did not tell.")
 	case !answered:
 		v.plan.retain(findingKey(shop.DiscrepancyKindRefundMissing, v.entry.key))
 	}

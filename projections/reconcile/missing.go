@@ -35,7 +35,8 @@ func (p *plan) walkBooks(ctx context.Context) error {
 		return err
 	}
 	if len(days) == 0 && p.rows > 0 {
-		p.job.reconciler.Logger.InfoContext(ctx, "settlement file tells no day, missing payments not looked for", "reconciliation_id", string(p.job.rec.ID))
+		p.job.reconciler.Logger.InfoContext(ctx, "settlement file tells no day, missing payments not looked for",
+			"reconciliation_id", string(p.job.rec.ID))
 	}
 	for _, day := range days {
 		if open := p.closes(midnight(day)); p.job.reconciler.Now().Before(open) {
@@ -68,7 +69,8 @@ func (p *plan) days(ctx context.Context) ([]time.Time, error) {
 		return []time.Time{*p.job.day}, nil
 	}
 	var days []time.Time
-	err := p.job.books.each(ctx, `SELECT DISTINCT business_day FROM settlement_rows WHERE reconciliation_id = ? AND kind = ? AND business_day IS NOT NULL ORDER BY business_day`,
+	err := p.job.books.each(ctx, `SELECT DISTINCT business_day FROM settlement_rows WHERE reconciliation_id = ?
+		AND kind = ? AND business_day IS NOT NULL ORDER BY business_day`,
 		[]any{string(p.job.rec.ID), shop.SettlementApproval}, func(scan scanner) error {
 			var day time.Time
 			err := scan(&day)
@@ -111,14 +113,19 @@ func (p *plan) walkDay(ctx context.Context, from time.Time) error {
 
 func (p *plan) readApprovedOn(ctx context.Context, at time.Time, id string, before time.Time) ([]bookedDay, error) {
 	var page []bookedDay
-	err := p.job.books.each(ctx, `SELECT p.id, p.attempt_id, p.payment_key, p.status, p.amount, p.captured_amount, p.refunded_amount, p.approved_at, p.version, p.order_id, o.status,
-		(SELECT COALESCE(MAX(r.done_at), p.approved_at) FROM refunds r WHERE r.attempt_id = p.attempt_id AND r.status = 'DONE')
+	err := p.job.books.each(ctx, `SELECT p.id, p.attempt_id, p.payment_key, p.status, p.amount, p.captured_amount,
+		p.refunded_amount, p.approved_at, p.version, p.order_id, o.status,
+		(SELECT COALESCE(MAX(r.done_at), p.approved_at) FROM refunds r WHERE r.attempt_id = p.attempt_id
+		AND r.status = 'DONE')
 		FROM payments p JOIN orders o ON o.id = p.order_id
-		WHERE p.pg = ? AND p.approved_at >= ? AND p.approved_at < ? AND (p.approved_at > ? OR p.id > ?) AND p.captured_amount > 0 AND p.payment_key IS NOT NULL
-		ORDER BY p.approved_at, p.id LIMIT ?`, []any{string(p.job.rec.PG), at, before, at, id, statementPage}, func(scan scanner) error {
+		WHERE p.pg = ? AND p.approved_at >= ? AND p.approved_at < ? AND (p.approved_at > ? OR p.id > ?)
+		AND p.captured_amount > 0 AND p.payment_key IS NOT NULL
+		ORDER BY p.approved_at, p.id
+		LIMIT ?`, []any{string(p.job.rec.PG), at, before, at, id, statementPage}, func(scan scanner) error {
 		var b bookedDay
 		var lastRefund time.Time
-		err := scan(&b.payment.id, &b.attempt.id, &b.key, &b.payment.status, &b.payment.amount, &b.attempt.captured, &b.attempt.refunded, &b.approvedAt,
+		err := scan(&b.payment.id, &b.attempt.id, &b.key, &b.payment.status, &b.payment.amount, &b.attempt.captured,
+			&b.attempt.refunded, &b.approvedAt,
 			&b.payment.version, &b.orderID, &b.order, &lastRefund)
 		b.attempt.status = b.payment.status
 		b.refunds = []bookedRefund{{status: shop.RefundStatusDone, amount: b.attempt.refunded, doneAt: &lastRefund}}
@@ -139,7 +146,8 @@ func (p *plan) keysInAnyFile(ctx context.Context, page []bookedDay) (map[string]
 	for _, b := range page {
 		args = append(args, b.key)
 	}
-	err := p.job.books.each(ctx, `SELECT DISTINCT s.payment_key FROM settlement_rows s JOIN reconciliations r ON r.id = s.reconciliation_id
+	err := p.job.books.each(ctx, `SELECT DISTINCT s.payment_key FROM settlement_rows s
+		JOIN reconciliations r ON r.id = s.reconciliation_id
 		WHERE r.pg = ? AND r.status <> ? AND s.payment_key IN (`+places(len(page))+`)`, args, func(scan scanner) error {
 		var key string
 		err := scan(&key)
@@ -172,7 +180,8 @@ func (b *bookedDay) netted() bool {
 		return false
 	}
 	approved, back := b.approvedAt, *b.refunds[0].doneAt
-	return dayOf(back.Add(-nearMidnight)) <= dayOf(approved.Add(nearMidnight)) && dayOf(approved.Add(-nearMidnight)) <= dayOf(back.Add(nearMidnight))
+	return dayOf(back.Add(-nearMidnight)) <= dayOf(approved.Add(nearMidnight)) &&
+		dayOf(approved.Add(-nearMidnight)) <= dayOf(back.Add(nearMidnight))
 }
 
 // absent reports whether a payment that no file told of a moment ago is in none. One
@@ -213,10 +222,13 @@ func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
 		return came, nil
 	}
 	day, came := dayOf(from), false
-	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ? AND r.format <> '' AND r.status <> ?
+	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM reconciliations r WHERE r.pg = ?
+		AND r.format <> '' AND r.status <> ?
 		AND (r.id = ? OR r.plan_hash IS NOT NULL) AND ((r.day_from <= ? AND r.day_to >= ?)
-		OR (r.day_from IS NULL AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = r.id AND s.business_day = ? AND s.kind = ?))))`,
-		string(p.job.rec.PG), string(shop.ReconciliationStatusRejected), string(p.job.rec.ID), day, day, day, shop.SettlementApproval).Scan(&came)
+		OR (r.day_from IS NULL AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = r.id
+		AND s.business_day = ? AND s.kind = ?))))`,
+		string(p.job.rec.PG), string(shop.ReconciliationStatusRejected), string(p.job.rec.ID), day, day, day,
+		shop.SettlementApproval).Scan(&came)
 	if err != nil {
 		return false, fmt.Errorf("look for the file of %s: %w", day, err)
 	}
@@ -231,8 +243,10 @@ func (p *plan) came(ctx context.Context, from time.Time) (bool, error) {
 // before: one case is enough.
 func (p *plan) knownMissing(ctx context.Context, b *bookedDay) (bool, error) {
 	var known bool
-	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM discrepancies WHERE payment_id = ? AND kind = ? AND reconciliation_id <> ?
-		AND (status <> ? OR resolved_by IS NOT NULL))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway), string(p.job.rec.ID),
+	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM discrepancies WHERE payment_id = ?
+		AND kind = ? AND reconciliation_id <> ?
+		AND (status <> ? OR resolved_by IS NOT NULL))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway),
+		string(p.job.rec.ID),
 		string(shop.DiscrepancyStatusIgnored)).Scan(&known)
 	if err != nil {
 		return false, fmt.Errorf("look for a case of %s: %w", b.payment.id, err)
@@ -245,9 +259,11 @@ func (p *plan) missing(ctx context.Context, b *bookedDay, note string) error {
 	p.lacks = true
 	v := verdict{plan: p, booked: &b.booked}
 	return p.add(ctx, command.Finding{
-		Key: findingKey(shop.DiscrepancyKindMissingAtGateway, string(b.payment.id)), Kind: shop.DiscrepancyKindMissingAtGateway,
+		Key:    findingKey(shop.DiscrepancyKindMissingAtGateway, string(b.payment.id)),
+		Kind:   shop.DiscrepancyKindMissingAtGateway,
 		Action: shop.CorrectiveActionOpenCase, PaymentID: &b.payment.id, AttemptID: &b.attempt.id, Amount: b.left(),
-		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)), note, v.askedNote(ctx)),
+		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)),
+			note, v.askedNote(ctx)),
 	}, b.payment.version)
 }
 
@@ -276,7 +292,8 @@ func (j *job) walkLater(ctx context.Context) error {
 // stillDue reports whether the books are due: another replica may have walked them.
 func (j *job) stillDue(ctx context.Context) (bool, error) {
 	var due bool
-	err := j.books.db.QueryRowContext(ctx, `SELECT COALESCE(books_due_at <= ?, 0) FROM reconciliations WHERE id = ?`, j.reconciler.Now(), string(j.rec.ID)).Scan(&due)
+	err := j.books.db.QueryRowContext(ctx, `SELECT COALESCE(books_due_at <= ?, 0) FROM reconciliations WHERE id = ?`,
+		j.reconciler.Now(), string(j.rec.ID)).Scan(&due)
 	if err != nil {
 		return false, fmt.Errorf("read when the books are due for %s: %w", j.rec.ID, err)
 	}

@@ -62,9 +62,12 @@ func (j *job) plan(ctx context.Context) error {
 // resolve asks the gateway about attempts in doubt. It reports whether there were some.
 func (j *job) resolve(ctx context.Context, doubts []command.ApplyEvidence) bool {
 	for _, doubt := range doubts {
-		_, err := j.reconciler.Money.ResolveAttempt(ctx, command.ResolveAttempt{AttemptID: doubt.AttemptID, Actor: shop.ActorReconciliation, Note: "settlement"})
+		_, err := j.reconciler.Money.ResolveAttempt(ctx, command.ResolveAttempt{
+			AttemptID: doubt.AttemptID, Actor: shop.ActorReconciliation, Note: "settlement",
+		})
 		if err != nil { // the resolver goes on asking
-			j.reconciler.Logger.InfoContext(ctx, "attempt in doubt not resolved", "attempt_id", string(doubt.AttemptID), "error", err)
+			j.reconciler.Logger.InfoContext(ctx, "attempt in doubt not resolved", "attempt_id", string(doubt.AttemptID),
+				"error", err)
 		}
 	}
 	return len(doubts) > 0
@@ -103,7 +106,8 @@ func (p *plan) find(ctx context.Context) error {
 // begin counts the rows, and finds out whether the file was planned before.
 func (p *plan) begin(ctx context.Context) error {
 	var before int
-	err := p.job.books.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM settlement_rows WHERE reconciliation_id = ?), (SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ?)`,
+	err := p.job.books.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM settlement_rows
+		WHERE reconciliation_id = ?), (SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ?)`,
 		string(p.job.rec.ID), string(p.job.rec.ID)).Scan(&p.rows, &before)
 	if err != nil {
 		return fmt.Errorf("count the rows of %s: %w", p.job.rec.ID, err)
@@ -147,7 +151,9 @@ func (p *plan) flush(ctx context.Context) error {
 	if err := p.fillRaw(ctx); err != nil {
 		return err
 	}
-	err := p.job.reconciler.Files.PlanFindings(ctx, command.PlanFindings{Hold: p.job.hold, PG: p.job.rec.PG, Findings: p.pending})
+	err := p.job.reconciler.Files.PlanFindings(ctx, command.PlanFindings{
+		Hold: p.job.hold, PG: p.job.rec.PG, Findings: p.pending,
+	})
 	p.pending = p.pending[:0]
 	return err
 }
@@ -163,7 +169,8 @@ func (p *plan) fillRaw(ctx context.Context) error {
 		return nil
 	}
 	raws := map[int]string{}
-	err := p.job.books.each(ctx, `SELECT line, raw FROM settlement_rows WHERE reconciliation_id = ? AND line IN (`+places(len(args)-1)+`)`, args, func(scan scanner) error {
+	err := p.job.books.each(ctx, `SELECT line, raw FROM settlement_rows WHERE reconciliation_id = ?
+		AND line IN (`+places(len(args)-1)+`)`, args, func(scan scanner) error {
 		var line int
 		var raw string
 		err := scan(&line, &raw)
@@ -193,7 +200,8 @@ func (p *plan) drop(ctx context.Context) error {
 		return nil
 	}
 	var gone []shop.DiscrepancyID
-	err := p.job.books.each(ctx, `SELECT id, dedup_key FROM discrepancies WHERE reconciliation_id = ? AND status IN ('PLANNED', 'OPEN') ORDER BY id`, []any{string(p.job.rec.ID)}, func(scan scanner) error {
+	err := p.job.books.each(ctx, `SELECT id, dedup_key FROM discrepancies WHERE reconciliation_id = ?
+		AND status IN ('PLANNED', 'OPEN') ORDER BY id`, []any{string(p.job.rec.ID)}, func(scan scanner) error {
 		var id shop.DiscrepancyID
 		var key string
 		err := scan(&id, &key)

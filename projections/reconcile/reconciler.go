@@ -65,7 +65,9 @@ type Money interface {
 // is carried out at once, unless it would move more money at the gateway than
 // AutoApplyCap. It returns Invalid, with details.field, for a
 // format that the gateway does not write and a file that is too large.
-func (r *Reconciler) ImportSettlement(ctx context.Context, cmd command.ImportSettlement) (shop.SettlementImported, error) {
+func (r *Reconciler) ImportSettlement(
+	ctx context.Context, cmd command.ImportSettlement,
+) (shop.SettlementImported, error) {
 	ctx = failpoint.In(ctx, "reconcile")
 	if err := checkImport(cmd); err != nil {
 		return shop.SettlementImported{}, err
@@ -127,7 +129,9 @@ func sourceName(name string) string {
 // moved since; IN_PROGRESS while somebody else works on it; NotFound when there
 // is none. A plan that was carried out answers as it is, and one that broke off
 // goes on: nothing is done twice.
-func (r *Reconciler) ApplyReconciliation(ctx context.Context, cmd command.ApplyReconciliation) (shop.ReconciliationApplied, error) {
+func (r *Reconciler) ApplyReconciliation(
+	ctx context.Context, cmd command.ApplyReconciliation,
+) (shop.ReconciliationApplied, error) {
 	ctx = failpoint.In(ctx, "reconcile")
 	done, err := r.work(ctx, shop.Reconciliation{ID: cmd.ID}, func(j *job) error { return j.apply(ctx, cmd.PlanHash) })
 	return shop.ReconciliationApplied{Reconciliation: done}, err

@@ -38,8 +38,10 @@ func (r *Reconciler) resume(ctx context.Context, list func(context.Context) ([]r
 func (r *Reconciler) brokenOff(ctx context.Context) ([]resumable, error) {
 	var found []resumable
 	err := reader{r.DB}.each(ctx, `SELECT id, plan_hash, status = 'PLANNED' FROM reconciliations
-		WHERE plan_hash IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) AND (status = 'APPLYING' OR (status = 'PLANNED' AND auto_apply = 1
-			AND ? >= (SELECT COALESCE(SUM(d.amount), 0) FROM discrepancies d WHERE d.reconciliation_id = reconciliations.id AND d.status = 'PLANNED' AND d.action = 'REFUND_AT_GATEWAY')))
+		WHERE plan_hash IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) AND (status = 'APPLYING'
+		OR (status = 'PLANNED' AND auto_apply = 1
+			AND ? >= (SELECT COALESCE(SUM(d.amount), 0) FROM discrepancies d WHERE d.reconciliation_id = reconciliations.id
+			AND d.status = 'PLANNED' AND d.action = 'REFUND_AT_GATEWAY')))
 		ORDER BY id LIMIT 100`,
 		[]any{r.Now(), int64(r.AutoApplyCap)}, func(scan scanner) error {
 			var id shop.ReconciliationID
@@ -59,7 +61,8 @@ func (r *Reconciler) brokenOff(ctx context.Context) ([]resumable, error) {
 // booksDue lists the files whose days are to be held against the books again.
 func (r *Reconciler) booksDue(ctx context.Context) ([]resumable, error) {
 	var found []resumable
-	err := reader{r.DB}.each(ctx, `SELECT id FROM reconciliations WHERE books_due_at <= ? AND status IN ('PLANNED', 'APPLIED')
+	err := reader{r.DB}.each(ctx, `SELECT id FROM reconciliations WHERE books_due_at <= ?
+		AND status IN ('PLANNED', 'APPLIED')
 		AND (lease_until IS NULL OR lease_until < ?) ORDER BY books_due_at, id LIMIT 100`,
 		[]any{r.Now(), r.Now()}, func(scan scanner) error {
 			var id shop.ReconciliationID

@@ -73,11 +73,14 @@ func (p *plan) walkRows(ctx context.Context) error {
 
 func (p *plan) readRows(ctx context.Context, key string, line int) ([]stagedRow, error) {
 	var page []stagedRow
-	err := p.job.books.each(ctx, `SELECT line, row_hash, kind, payment_key, attempt_ref, leg_key, amount, tax_free_amount, installment_months, business_day, malformed
-		FROM settlement_rows WHERE reconciliation_id = ? AND payment_key >= ? AND (payment_key > ? OR line > ?) ORDER BY payment_key, line LIMIT ?`,
+	err := p.job.books.each(ctx, `SELECT line, row_hash, kind, payment_key, attempt_ref, leg_key, amount, tax_free_amount,
+		installment_months, business_day, malformed
+		FROM settlement_rows WHERE reconciliation_id = ? AND payment_key >= ? AND (payment_key > ? OR line > ?)
+		ORDER BY payment_key, line LIMIT ?`,
 		[]any{string(p.job.rec.ID), key, key, line, rowPage}, func(scan scanner) error {
 			var r stagedRow
-			err := scan(&r.line, &r.hash, &r.kind, &r.key, &r.ref, &r.leg, &r.amount, &r.taxFree, &r.months, &r.day, &r.malformed)
+			err := scan(&r.line, &r.hash, &r.kind, &r.key, &r.ref, &r.leg, &r.amount, &r.taxFree, &r.months, &r.day,
+				&r.malformed)
 			page = append(page, r)
 			return err
 		})
@@ -119,7 +122,8 @@ func (w *rowWalk) take(ctx context.Context, row stagedRow) error {
 func duplicate(row, earlier stagedRow) command.Finding {
 	return command.Finding{
 		Key: findingKey(shop.DiscrepancyKindDuplicateRow, fmt.Sprint(row.line)), Kind: shop.DiscrepancyKindDuplicateRow,
-		Action: shop.CorrectiveActionNone, Line: &row.line, Actual: row.says(), Note: fmt.Sprintf("It repeats line %d.", earlier.line),
+		Action: shop.CorrectiveActionNone, Line: &row.line, Actual: row.says(),
+		Note: fmt.Sprintf("It repeats line %d.", earlier.line),
 	}
 }
 
@@ -212,7 +216,8 @@ func (s statement) conflict() command.Finding {
 	return command.Finding{
 		Key: findingKey(shop.DiscrepancyKindConflictingRows, s.key), Kind: shop.DiscrepancyKindConflictingRows,
 		Action: shop.CorrectiveActionOpenCase, Line: &s.rows[0].line, Amount: amount,
-		Expected: says[0], Actual: strings.Join(says[1:], "; "), Note: "Lines " + strings.Join(lines, ", ") + " contradict each other.",
+		Expected: says[0], Actual: strings.Join(says[1:], "; "),
+		Note: "Lines " + strings.Join(lines, ", ") + " contradict each other.",
 	}
 }
 

@@ -27,7 +27,9 @@ type job struct {
 
 // work takes the hold, lets do work, and lets go. What broke off while the file
 // was read is noted as FAILED, unless it was only asked to stop.
-func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(*job) error) (shop.Reconciliation, error) {
+func (r *Reconciler) work(
+	ctx context.Context, rec shop.Reconciliation, do func(*job) error,
+) (shop.Reconciliation, error) {
 	hold, rec, err := r.Files.HoldReconciliation(ctx, rec.ID)
 	if err != nil {
 		return shop.Reconciliation{}, err
@@ -36,7 +38,8 @@ func (r *Reconciler) work(ctx context.Context, rec shop.Reconciliation, do func(
 	defer r.renewHold(ctx, hold)()
 	j := &job{reconciler: r, books: reader{r.DB}, hold: hold, rec: rec}
 	err = do(j)
-	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal && j.rec.Status == shop.ReconciliationStatusReading {
+	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal &&
+		j.rec.Status == shop.ReconciliationStatusReading {
 		_, failed := r.Files.FailReconciliation(ctx, command.FailReconciliation{Hold: hold, Reason: "reading broke off"})
 		err = errors.Join(err, failed)
 	}
@@ -93,7 +96,9 @@ func (j *job) became(rec shop.Reconciliation, err error) error {
 func (j *job) read(ctx context.Context, file *settlement.File, autoApply bool) error {
 	err := j.stage(ctx, file)
 	if refused, ok := errors.AsType[*settlement.Rejection](err); ok {
-		return j.became(j.reconciler.Files.RejectReconciliation(ctx, command.RejectReconciliation{Hold: j.hold, Reason: refused.Error()}))
+		return j.became(j.reconciler.Files.RejectReconciliation(ctx, command.RejectReconciliation{
+			Hold: j.hold, Reason: refused.Error(),
+		}))
 	}
 	if err != nil {
 		return fmt.Errorf("read settlement file %s: %w", j.rec.ID, err)

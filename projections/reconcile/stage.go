@@ -21,7 +21,8 @@ func (j *job) stage(ctx context.Context, file *settlement.File) error {
 	}
 	j.day = cmp.Or(file.Day, dayOfName(j.rec))
 	var staged int
-	err = j.books.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(line), 0) FROM settlement_rows WHERE reconciliation_id = ?`, string(j.rec.ID)).Scan(&staged)
+	err = j.books.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(line), 0) FROM settlement_rows
+		WHERE reconciliation_id = ?`, string(j.rec.ID)).Scan(&staged)
 	if err != nil {
 		return fmt.Errorf("read how far reading came: %w", err)
 	}

@@ -51,7 +51,8 @@ func (c *chainWalk) step(event sealedEvent) string {
 // edits tells which columns of an event do not fit its seal; want is the one they would have.
 func edits(event sealedEvent, want shop.Seal) string {
 	columns := event.kept.Differences(want)
-	if of := func(name string) bool { return slices.Contains(columns, name) }; of("aggregate_id") && of("payload") && of("at") {
+	if of := func(name string) bool { return slices.Contains(columns, name) }; of("aggregate_id") && of("payload") &&
+		of("at") {
 		return "was put in later: its seal is of something else"
 	}
 	if was := event.kept.Version(); was != event.Version {

@@ -151,8 +151,11 @@ func (v *Verifier) compareWithGateway(ctx context.Context, attempt heldAttempt) 
 	case errors.As(err, &refused) && refused.Outcome == pg.OutcomeNotFound:
 		evidence = pg.Payment{} // It never heard of the attempt: nothing was taken.
 	case errors.As(err, &refused) && refused.Payment != nil:
-		return v.excuse(ctx, difference{attempt: attempt, other: true, detail: fmt.Sprintf("the gateway has it as order %s, %d %s",
-			refused.Payment.AttemptID, refused.Payment.Amount, refused.Payment.Currency)})
+		return v.excuse(ctx, difference{
+			attempt: attempt, other: true,
+			detail: fmt.Sprintf("the gateway has it as order %s, %d %s",
+				refused.Payment.AttemptID, refused.Payment.Amount, refused.Payment.Currency),
+		})
 	case err != nil:
 		return fmt.Sprintf("the gateway could not be asked: %v", err), nil
 	}
@@ -177,7 +180,8 @@ type difference struct {
 // excuse returns "" when exactly one case that can explain the difference stands for it, or a plan.
 func (v *Verifier) excuse(ctx context.Context, d difference) (string, error) {
 	rows, err := v.DB.QueryContext(ctx, `SELECT kind, status, COALESCE(expected, '') = ? FROM discrepancies
-WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?) AND status IN ('OPEN', 'PLANNED')`, shop.OverdueExpected, d.attempt.paymentID, d.attempt.id)
+WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?)
+AND status IN ('OPEN', 'PLANNED')`, shop.OverdueExpected, d.attempt.paymentID, d.attempt.id)
 	if err != nil {
 		return "", fmt.Errorf("read the cases of %s: %w", d.attempt.id, err)
 	}

@@ -39,25 +39,59 @@ UNION SELECT r.payment_id FROM refunds r WHERE r.open_attempt_id IS NOT NULL AND
 // counts tell how much waits.
 func (g *Gauges) counts() []gauge {
 	return []gauge{
-		{"payment_system_unresolved_payments", "Payments whose outcome a gateway has not told.", "", g.count(`SELECT COUNT(*) FROM payments WHERE status IN ` + unresolved)},
-		{"payment_system_overdue_payments", "Payments whose outcome, or refund, has been open for over 15 minutes without a case: 0, or the resolver does not work.", "", g.countOverdue},
-		{"payment_system_open_cases", "Discrepancies that wait for a person.", "", g.count(`SELECT COUNT(*) FROM discrepancies WHERE status = 'OPEN'`)},
-		{"payment_system_unpublished_events", "Events that the read models do not show yet.", "", g.count(`SELECT COUNT(*) FROM events WHERE published_at IS NULL`)},
-		{"payment_system_waiting_webhooks", "Webhooks that were not acted on yet.", "", g.count(`SELECT COUNT(*) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
-		{"payment_system_waiting_webhook_tries", "How often the waiting webhook that was tried most has been.", "", g.count(`SELECT COALESCE(MAX(tries), 0) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
+		{
+			"payment_system_unresolved_payments", "Payments whose outcome a gateway has not told.", "",
+			g.count(`SELECT COUNT(*) FROM payments WHERE status IN ` + unresolved),
+		},
+		{
+			"payment_system_overdue_payments",
+			"Payments whose outcome, or refund, has been open for over 15 minutes without a case: 0, or the resolver does not work.", "", g.countOverdue,
+		},
+		{
+			"payment_system_open_cases", "Discrepancies that wait for a person.", "",
+			g.count(`SELECT COUNT(*) FROM discrepancies WHERE status = 'OPEN'`),
+		},
+		{
+			"payment_system_unpublished_events", "Events that the read models do not show yet.", "",
+			g.count(`SELECT COUNT(*) FROM events WHERE published_at IS NULL`),
+		},
+		{
+			"payment_system_waiting_webhooks", "Webhooks that were not acted on yet.", "",
+			g.count(`SELECT COUNT(*) FROM webhook_inbox WHERE next_try_at IS NOT NULL`),
+		},
+		{
+			"payment_system_waiting_webhook_tries", "How often the waiting webhook that was tried most has been.", "",
+			g.count(`SELECT COALESCE(MAX(tries), 0) FROM webhook_inbox WHERE next_try_at IS NOT NULL`),
+		},
 	}
 }
 
 // ages tell for how long the oldest of what waits has waited; 0 when nothing does.
 func (g *Gauges) ages() []gauge {
 	return []gauge{
-		{"payment_system_oldest_unresolved_payment_seconds", "For how long the oldest unresolved payment of each gateway has been so.", "pg", g.unresolvedAges},
-		{"payment_system_oldest_open_refund_seconds", "For how long the oldest refund has been under way.", "", g.age(`SELECT MIN(requested_at) FROM refunds WHERE open_attempt_id IS NOT NULL`)},
-		{"payment_system_oldest_open_case_seconds", "For how long the oldest case has waited for a person.", "", g.age(`SELECT MIN(created_at) FROM discrepancies WHERE status = 'OPEN'`)},
+		{
+			"payment_system_oldest_unresolved_payment_seconds",
+			"For how long the oldest unresolved payment of each gateway has been so.", "pg", g.unresolvedAges,
+		},
+		{
+			"payment_system_oldest_open_refund_seconds", "For how long the oldest refund has been under way.", "",
+			g.age(`SELECT MIN(requested_at) FROM refunds WHERE open_attempt_id IS NOT NULL`),
+		},
+		{
+			"payment_system_oldest_open_case_seconds", "For how long the oldest case has waited for a person.", "",
+			g.age(`SELECT MIN(created_at) FROM discrepancies WHERE status = 'OPEN'`),
+		},
 		// Of each shard the first is the oldest, within a transaction's length: no backlog is read to its end.
-		{"payment_system_oldest_unpublished_event_seconds", "For how long the oldest event has waited for the read models.", "", g.age(`
-SELECT MIN(e.at) FROM (SELECT MIN(id) AS id FROM events WHERE published_at IS NULL GROUP BY shard) first JOIN events e ON e.id = first.id`)},
-		{"payment_system_oldest_waiting_webhook_seconds", "For how long the oldest webhook has waited.", "", g.age(`SELECT MIN(received_at) FROM webhook_inbox WHERE next_try_at IS NOT NULL`)},
+		{
+			"payment_system_oldest_unpublished_event_seconds", "For how long the oldest event has waited for the read models.",
+			"", g.age(`
+SELECT MIN(e.at) FROM (SELECT MIN(id) AS id FROM events WHERE published_at IS NULL GROUP BY shard) first
+JOIN events e ON e.id = first.id`),
+		},
+		{
+			"payment_system_oldest_waiting_webhook_seconds", "For how long the oldest webhook has waited.", "",
+			g.age(`SELECT MIN(received_at) FROM webhook_inbox WHERE next_try_at IS NOT NULL`),
+		},
 	}
 }
 
@@ -91,7 +125,8 @@ func (g *Gauges) since(at sql.NullTime) float64 {
 }
 
 func (g *Gauges) unresolvedAges(ctx context.Context) (map[string]float64, error) {
-	const query = `SELECT p.pg, MIN(COALESCE(a.unresolved_since, p.updated_at)) FROM payments p JOIN attempts a ON a.id = p.attempt_id
+	const query = `SELECT p.pg, MIN(COALESCE(a.unresolved_since, p.updated_at)) FROM payments p
+		JOIN attempts a ON a.id = p.attempt_id
 WHERE p.status IN ` + unresolved + ` GROUP BY p.pg`
 	ages := map[string]float64{string(shop.PGKakao): 0, string(shop.PGToss): 0}
 	_, err := mysqldb.Collect(ctx, g.DB, func(rows *sql.Rows) (_ struct{}, err error) {

@@ -34,7 +34,8 @@ FROM events FORCE INDEX (uq_events_version) ORDER BY aggregate_id, version`
 func scanSealed(rows *sql.Rows) (sealedEvent, error) {
 	var e sealedEvent
 	var note sql.NullString
-	err := rows.Scan(&e.AggregateID, &e.Version, &e.Kind, &e.Status, &e.Payload, &e.Actor, &note, &e.At, &e.kept.Hash, &e.kept.Parts)
+	err := rows.Scan(&e.AggregateID, &e.Version, &e.Kind, &e.Status, &e.Payload, &e.Actor, &note, &e.At, &e.kept.Hash,
+		&e.kept.Parts)
 	e.Note = note.String
 	return e, err
 }
@@ -52,7 +53,8 @@ func (h *eventWalk) step(event sealedEvent) {
 		h.id, h.last, h.chain = event.AggregateID, shop.Event{}, chainWalk{}
 	}
 	if event.Version != h.last.Version+1 {
-		h.complain("events", "version %d follows version %d: %s", event.Version, h.last.Version, removed(h.last.Version, event.Version))
+		h.complain("events", "version %d follows version %d: %s", event.Version, h.last.Version,
+			removed(h.last.Version, event.Version))
 	} else {
 		h.checkState(event.Event)
 	}
@@ -67,7 +69,8 @@ func (h *eventWalk) checkState(event shop.Event) {
 	if want, ok := nextStatus(from, event); !ok {
 		h.complain("states", "version %d: %s is not allowed in state %q", event.Version, event.Kind, from)
 	} else if want != event.Status {
-		h.complain("states", "version %d: %s leads from %q to %q, not to %q", event.Version, event.Kind, from, want, event.Status)
+		h.complain("states", "version %d: %s leads from %q to %q, not to %q", event.Version, event.Kind, from, want,
+			event.Status)
 	}
 }
 

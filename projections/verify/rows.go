@@ -35,7 +35,9 @@ func allBooks() []book {
 	return []book{
 		{shop.PrefixUser, userRows, nil, "user_views", nil},
 		{shop.PrefixProduct, productRows, nil, "product_views", []viewColumn{{"price", "price"}}},
-		{shop.PrefixOrder, orderRows, nil, "order_views", []viewColumn{{"user_id", "userId"}, {"status", "status"}, {"placed_at", "placedAt"}}},
+		{shop.PrefixOrder, orderRows, nil, "order_views", []viewColumn{
+			{"user_id", "userId"}, {"status", "status"}, {"placed_at", "placedAt"},
+		}},
 		{shop.PrefixPayment, paymentRows, []string{"history"}, "payment_views", []viewColumn{
 			{"order_id", "orderId"},
 			{"user_id", "userId"},
@@ -44,7 +46,9 @@ func allBooks() []book {
 			{"payment_key", "paymentKey"},
 			{"updated_at", "updatedAt"},
 		}},
-		{shop.PrefixReconciliation, reconciliationRows, []string{"counts"}, "reconciliation_views", []viewColumn{{"pg", "pg"}, {"status", "status"}}},
+		{shop.PrefixReconciliation, reconciliationRows, []string{"counts"}, "reconciliation_views", []viewColumn{
+			{"pg", "pg"}, {"status", "status"},
+		}},
 		{shop.PrefixDiscrepancy, discrepancyRows, nil, "discrepancy_views", []viewColumn{
 			{"reconciliation_id", "reconciliationId"}, {"pg", "pg"}, {"kind", "kind"}, {"status", "status"},
 		}},
@@ -83,7 +87,9 @@ func (b book) verify(ctx context.Context, tx *sql.Tx, report func(Violation)) er
 }
 
 // verifyPage compares the aggregates whose ids are over after and up to to.
-func (b book) verifyPage(ctx context.Context, tx *sql.Tx, rows map[string]any, after, to string, report func(Violation)) error {
+func (b book) verifyPage(
+	ctx context.Context, tx *sql.Tx, rows map[string]any, after, to string, report func(Violation),
+) error {
 	events, err := latestEvents(ctx, tx, after, to)
 	if err != nil {
 		return err
@@ -94,7 +100,9 @@ func (b book) verifyPage(ctx context.Context, tx *sql.Tx, rows map[string]any, a
 	}
 	for id, event := range events {
 		if _, ok := rows[id]; !ok {
-			report(Violation{"events", id, fmt.Sprintf("version %d tells of something that the books do not have", event.version)})
+			report(Violation{
+				"events", id, fmt.Sprintf("version %d tells of something that the books do not have", event.version),
+			})
 		}
 	}
 	for id := range views {
@@ -169,10 +177,12 @@ func (b book) compareView(event *latestEvent, payload map[string]any, view *view
 	found := differences(leaving(document, "history"), leaving(payload, "history"), "view", "event")
 	for i, column := range b.columns {
 		if !sameField(view.columns[i], document[column.field]) {
-			found = append(found, fmt.Sprintf("column %s: %v, document %v", column.name, view.columns[i], document[column.field]))
+			found = append(found, fmt.Sprintf("column %s: %v, document %v", column.name, view.columns[i],
+				document[column.field]))
 		}
 	}
-	if history, ok := document["history"].([]any); b.prefix == shop.PrefixPayment && (!ok || len(history) != event.version) {
+	if history, ok := document["history"].([]any); b.prefix == shop.PrefixPayment &&
+		(!ok || len(history) != event.version) {
 		found = append(found, fmt.Sprintf("history of %d events, there are %d", len(history), event.version))
 	}
 	return listed(found)
@@ -200,7 +210,8 @@ type latestEvent struct {
 
 func latestEvents(ctx context.Context, tx *sql.Tx, after, to string) (map[string]*latestEvent, error) {
 	const query = `SELECT e.aggregate_id, e.version, e.payload, e.published_at IS NOT NULL FROM events e JOIN (
-  SELECT aggregate_id, MAX(version) AS version FROM events WHERE aggregate_id > ? AND aggregate_id <= ? GROUP BY aggregate_id
+  SELECT aggregate_id, MAX(version) AS version FROM events WHERE aggregate_id > ? AND aggregate_id <= ?
+GROUP BY aggregate_id
 ) latest ON latest.aggregate_id = e.aggregate_id AND latest.version = e.version`
 	rows, err := tx.QueryContext(ctx, query, after, to)
 	if err != nil {
