@@ -32,6 +32,9 @@ import (
 	"payment-system/pg/kakao"
 	"payment-system/pg/toss"
 	"payment-system/projections"
+	"payment-system/projections/reconcile"
+	"payment-system/projections/schedule"
+	"payment-system/projections/verify"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -51,7 +54,7 @@ type app struct {
 	commands   *command.Handler
 	people     *people.Handler
 	projector  *projections.Projector
-	reconciler *projections.Reconciler
+	reconciler *reconcile.Reconciler
 	queries    *query.Reader
 
 	closers []func() error // called last to first
@@ -62,8 +65,8 @@ func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
 	s.KakaoCID = cmp.Or(s.KakaoCID, defaultKakaoCID)
 	s.PGTimeout = cmp.Or(s.PGTimeout, 10*time.Second)
 	faults := s.checkServers()
-	faults = append(faults, s.gatewaySettings.check(false)...)
-	faults = append(faults, s.logSettings.check()...)
+	faults = append(faults, s.checkGateways()...)
+	faults = append(faults, s.checkLog()...)
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
@@ -117,21 +120,23 @@ func (a *app) open(ctx context.Context) error {
 	a.redis = redis.NewUniversalClient(redisOptions(a.settings.RedisAddrs))
 	a.closers = append(a.closers, a.redis.Close)
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collectors.NewDBStatsCollector(a.db, "primary"), a)
+		collectors.NewDBStatsCollector(a.db, "primary"), a.redisGauge(),
+		&verify.Gauges{DB: a.db, Now: a.world.now, Logger: a.logger})
 	floors := &views.Floors{}
 	a.projector = &projections.Projector{
 		DB: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Replica: a.replica, Floors: floors,
 	}
 	a.closers = append(a.closers, func() error { a.projector.Close(); return nil })
 	a.queries = &query.Reader{
-		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors, Backlog: a.projector.Backlog,
+		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors,
+		Backlog: a.projector.Backlog,
 	}
 	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
 	a.locker = a.newLocker()
 	a.commands = a.newCommands()
 	a.people = a.newPeople()
-	a.reconciler = &projections.Reconciler{
-		DB: a.db, Commands: a.commands, Logger: a.logger, Now: a.world.now, AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
+	a.reconciler = &reconcile.Reconciler{
+		DB: a.db, Money: a.commands, Logger: a.logger, Now: a.world.now, AutoApplyCap: shop.Won(a.settings.AutoApplyCap),
 		Files: &reconciliation.Desk{
 			DB: a.db, Projector: a.projector, Now: a.world.now, NewID: a.world.newID, Logger: a.logger, Replica: a.replica,
 		},
@@ -144,7 +149,7 @@ func (a *app) openSource() (err error) {
 	if a.settings.SettlementSource == "" {
 		return nil
 	}
-	if a.reconciler.Source, err = projections.OpenSource(a.settings.SettlementSource); err != nil {
+	if a.reconciler.Source, err = reconcile.OpenSource(a.settings.SettlementSource); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.reconciler.Source.Close)
@@ -230,8 +235,8 @@ func gateways(s gatewaySettings, w *world, logger *slog.Logger, registry *promet
 	}
 	if s.TossSecretKey != "" {
 		opened[shop.PGToss] = &toss.Client{
-			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, ClientKey: s.TossClientKey, DefaultMethod: s.TossMethod, Timeout: s.PGTimeout,
-			Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
+			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, ClientKey: s.TossClientKey, DefaultMethod: s.TossMethod,
+			Timeout: s.PGTimeout, Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
 		}
 	}
 	return opened
@@ -254,12 +259,30 @@ func observeCalls(registry *prometheus.Registry) func(shop.PG) func(call, outcom
 	}
 }
 
+// redisGauge shows whether Redis answers.
+func (a *app) redisGauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "payment_system_redis_up", Help: "1 when Redis answers; without it nobody can sign in.",
+	}, a.redisUp)
+}
+
+func (a *app) redisUp() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if a.redis.Ping(ctx).Err() != nil {
+		return 0
+	}
+	return 1
+}
+
 // newGraph is everything that speaks HTTP.
 func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 	s := a.settings
 	return &graph.Server{
 		Commands: a.commands, People: a.people, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
-		Sessions:  &graph.Sessions{Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random},
+		Sessions: &graph.Sessions{
+			Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random,
+		},
 		PublicURL: s.PublicURL, AllowedOrigins: s.AllowedOrigins,
 		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,
 		Ready: a.ready, Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Registry: a.registry,
@@ -268,8 +291,8 @@ func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 }
 
 // newSchedule is what nobody asks for.
-func (a *app) newSchedule() *projections.Schedule {
-	return &projections.Schedule{
+func (a *app) newSchedule() *schedule.Schedule {
+	return &schedule.Schedule{
 		Commands: a.commands, Projector: a.projector, Reconciler: a.reconciler,
 		Runs:           &jobs.Runs{DB: a.db, Owner: a.replica, Logger: a.logger},
 		ReconcileEvery: a.settings.ReconcileEvery, Now: a.world.now, Logger: a.logger,

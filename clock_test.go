@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"payment-system/projections"
+	"payment-system/command/reconciliation"
+	"payment-system/projections/reconcile"
 )
 
 // A diary is a log that can be read while it is written.
@@ -38,7 +39,8 @@ func TestApp_clock(t *testing.T) {
 	w.logger = slog.New(slog.NewTextHandler(log, nil))
 	w.settings = &settings{ReconcileEvery: time.Hour}
 	w.reads = w.db
-	w.reconciler = &projections.Reconciler{DB: w.db, Commands: w.commands, Logger: w.logger, Now: w.world.now}
+	w.reconciler = &reconcile.Reconciler{DB: w.db, Money: w.commands, Logger: w.logger, Now: w.world.now}
+	w.reconciler.Files = &reconciliation.Desk{DB: w.db, Projector: w.projector, Now: w.world.now, NewID: w.world.newID, Logger: w.logger, Replica: "tower"}
 	ready := func() error { return w.app.ready(t.Context()) }
 	if err := ready(); err != nil {
 		t.Errorf("with a clock that is right it is not ready: %v", err)

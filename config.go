@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"payment-system/internal/mysqldb"
-	"payment-system/projections"
+	"payment-system/projections/reconcile"
 	"payment-system/shop"
 )
 
@@ -91,15 +91,15 @@ func (s *settings) check() error {
 	var f faults
 	f = append(f, s.checkServers()...)
 	f = append(f, s.checkAddresses()...)
-	f = append(f, s.gatewaySettings.check(true)...)
+	f = append(f, s.requireGateways()...)
 	f = append(f, s.checkTimes()...)
 	f = append(f, s.checkMail()...)
 	f = append(f, s.checkSettlements()...)
-	f = append(f, s.logSettings.check()...)
+	f = append(f, s.checkLog()...)
 	return f.err()
 }
 
-func (s *logSettings) check() (f faults) {
+func (s *logSettings) checkLog() (f faults) {
 	if !slices.Contains([]string{"", "json", "text"}, s.LogFormat) {
 		f.add("set LOG_FORMAT to json or text: %q is neither", s.LogFormat)
 	}
@@ -111,10 +111,10 @@ func (s *logSettings) check() (f faults) {
 
 // checkServers wants a database and a Redis to be named.
 func (s *settings) checkServers() faults {
-	return append(s.databaseSettings.check(), s.redisSettings.check()...)
+	return append(s.checkDatabase(), s.checkRedis()...)
 }
 
-func (s *databaseSettings) check() (f faults) {
+func (s *databaseSettings) checkDatabase() (f faults) {
 	if s.MySQLDSN == "" {
 		f.add("set MYSQL_DSN to the database, as in user:password@tcp(127.0.0.1:3306)/payment_system")
 	} else {
@@ -138,7 +138,7 @@ func checkDSN(name, dsn string) (f faults) {
 	return f
 }
 
-func (s *redisSettings) check() (f faults) {
+func (s *redisSettings) checkRedis() (f faults) {
 	if len(s.RedisAddrs) == 0 {
 		f.add("set REDIS_ADDRS to the address of a Redis, as in 127.0.0.1:6379, or to several of a cluster")
 	}
@@ -154,7 +154,8 @@ func (s *redisSettings) check() (f faults) {
 func checkHostPort(name, addr string) (f faults) {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		f.add("set %s to host:port: %q is not", name, addr)
-	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil || (n == 0 && name != "HTTP_ADDR" && name != "METRICS_ADDR") {
+	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil ||
+		(n == 0 && name != "HTTP_ADDR" && name != "METRICS_ADDR") {
 		f.add("set %s to host:port: %q has no valid port", name, addr)
 	}
 	return f
@@ -184,15 +185,23 @@ func (s *settings) checkAddresses() (f faults) {
 // isOrigin reports whether text is a scheme and a host, and nothing but a final slash more.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && isWebAddress(u) && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	return err == nil && isWebAddress(u) && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" &&
+		u.User == nil
 }
 
 func isWebAddress(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-// check wants addresses that can be called and, when keys are needed, both gateways' keys.
-func (s *gatewaySettings) check(needed bool) (f faults) {
+// checkGateways completes and checks what is known of the gateways.
+func (s *gatewaySettings) checkGateways() faults { return append(s.checkBaseURLs(), s.checkKeys()...) }
+
+// requireGateways checks as checkGateways does, and that there is a key for each gateway.
+func (s *gatewaySettings) requireGateways() faults {
+	return slices.Concat(s.checkBaseURLs(), s.missingKeys(), s.checkKeys())
+}
+
+func (s *gatewaySettings) checkBaseURLs() (f faults) {
 	s.KakaoBaseURL = cmp.Or(s.KakaoBaseURL, defaultKakaoBaseURL)
 	s.TossBaseURL = cmp.Or(s.TossBaseURL, defaultTossBaseURL)
 	if strings.TrimSuffix(s.TossBaseURL, "/") == defaultTossBaseURL {
@@ -205,12 +214,20 @@ func (s *gatewaySettings) check(needed bool) (f faults) {
 		*text = strings.TrimSuffix(*text, "/")
 	}
 	slices.SortFunc(f, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	if needed && s.KakaoSecretKey == "" {
+	return f
+}
+
+func (s *gatewaySettings) missingKeys() (f faults) {
+	if s.KakaoSecretKey == "" {
 		f.add("set KAKAO_SECRET_KEY to the secret key that developers.kakaopay.com shows for your application")
 	}
-	if needed && s.TossSecretKey == "" {
+	if s.TossSecretKey == "" {
 		f.add("set TOSS_SECRET_KEY to the secret key that developers.tosspayments.com shows for your shop")
 	}
+	return f
+}
+
+func (s *gatewaySettings) checkKeys() (f faults) {
 	if strings.Contains(s.TossSecretKey, "_ck_") || strings.Contains(s.TossSecretKey, "_gck_") {
 		f.add("set TOSS_SECRET_KEY to the secret key: what it holds is a client key")
 	}
@@ -241,7 +258,8 @@ func (s *settings) checkTimes() (f faults) {
 		}
 	}
 	if s.PGTimeout >= s.OrderHold {
-		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock", s.PGTimeout, s.OrderHold)
+		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock",
+			s.PGTimeout, s.OrderHold)
 	}
 	if s.SessionIdle > s.SessionMax {
 		f.add("set SESSION_IDLE (%s) to at most SESSION_MAX (%s)", s.SessionIdle, s.SessionMax)
@@ -271,7 +289,7 @@ func (s *settings) checkSettlements() (f faults) {
 	if s.SettlementSource == "" {
 		return f
 	}
-	source, err := projections.OpenSource(s.SettlementSource)
+	source, err := reconcile.OpenSource(s.SettlementSource)
 	if err != nil {
 		return append(f, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"payment-system/internal/devservers"
 	"payment-system/internal/mail"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/seed"
 	"payment-system/pg/pgsim"
 	migrations "payment-system/sql"
 )
@@ -62,7 +63,8 @@ func (c *devCommand) Run(ctx context.Context, w *world) (err error) {
 		defer stop()
 		simErr = serveSim(ctx, sim, p.simAt, p.app.logger)
 	})
-	err = p.app.serve(ctx, p.api, p.mount, true, func() { p.announce(w.now().Sub(began)) })
+	replica := &server{app: p.app, mount: p.mount, withJobs: true, ready: func() { p.announce(w.now().Sub(began)) }}
+	err = replica.serve(ctx, p.api)
 	stop()
 	running.Wait()
 	return errors.Join(err, simErr)
@@ -94,10 +96,12 @@ func (p *playpen) open(ctx context.Context) (err error) {
 	if p.app, err = openApp(ctx, &c.settings, p.world, logger); err != nil {
 		return err
 	}
-	if err := errors.Join(mysqldb.Check(ctx, p.app.db), mysqldb.Migrate(ctx, p.app.db, migrations.Migrations())); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, p.app.db),
+		mysqldb.Migrate(ctx, p.app.db, migrations.Migrations())); err != nil {
 		return err
 	}
-	return p.app.seedDev(ctx)
+	trial := &seed.Trial{DB: p.app.db, Commands: p.app.commands, People: p.app.people, NewPeople: p.app.newPeople}
+	return trial.Fill(ctx)
 }
 
 func (p *playpen) openMailbox() (err error) {
@@ -169,8 +173,8 @@ func (p *playpen) announce(took time.Duration) {
 		{"simulators", "http://" + p.simAt.Addr().String() + "/sim/"},
 		{"MYSQL_DSN", p.servers.MySQLDSN}, // empty when it was given: it may hold a password
 		{"REDIS_ADDRS", p.servers.RedisAddr},
-		{"accounts", shopperEmail + ", " + operatorEmail},
-		{"password", devPassword},
+		{"accounts", seed.ShopperEmail + ", " + seed.OperatorEmail},
+		{"password", seed.Password},
 	}
 	fmt.Fprintf(p.world.out, "\nReady after %s. Ctrl-C stops everything.\n\n", took.Round(100*time.Millisecond))
 	for _, line := range lines {

@@ -21,7 +21,10 @@ var mayImport = map[string][]string{
 	".":                      {"..."}, // the only importer of pg/kakao, pg/toss and pg/pgsim
 	"graph":                  {"command", "command/people", "command/reconciliation", "query", "shop", "internal/...", "web"},
 	"web":                    {}, // files only
-	"projections":            {"command", "command/reconciliation", "pg", "sql/read/...", "internal/...", "shop"},
+	"projections":            {"internal/...", "shop"},
+	"projections/reconcile":  {"command", "command/reconciliation", "pg", "pg/settlement", "internal/...", "shop"},
+	"projections/verify":     {"pg", "internal/...", "shop"},
+	"projections/schedule":   {"internal/jobs"},
 	"command":                {"command/books", "pg", "internal/...", "shop"},
 	"command/books":          {"sql/write/...", "internal/...", "shop"}, // the only writer of the books
 	"command/reconciliation": {"command/books", "internal/...", "shop"},
@@ -32,6 +35,7 @@ var mayImport = map[string][]string{
 	"pg/kakao":               {"pg", "pg/pghttp", "shop"},
 	"pg/toss":                {"pg", "pg/pghttp", "shop"},
 	"pg/pgtest":              {"internal/testclock", "pg", "shop"},
+	"pg/settlement":          {"shop"},
 	"pg/pgsim":               {}, // it shares no code with the clients
 	"shop":                   {}, // the standard library only; see TestImports_shop
 	"sql":                    {},
@@ -39,7 +43,10 @@ var mayImport = map[string][]string{
 	"internal":               {"internal/...", "sql", "shop"},
 	"internal/mysqldb":       {"internal/failpoint"},
 	"internal/redistest":     {"internal/devservers"},
-	"faulttest":              {}, // tests only
+	"internal/progress":      {},
+	"internal/seed":          {"command", "command/people", "internal/progress", "shop"},
+	"internal/shoptest":      {"..."}, // imported by tests only; see TestImports_shoptest
+	"faulttest":              {},      // tests only
 }
 
 func TestImports(t *testing.T) {
@@ -69,6 +76,15 @@ func TestImports_shop(t *testing.T) {
 			if first == module || strings.Contains(first, ".") {
 				t.Errorf("%s imports %s, which is not in the standard library", folder, imported)
 			}
+		}
+	}
+}
+
+func TestImports_shoptest(t *testing.T) {
+	t.Parallel()
+	for folder, imports := range packages(t) {
+		if slices.Contains(imports, module+"/internal/shoptest") {
+			t.Errorf("%s imports internal/shoptest, which only tests may", folder)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"github.com/lmittmann/tint"
-	"golang.org/x/term"
 
+	"payment-system/internal/progress"
 	"payment-system/shop"
 )
 
@@ -121,12 +121,7 @@ func (s logSettings) logger(out io.Writer, format string) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	if format == "text" {
-		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !isTerminal(out)}))
+		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !progress.IsTerminal(out)}))
 	}
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -22,6 +22,7 @@ import (
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
+	"payment-system/projections/verify"
 	"payment-system/shop"
 )
 
@@ -48,7 +49,7 @@ func openWatchtower(t *testing.T) *watchtower {
 		},
 		logger: quiet, db: mysqltest.New(t), redis: redistest.New(t), registry: prometheus.NewRegistry(),
 	}
-	w.registry.MustRegister(w.app)
+	w.registry.MustRegister(w.redisGauge(), &verify.Gauges{DB: w.db, Now: w.world.now, Logger: quiet})
 	w.projector = &projections.Projector{DB: w.db, Redis: w.redis, Logger: quiet, Now: w.world.now, Replica: "tower"}
 	t.Cleanup(w.projector.Close)
 	w.commands = &command.Handler{

@@ -20,7 +20,7 @@ type migrateCommand struct {
 
 // Run brings the schema up to date, or tells how far it is.
 func (c *migrateCommand) Run(ctx context.Context, w *world) error {
-	if err := c.check().err(); err != nil {
+	if err := c.checkDatabase().err(); err != nil {
 		return err
 	}
 	db, err := mysqldb.Open(ctx, c.MySQLDSN, mysqldb.Config{MaxConns: 4, IOTimeout: 10 * time.Minute})

@@ -15,6 +15,7 @@ import (
 
 	"payment-system/command/reconciliation"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/progress"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -51,10 +52,10 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 	if err := mysqldb.CheckClock(ctx, a.db, w.now); err != nil {
 		return err
 	}
-	bar := newProgress(w.err, "reconciling")
-	a.reconciler.Progress = func(r shop.Reconciliation) { bar.percent(r.Percent) }
+	bar := progress.New(w.err, "reconciling")
+	a.reconciler.Progress = func(r shop.Reconciliation) { bar.Percent(r.Percent) }
 	done, err := c.reconcile(ctx, a, format)
-	bar.end()
+	bar.End()
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,9 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 }
 
 // reconcile imports the file and, if asked to, applies its plan.
-func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.SettlementFormat) (shop.Reconciliation, error) {
+func (c *reconcileCommand) reconcile(
+	ctx context.Context, a *app, format shop.SettlementFormat,
+) (shop.Reconciliation, error) {
 	body, err := openFile(ctx, c.File)
 	if err != nil {
 		return shop.Reconciliation{}, err
@@ -76,7 +79,9 @@ func (c *reconcileCommand) reconcile(ctx context.Context, a *app, format shop.Se
 	if err != nil || !c.Apply || rec.Status != shop.ReconciliationStatusPlanned || rec.PlanHash == nil {
 		return rec, err
 	}
-	applied, err := a.reconciler.ApplyReconciliation(ctx, reconciliation.ApplyReconciliation{By: by, ID: rec.ID, PlanHash: *rec.PlanHash})
+	applied, err := a.reconciler.ApplyReconciliation(ctx, reconciliation.ApplyReconciliation{
+		By: by, ID: rec.ID, PlanHash: *rec.PlanHash,
+	})
 	return applied.Reconciliation, err
 }
 
@@ -86,7 +91,8 @@ func (c *reconcileCommand) format() (shop.SettlementFormat, error) {
 	case format == shop.SettlementFormatPaymentStateCSV, format == shop.SettlementFormatTossSettlementsJSON, format == shop.SettlementFormatKakaoPaymentsJSON:
 		return format, nil
 	case format != "":
-		return "", fmt.Errorf("there is no format %q: name PAYMENT_STATE_CSV, TOSS_SETTLEMENTS_JSON or KAKAO_PAYMENTS_JSON", c.Format)
+		return "", fmt.Errorf("there is no format %q: name PAYMENT_STATE_CSV, TOSS_SETTLEMENTS_JSON or KAKAO_PAYMENTS_JSON",
+			c.Format)
 	}
 	if name, _, _ := strings.Cut(c.File, "?"); !strings.HasSuffix(strings.ToLower(name), ".json") {
 		return shop.SettlementFormatPaymentStateCSV, nil
@@ -122,7 +128,8 @@ func download(ctx context.Context, address string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("download the file: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("download the file: the server answered %s", response.Status), response.Body.Close())
+		return nil, errors.Join(fmt.Errorf("download the file: the server answered %s", response.Status),
+			response.Body.Close())
 	}
 	return response.Body, nil
 }

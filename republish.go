@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"payment-system/internal/progress"
 	"payment-system/shop"
 )
 
@@ -31,18 +32,18 @@ func (c *republishCommand) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	bars := map[shop.View]*progress{}
+	bars := map[shop.View]*progress.Bar{}
 	err = a.projector.RepublishNow(ctx, views, func(view shop.View, percent int) {
 		if bars[view] == nil {
 			for _, bar := range bars {
-				bar.end()
+				bar.End()
 			}
-			bars[view] = newProgress(w.err, strings.ToLower(string(view)))
+			bars[view] = progress.New(w.err, strings.ToLower(string(view)))
 		}
-		bars[view].percent(percent)
+		bars[view].Percent(percent)
 	})
 	for _, bar := range bars {
-		bar.end()
+		bar.End()
 	}
 	return errors.Join(err, a.close())
 }

@@ -40,14 +40,15 @@ func (c *serveCommand) Run(ctx context.Context, w *world) (err error) {
 	if err := a.newMailer().Check(); err != nil {
 		return fmt.Errorf("SMTP_ADDR, SMTP_FROM: %w", err)
 	}
-	if err := errors.Join(mysqldb.Check(ctx, a.db), mysqldb.CheckClock(ctx, a.db, w.now), checkSchema(ctx, a.db)); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, a.db), mysqldb.CheckClock(ctx, a.db, w.now),
+		checkSchema(ctx, a.db)); err != nil {
 		return err
 	}
 	listener, err := listen(ctx, "HTTP_ADDR", c.HTTPAddr)
 	if err != nil {
 		return err
 	}
-	return a.serve(ctx, listener, nil, c.Jobs, nil)
+	return (&server{app: a, withJobs: c.Jobs}).serve(ctx, listener)
 }
 
 // listen takes an address, or says in a sentence what to do when it is taken.
@@ -77,7 +78,9 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 
 // serveUntil serves until ctx ends, then lets requests that are under way finish. Calls of end
 // run beside the wait for them.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener, end ...func(context.Context) error) error {
+func serveUntil(
+	ctx context.Context, server *http.Server, listener net.Listener, end ...func(context.Context) error,
+) error {
 	var ending sync.WaitGroup
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -124,57 +127,80 @@ func waitFor(ctx context.Context, group *sync.WaitGroup) {
 	}
 }
 
-// serve answers on the listener until ctx ends, and runs the schedule if jobs says so; ready is
-// called once everything answers. Then it stops in order: no new requests, those under way
-// finish, the jobs end, and what was promised in the background is kept.
-func (a *app) serve(ctx context.Context, listener net.Listener, mount func(*http.ServeMux), withJobs bool, ready func()) error {
+// A crew is goroutines of which one that ends takes the others along.
+type crew struct {
+	stop    context.CancelFunc
+	working sync.WaitGroup
+	errs    []*error
+}
+
+func (c *crew) start(run func() error) {
+	err := new(error)
+	c.errs = append(c.errs, err)
+	c.working.Go(func() {
+		defer c.stop()
+		*err = run()
+	})
+}
+
+// wait returns what they failed of, once all have ended.
+func (c *crew) wait() error {
+	c.working.Wait()
+	var errs []error
+	for _, err := range c.errs {
+		errs = append(errs, *err)
+	}
+	return errors.Join(errs...)
+}
+
+// A server is one replica at work: it answers requests, and runs the jobs if it is to.
+type server struct {
+	app      *app
+	mount    func(*http.ServeMux) // adds pages; nil adds none
+	withJobs bool
+	ready    func() // is called once everything answers; nil is not
+
+	draining atomic.Bool
+	sockets  sync.WaitGroup
+}
+
+// serve answers on the listener until ctx ends. Then it stops in order: no new requests, those
+// under way finish, the jobs end, and what was promised in the background is kept.
+func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var draining atomic.Bool
-	server := a.newGraph(mount)
-	server.Ready = func(ctx context.Context) error {
-		if draining.Load() {
-			return errors.New("this replica is stopping")
-		}
-		return a.ready(ctx)
+	handlers, err := s.handlers(ctx, listener)
+	if err != nil {
+		return err
 	}
 	// The jobs go on while requests finish: they may wait for each other.
 	jobsCtx, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJobs()
-	context.AfterFunc(ctx, func() {
-		draining.Store(true)
-		server.EndStreams()
-	})
-	var sockets sync.WaitGroup
-	handlers, err := a.handlers(ctx, listener, countSockets(&sockets, server.Handler()), server.OpsHandler())
-	if err != nil {
-		return err
+	serving, jobs := crew{stop: stop}, crew{stop: stop}
+	if s.withJobs {
+		jobs.start(func() error { return s.app.runJobs(jobsCtx) })
 	}
-	var jobs, serving sync.WaitGroup
-	errs := make([]error, len(handlers)+1)
-	if withJobs {
-		jobs.Go(func() {
-			defer stop()
-			errs[len(handlers)] = a.runJobs(jobsCtx)
-		})
+	for _, h := range handlers {
+		serving.start(func() error { return serveUntil(ctx, newServer(h.handler, s.app.logger), h.listener) })
 	}
-	for i, h := range handlers {
-		serving.Go(func() {
-			defer stop() // one that fails takes the others along
-			errs[i] = serveUntil(ctx, newServer(h.handler, a.logger), h.listener)
-		})
-	}
+	s.announce(listener)
+	err = serving.wait()
+	stopJobs()
+	err = errors.Join(err, jobs.wait())
+	return errors.Join(err, s.drain(ctx))
+}
+
+// announce says that everything answers.
+func (s *server) announce(listener net.Listener) {
+	a := s.app
 	if a.settings.OTLPEndpoint != "" {
 		a.logger.Warn("traces are not exported by this version", "variable", "OTEL_EXPORTER_OTLP_ENDPOINT")
 	}
-	a.logger.Info("serving", "addr", listener.Addr().String(), "public_url", a.settings.PublicURL, "jobs", withJobs, "replica", a.replica)
-	if ready != nil {
-		ready()
+	a.logger.Info("serving", "addr", listener.Addr().String(), "public_url", a.settings.PublicURL,
+		"jobs", s.withJobs, "replica", a.replica)
+	if s.ready != nil {
+		s.ready()
 	}
-	serving.Wait()
-	stopJobs()
-	jobs.Wait()
-	return errors.Join(errors.Join(errs...), a.drain(ctx, &sockets))
 }
 
 // A served handler answers on a listener.
@@ -183,27 +209,92 @@ type served struct {
 	listener net.Listener
 }
 
-// handlers is the API and, on an address of their own, what operations need.
-func (a *app) handlers(ctx context.Context, listener net.Listener, api, ops http.Handler) ([]served, error) {
-	handlers := []served{{api, listener}}
-	if a.settings.MetricsAddr == "" {
+// handlers is the API and, on an address of their own, what operations need. When ctx ends they
+// say that they are not ready, and end their streams.
+func (s *server) handlers(ctx context.Context, listener net.Listener) ([]served, error) {
+	api := s.app.newGraph(s.mount)
+	api.Ready = func(ctx context.Context) error {
+		if s.draining.Load() {
+			return errors.New("this replica is stopping")
+		}
+		return s.app.ready(ctx)
+	}
+	context.AfterFunc(ctx, func() {
+		s.draining.Store(true)
+		api.EndStreams()
+	})
+	handlers := []served{{countSockets(&s.sockets, api.Handler()), listener}}
+	if s.app.settings.MetricsAddr == "" {
 		return handlers, nil
 	}
-	aside, err := listen(ctx, "METRICS_ADDR", a.settings.MetricsAddr)
+	aside, err := listen(ctx, "METRICS_ADDR", s.app.settings.MetricsAddr)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	return append(handlers, served{ops, aside}), nil
+	return append(handlers, served{api.OpsHandler(), aside}), nil
 }
 
 // drain waits for what requests left to be done.
-func (a *app) drain(ctx context.Context, sockets *sync.WaitGroup) error {
+func (s *server) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
-	waitFor(ctx, sockets)
-	if err := errors.Join(a.commands.Drain(ctx), a.people.Drain(ctx)); err != nil {
+	waitFor(ctx, &s.sockets)
+	if err := s.app.commands.Drain(ctx); err != nil {
 		return err
 	}
-	a.logger.Info("stopped")
+	s.app.logger.Info("stopped")
 	return nil
+}
+
+// checkClockEvery is how often a replica that runs jobs asks the database for the time.
+const checkClockEvery = 3 * time.Second
+
+// runJobs runs the schedule until ctx ends, but only while this machine's clock agrees with the
+// database's: jobs take leases, and a clock that is ahead would take those of replicas that are
+// at work.
+func (a *app) runJobs(ctx context.Context) error {
+	for a.waitForRightClock(ctx) {
+		onTime, stop := context.WithCancel(ctx)
+		go func() {
+			defer stop()
+			a.waitForWrongClock(onTime)
+		}()
+		err := a.newSchedule().Run(onTime)
+		stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitForRightClock waits until the clock is right, and reports whether it is: else ctx has ended.
+func (a *app) waitForRightClock(ctx context.Context) bool {
+	return a.watchClock(ctx, func(err error) bool { return err == nil })
+}
+
+// waitForWrongClock waits until the clock is wrong, or ctx ends.
+func (a *app) waitForWrongClock(ctx context.Context) {
+	a.watchClock(ctx, func(err error) bool { return errors.Is(err, mysqldb.ErrClock) })
+}
+
+// watchClock checks the clock until holds is true of the outcome, and reports whether it is: else
+// ctx has ended. While the database does not answer nothing is known of the clock.
+func (a *app) watchClock(ctx context.Context, holds func(error) bool) bool {
+	ticker := time.NewTicker(checkClockEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		err := mysqldb.CheckClock(ctx, a.db, a.world.now)
+		if errors.Is(err, mysqldb.ErrClock) {
+			a.logger.WarnContext(ctx, "jobs wait until the clock is right", "error", err)
+		}
+		if holds(err) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+	return false
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"payment-system/internal/mysqldb"
-	"payment-system/projections"
+	"payment-system/internal/progress"
+	"payment-system/projections/verify"
 )
 
 type verifyCommand struct {
@@ -22,7 +23,11 @@ const found exit = 2
 
 // Run prints what is wrong with the live books.
 func (c *verifyCommand) Run(ctx context.Context, w *world) error {
-	faults := append(c.databaseSettings.check(), c.gatewaySettings.check(c.Gateway)...)
+	checkGateways := c.checkGateways
+	if c.Gateway {
+		checkGateways = c.requireGateways
+	}
+	faults := append(c.checkDatabase(), checkGateways()...)
 	if err := faults.err(); err != nil {
 		return err
 	}
@@ -35,14 +40,14 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 	if err := checkSchema(ctx, db); err != nil {
 		return err
 	}
-	verifier := &projections.Verifier{DB: db, Now: w.now}
-	bar := newProgress(w.err, "asking the gateways")
+	verifier := &verify.Verifier{DB: db, Now: w.now}
+	bar := progress.New(w.err, "asking the gateways")
 	if c.Gateway {
 		verifier.Gateways = gateways(c.gatewaySettings, w, c.logger(w.err, "text"), nil)
-		verifier.Progress = bar.to
+		verifier.Progress = bar.To
 	}
 	violations, err := printViolations(ctx, w, verifier)
-	bar.end()
+	bar.End()
 	if err != nil {
 		return err
 	}
@@ -54,10 +59,10 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 	return nil
 }
 
-func printViolations(ctx context.Context, w *world, verifier *projections.Verifier) (int, error) {
+func printViolations(ctx context.Context, w *world, verifier *verify.Verifier) (int, error) {
 	count := 0
 	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
-	err := verifier.Verify(ctx, func(v projections.Violation) {
+	err := verifier.Verify(ctx, func(v verify.Violation) {
 		if count == 0 {
 			fmt.Fprintln(table, "INVARIANT\tROW\tWHAT DIFFERS")
 		}

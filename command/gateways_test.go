@@ -20,7 +20,7 @@ import (
 	"payment-system/pg/pgsim"
 	"payment-system/pg/pgtest"
 	"payment-system/pg/toss"
-	"payment-system/projections"
+	"payment-system/projections/verify"
 	"payment-system/shop"
 )
 
@@ -98,8 +98,8 @@ func (c *counter) sim(gateway shop.PG) pgtest.Simulator {
 // verifyAll fails the test for every invariant that the books break, and for
 // every won that the simulators count otherwise.
 func (c *counter) verifyAll() {
-	verifier := &projections.Verifier{DB: c.db, Now: c.clock.Now, Gateways: c.clients(c.clock)}
-	err := verifier.Verify(context.Background(), func(v projections.Violation) {
+	verifier := &verify.Verifier{DB: c.db, Now: c.clock.Now, Gateways: c.clients(c.clock)}
+	err := verifier.Verify(context.Background(), func(v verify.Violation) {
 		c.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail)
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
+	"payment-system/projections/verify"
 	"payment-system/shop"
 )
 
@@ -368,8 +369,8 @@ func (m *market) close() {
 	for _, fake := range m.fakes {
 		fake.Heal()
 	}
-	verifier := &projections.Verifier{DB: m.db, Now: m.clock.Now, Gateways: map[shop.PG]pg.Gateway{shop.PGKakao: m.fakes[shop.PGKakao], shop.PGToss: m.fakes[shop.PGToss]}}
-	err := verifier.Verify(ctx, func(v projections.Violation) { m.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) })
+	verifier := &verify.Verifier{DB: m.db, Now: m.clock.Now, Gateways: map[shop.PG]pg.Gateway{shop.PGKakao: m.fakes[shop.PGKakao], shop.PGToss: m.fakes[shop.PGToss]}}
+	err := verifier.Verify(ctx, func(v verify.Violation) { m.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) })
 	if err != nil {
 		m.t.Error(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"payment-system/pg"
 	"payment-system/pg/pgtest"
 	"payment-system/projections"
+	"payment-system/projections/verify"
 	"payment-system/shop"
 )
 
@@ -108,8 +109,8 @@ func (s *till) verify() {
 	for _, fake := range s.fakes {
 		fake.Heal()
 	}
-	verifier := &projections.Verifier{DB: s.db, Now: s.clock.Now, Gateways: s.Gateways}
-	err := verifier.Verify(context.Background(), func(v projections.Violation) {
+	verifier := &verify.Verifier{DB: s.db, Now: s.clock.Now, Gateways: s.Gateways}
+	err := verifier.Verify(context.Background(), func(v verify.Violation) {
 		s.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail)
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"payment-system/shop"
 )
 
-// A Reconciler holds settlement files against the books. *projections.Reconciler is one.
+// A Reconciler holds settlement files against the books. *reconcile.Reconciler is one.
 type Reconciler interface {
 	ImportSettlement(ctx context.Context, cmd reconciliation.ImportSettlement) (shop.SettlementImported, error)
 	ApplyReconciliation(ctx context.Context, cmd reconciliation.ApplyReconciliation) (shop.ReconciliationApplied, error)

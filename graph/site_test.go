@@ -35,6 +35,7 @@ import (
 	"payment-system/pg/pgsim"
 	"payment-system/pg/toss"
 	"payment-system/projections"
+	"payment-system/projections/reconcile"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -83,8 +84,8 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		Queries: &query.Reader{
 			DB: s.db, Redis: s.redis, Logger: logger, Now: testclock.Now, Floors: floors, Backlog: s.projector.Backlog,
 		},
-		Reconciler: &projections.Reconciler{
-			DB: s.db, Commands: commands, Logger: logger, Now: testclock.Now, AutoApplyCap: 1_000_000,
+		Reconciler: &reconcile.Reconciler{
+			DB: s.db, Money: commands, Logger: logger, Now: testclock.Now, AutoApplyCap: 1_000_000,
 			Files: &reconciliation.Desk{DB: s.db, Projector: s.projector, Now: testclock.Now, NewID: newID, Logger: logger, Replica: "test"},
 		},
 		Republisher: s.projector,

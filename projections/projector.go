@@ -1,6 +1,5 @@
-// Package projections turns events into read models, holds settlement files
-// against the books, runs what nobody asks for on a schedule, and verifies the
-// invariants. It never writes the books: what must change there is a command.
+// Package projections turns events into read models. It reads the books, and
+// writes the views alone.
 package projections
 
 import (
@@ -161,7 +160,8 @@ func (p *Projector) lifeLocked() context.Context {
 
 // Backlog tells how many events each view has yet to apply, and since when.
 func (p *Projector) Backlog(ctx context.Context) ([]views.Backlog, error) {
-	const query = `SELECT LEFT(aggregate_id, 3), COUNT(*), MIN(at) FROM events WHERE published_at IS NULL GROUP BY LEFT(aggregate_id, 3)`
+	const query = `SELECT LEFT(aggregate_id, 3), COUNT(*), MIN(at) FROM events WHERE published_at IS NULL
+		GROUP BY LEFT(aggregate_id, 3)`
 	type count struct {
 		prefix  string
 		pending int

@@ -78,7 +78,7 @@ func (p *Projector) applyChunk(ctx context.Context, ids []string, known map[stri
 	maps.Copy(unread, refused)
 	rows = slices.DeleteFunc(rows, func(r row) bool { return refused[r.id] != nil })
 	failpoint.At(ctx, failpoint.BeforeEvict)
-	p.announce(ctx, rows, listChanged(heads, known))
+	p.announce(ctx, rows, changedLists(heads, known)...)
 	flagged, err := p.flag(ctx, rows, heads, known)
 	failpoint.At(ctx, failpoint.AfterPublish)
 	p.park(ctx, rows, unread)
@@ -87,7 +87,8 @@ func (p *Projector) applyChunk(ctx context.Context, ids []string, known map[stri
 
 // heads returns the latest events of each aggregate, newest first.
 func (p *Projector) heads(ctx context.Context, ids []string) (map[string][]head, error) {
-	const one = `(SELECT id, aggregate_id, version, kind, published_at IS NULL FROM events WHERE aggregate_id = ? ORDER BY version DESC LIMIT 16)`
+	const one = `(SELECT id, aggregate_id, version, kind, published_at IS NULL FROM events WHERE aggregate_id = ?
+		ORDER BY version DESC LIMIT 16)`
 	query := strings.Repeat(one+" UNION ALL ", len(ids)-1) + one
 	found, err := mysqldb.Collect(ctx, p.DB, func(rows *sql.Rows) (h head, err error) {
 		return h, rows.Scan(&h.id, &h.aggregateID, &h.version, &h.kind, &h.pending)
@@ -107,7 +108,9 @@ func (p *Projector) heads(ctx context.Context, ids []string) (map[string][]head,
 
 // rows makes the row of each aggregate from its latest event that can be read,
 // and tells of the aggregates whose latest event cannot.
-func (p *Projector) rows(ctx context.Context, heads map[string][]head) (rows []row, unread map[string]error, err error) {
+func (p *Projector) rows(
+	ctx context.Context, heads map[string][]head,
+) (rows []row, unread map[string]error, err error) {
 	unread = map[string]error{}
 	missing := slices.Sorted(maps.Keys(heads))
 	for back := 0; len(missing) > 0 && back < headSize; back++ {
@@ -131,7 +134,9 @@ func (p *Projector) rows(ctx context.Context, heads map[string][]head) (rows []r
 }
 
 // events reads, of each aggregate named, the event that is so far back from its latest.
-func (p *Projector) events(ctx context.Context, heads map[string][]head, aggregateIDs []string, back int) ([]shop.Event, error) {
+func (p *Projector) events(
+	ctx context.Context, heads map[string][]head, aggregateIDs []string, back int,
+) ([]shop.Event, error) {
 	var ids []any
 	for _, id := range aggregateIDs {
 		if back < len(heads[id]) {
@@ -141,7 +146,8 @@ func (p *Projector) events(ctx context.Context, heads map[string][]head, aggrega
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	events, err := mysqldb.Collect(ctx, p.DB, scanEvent, "SELECT id, aggregate_id, version, payload FROM events WHERE id IN ("+list(len(ids))+")", ids...)
+	events, err := mysqldb.Collect(ctx, p.DB, scanEvent,
+		"SELECT id, aggregate_id, version, payload FROM events WHERE id IN ("+list(len(ids))+")", ids...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
@@ -225,32 +231,32 @@ func isRefusal(err error) bool {
 		slices.Contains([]uint16{1048, 1062, 1264, 1265, 1292, 1366, 1406, 3819, 4025}, refused.Number)
 }
 
-// listChanged reports whether pending events may have changed which products
-// there are, or how they sort. Those that only move stock do not.
-func listChanged(heads map[string][]head, known map[string][]int64) bool {
+// changedLists names the lists that pending events may have changed: which products
+// there are, or how they sort. Events that only move stock change none.
+func changedLists(heads map[string][]head, known map[string][]int64) []string {
 	for id, of := range heads {
 		if !strings.HasPrefix(id, shop.PrefixProduct+"_") {
 			continue
 		}
 		moved := func(h head) bool { return h.pending && strings.HasPrefix(h.kind, "product.") }
 		if len(known[id]) > 0 || slices.ContainsFunc(of, moved) {
-			return true
+			return []string{views.Products}
 		}
 	}
-	return false
+	return nil
 }
 
-// announce evicts rows from the cache and tells their watchers. What Redis does
-// not take is owed, and told with the next announcement.
-func (p *Projector) announce(ctx context.Context, rows []row, list bool) {
+// announce evicts rows, and the lists that they change, from the cache, and tells the
+// rows' watchers. What Redis does not take is owed, and told with the next announcement.
+func (p *Projector) announce(ctx context.Context, rows []row, lists ...string) {
 	at := p.Now()
-	versions := make([]views.Version, 0, len(rows)+1)
+	versions := make([]views.Version, 0, len(rows)+len(lists))
 	for _, r := range rows {
 		p.Floors.Raise(at, r.id, r.version)
 		versions = append(versions, views.Version{ID: r.id, Version: r.version})
 	}
-	if list {
-		versions = append(versions, views.Version{ID: views.Products, Quiet: true})
+	for _, list := range lists {
+		versions = append(versions, views.Version{ID: list, Quiet: true})
 	}
 	p.tell(ctx, p.owed.take(versions))
 }
@@ -268,7 +274,9 @@ func (p *Projector) tell(ctx context.Context, versions []views.Version) {
 }
 
 // flag marks as published the pending events that the rows include.
-func (p *Projector) flag(ctx context.Context, rows []row, heads map[string][]head, known map[string][]int64) (int, error) {
+func (p *Projector) flag(
+	ctx context.Context, rows []row, heads map[string][]head, known map[string][]int64,
+) (int, error) {
 	var ids []int64
 	for _, r := range rows {
 		ids = append(ids, pendingUpTo(r.version, heads[r.id], known[r.id])...)
@@ -277,7 +285,8 @@ func (p *Projector) flag(ctx context.Context, rows []row, heads map[string][]hea
 	flagged := 0
 	for some := range slices.Chunk(slices.Compact(ids), 1000) {
 		args := append([]any{p.Now()}, anys(some)...)
-		result, err := p.DB.ExecContext(ctx, "UPDATE events SET published_at = ? WHERE published_at IS NULL AND id IN ("+list(len(some))+")", args...)
+		result, err := p.DB.ExecContext(ctx,
+			"UPDATE events SET published_at = ? WHERE published_at IS NULL AND id IN ("+list(len(some))+")", args...)
 		if err != nil {
 			return flagged, fmt.Errorf("flag events: %w", err)
 		}

@@ -42,13 +42,22 @@ const (
 // allViews lists every view, in the order in which their rows are locked.
 var allViews = []*view{
 	{prefix: shop.PrefixUser, name: viewUsers, table: "user_views", read: readUser},
-	{prefix: shop.PrefixProduct, name: shop.ViewProducts, table: "product_views", columns: []string{"name_key", "price"}, read: readProduct},
-	{prefix: shop.PrefixOrder, name: shop.ViewOrders, table: "order_views", columns: []string{"user_id", "status", "placed_at"}, read: readOrder},
+	{
+		prefix: shop.PrefixProduct, name: shop.ViewProducts, table: "product_views", columns: []string{"name_key", "price"},
+		read: readProduct,
+	},
+	{
+		prefix: shop.PrefixOrder, name: shop.ViewOrders, table: "order_views",
+		columns: []string{"user_id", "status", "placed_at"}, read: readOrder,
+	},
 	{
 		prefix: shop.PrefixPayment, name: shop.ViewPayments, table: "payment_views",
 		columns: []string{"order_id", "user_id", "status", "pg", "payment_key", "updated_at", "record"}, read: readPayment,
 	},
-	{prefix: shop.PrefixReconciliation, name: viewReconciliations, table: "reconciliation_views", columns: []string{"pg", "status"}, read: readReconciliation},
+	{
+		prefix: shop.PrefixReconciliation, name: viewReconciliations, table: "reconciliation_views",
+		columns: []string{"pg", "status"}, read: readReconciliation,
+	},
 	{
 		prefix: shop.PrefixDiscrepancy, name: viewDiscrepancies, table: "discrepancy_views",
 		columns: []string{"reconciliation_id", "pg", "kind", "status"}, read: readDiscrepancy,
@@ -129,7 +138,9 @@ func readReconciliation(payload []byte) (row, error) {
 func readDiscrepancy(payload []byte) (row, error) {
 	var d shop.Discrepancy
 	err := decode(payload, &d)
-	return row{id: string(d.ID), values: []any{string(d.ReconciliationID), string(d.PG), string(d.Kind), string(d.Status)}}, err
+	return row{
+		id: string(d.ID), values: []any{string(d.ReconciliationID), string(d.PG), string(d.Kind), string(d.Status)},
+	}, err
 }
 
 // A gate says which rows may take the place of what a view holds.
@@ -148,7 +159,8 @@ const (
 func (v *view) upsert(n int, pass gate) string {
 	columns := slices.Concat([]string{"id", "version"}, v.columns, []string{"document"})
 	var b strings.Builder
-	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES %s ON DUPLICATE KEY UPDATE ", v.table, strings.Join(columns, ", "), marks(n, len(columns)))
+	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES %s ON DUPLICATE KEY UPDATE ", v.table, strings.Join(columns, ", "),
+		marks(n, len(columns)))
 	for _, column := range columns[2:] {
 		fmt.Fprintf(&b, "%[1]s = IF(VALUES(version) %[2]s version, VALUES(%[1]s), %[1]s), ", column, pass)
 	}

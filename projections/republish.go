@@ -47,7 +47,9 @@ func (p *Projector) Republish(ctx context.Context, names []shop.View) error { //
 
 // RepublishNow rebuilds views as Republish does, and returns when it is done.
 // It tells progress how far each is, from 0 to 100; nil is not told.
-func (p *Projector) RepublishNow(ctx context.Context, names []shop.View, progress func(name shop.View, percent int)) error {
+func (p *Projector) RepublishNow(
+	ctx context.Context, names []shop.View, progress func(name shop.View, percent int),
+) error {
 	r, err := p.begin(ctx, names)
 	if err != nil {
 		return err
@@ -138,7 +140,8 @@ func (r *rebuild) run(ctx context.Context, progress func(shop.View, int)) error 
 func (r *rebuild) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := r.projector.exec(ctx, "UPDATE leases SET lease_until = UTC_TIMESTAMP(6) WHERE owner = ?", r.owner); err != nil {
+	if err := r.projector.exec(ctx, "UPDATE leases SET lease_until = UTC_TIMESTAMP(6) WHERE owner = ?",
+		r.owner); err != nil {
 		return err
 	}
 	return r.projector.clearOrphans(ctx)
@@ -234,7 +237,11 @@ func (r *rebuild) refresh(ctx context.Context, ids []string) (failed []error, er
 		}
 	}
 	rows = slices.DeleteFunc(rows, func(r row) bool { return refused[r.id] != nil })
-	r.projector.announce(ctx, rows, viewOf(ids[0]).name == shop.ViewProducts)
+	if viewOf(ids[0]).name == shop.ViewProducts {
+		r.projector.announce(ctx, rows, views.Products)
+	} else {
+		r.projector.announce(ctx, rows)
+	}
 	return failed, nil
 }
 
@@ -242,7 +249,8 @@ func (r *rebuild) refresh(ctx context.Context, ids []string) (failed []error, er
 func (r *rebuild) beat(ctx context.Context, v *view, percent int) error {
 	const keep = "UPDATE leases SET lease_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND WHERE name = ? AND owner = ?"
 	for _, held := range r.views {
-		if err := mysqldb.ExecOne(ctx, r.projector.DB, keep, rebuildLease.Microseconds(), rebuildPrefix+string(held.name), r.owner); err != nil {
+		if err := mysqldb.ExecOne(ctx, r.projector.DB, keep, rebuildLease.Microseconds(), rebuildPrefix+string(held.name),
+			r.owner); err != nil {
 			return fmt.Errorf("keep view %s: %w", held.name, err)
 		}
 	}
@@ -275,7 +283,8 @@ func (r *rebuild) remove(ctx context.Context, v *view, ids []any) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := r.projector.DB.ExecContext(ctx, "DELETE FROM "+v.table+" WHERE id IN ("+list(len(ids))+")", ids...); err != nil {
+	if _, err := r.projector.DB.ExecContext(ctx, "DELETE FROM "+v.table+" WHERE id IN ("+list(len(ids))+")",
+		ids...); err != nil {
 		return fmt.Errorf("remove strays: %w", err)
 	}
 	versions := []views.Version{{ID: views.Products, Quiet: true}}

@@ -19,8 +19,8 @@ import (
 // loadTime bounds a load that several readers wait for.
 const loadTime = 10 * time.Second
 
-// A shelf is a view that documents are read from by id.
-type shelf struct {
+// A viewTable is a view that documents are read from by id.
+type viewTable struct {
 	thing    string // what NotFound calls it
 	prefix   string // of the ids
 	table    mysql.ReadableTable
@@ -31,12 +31,24 @@ type shelf struct {
 
 // The shelves.
 var (
-	users           = shelf{"user", shop.PrefixUser, UserViews, UserViews.ID, UserViews.Version, UserViews.Document}
-	products        = shelf{"product", shop.PrefixProduct, ProductViews, ProductViews.ID, ProductViews.Version, ProductViews.Document}
-	orders          = shelf{"order", shop.PrefixOrder, OrderViews, OrderViews.ID, OrderViews.Version, OrderViews.Document}
-	payments        = shelf{"payment", shop.PrefixPayment, PaymentViews, PaymentViews.ID, PaymentViews.Version, PaymentViews.Document}
-	reconciliations = shelf{"reconciliation", shop.PrefixReconciliation, ReconciliationViews, ReconciliationViews.ID, ReconciliationViews.Version, ReconciliationViews.Document}
-	discrepancies   = shelf{"discrepancy", shop.PrefixDiscrepancy, DiscrepancyViews, DiscrepancyViews.ID, DiscrepancyViews.Version, DiscrepancyViews.Document}
+	users    = viewTable{"user", shop.PrefixUser, UserViews, UserViews.ID, UserViews.Version, UserViews.Document}
+	products = viewTable{
+		"product", shop.PrefixProduct, ProductViews, ProductViews.ID, ProductViews.Version, ProductViews.Document,
+	}
+	orders = viewTable{
+		"order", shop.PrefixOrder, OrderViews, OrderViews.ID, OrderViews.Version, OrderViews.Document,
+	}
+	payments = viewTable{
+		"payment", shop.PrefixPayment, PaymentViews, PaymentViews.ID, PaymentViews.Version, PaymentViews.Document,
+	}
+	reconciliations = viewTable{
+		"reconciliation", shop.PrefixReconciliation, ReconciliationViews, ReconciliationViews.ID,
+		ReconciliationViews.Version, ReconciliationViews.Document,
+	}
+	discrepancies = viewTable{
+		"discrepancy", shop.PrefixDiscrepancy, DiscrepancyViews, DiscrepancyViews.ID, DiscrepancyViews.Version,
+		DiscrepancyViews.Document,
+	}
 )
 
 // A document is an aggregate as its view shows it.
@@ -47,7 +59,7 @@ type document struct {
 }
 
 // one returns what the id names, or NotFound.
-func one[T any, ID ~string](ctx context.Context, r *Reader, from shelf, id ID) (*T, error) {
+func one[T any, ID ~string](ctx context.Context, r *Reader, from viewTable, id ID) (*T, error) {
 	found, err := r.documents(ctx, from, []string{string(id)})
 	if err != nil {
 		return nil, err
@@ -56,7 +68,7 @@ func one[T any, ID ~string](ctx context.Context, r *Reader, from shelf, id ID) (
 }
 
 // each returns, for each id, what it names, or NotFound.
-func each[T any, ID ~string](ctx context.Context, r *Reader, from shelf, ids []ID) ([]*T, []error) {
+func each[T any, ID ~string](ctx context.Context, r *Reader, from viewTable, ids []ID) ([]*T, []error) {
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = string(id)
@@ -74,7 +86,7 @@ func each[T any, ID ~string](ctx context.Context, r *Reader, from shelf, ids []I
 }
 
 // open reads a document that was found, or returns NotFound.
-func open[T any](from shelf, found map[string]document, id string) (*T, error) {
+func open[T any](from viewTable, found map[string]document, id string) (*T, error) {
 	d, ok := found[id]
 	if !ok {
 		return nil, shop.NoSuch(from.thing)
@@ -90,13 +102,13 @@ func decode[T any](body []byte) (*T, error) {
 	return value, nil
 }
 
-// mayHold reports whether an id can be one of the shelf's. The database refuses to
+// mayHold reports whether an id can be one of the view's. The database refuses to
 // look for some of the others, and the cache would keep a token for each.
-func (s shelf) mayHold(id string) bool { return shop.IDPrefix(id) == s.prefix }
+func (v viewTable) mayHold(id string) bool { return shop.IDPrefix(id) == v.prefix }
 
 // documents returns what is found of the ids named, none older than what was
 // announced before.
-func (r *Reader) documents(ctx context.Context, from shelf, ids []string) (map[string]document, error) {
+func (r *Reader) documents(ctx context.Context, from viewTable, ids []string) (map[string]document, error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !from.mayHold(id) })
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -124,7 +136,9 @@ func (r *Reader) documents(ctx context.Context, from shelf, ids []string) (map[s
 // fill loads documents that the cache lacks. Readers who miss the same one
 // under the same token wait for one load: it began after the token was put in
 // place, so it is new enough for all of them.
-func (r *Reader) fill(ctx context.Context, from shelf, ids []string, tokens map[string]views.Token) ([]document, error) {
+func (r *Reader) fill(
+	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
+) ([]document, error) {
 	if len(ids) != 1 || tokens[ids[0]] == "" {
 		return r.loadAndStore(ctx, from, ids, tokens)
 	}
@@ -151,7 +165,9 @@ func (r *Reader) isRisen(loaded []document, id string) bool {
 	return floor == 0 || (len(loaded) == 1 && loaded[0].version >= floor)
 }
 
-func (r *Reader) loadAndStore(ctx context.Context, from shelf, ids []string, tokens map[string]views.Token) ([]document, error) {
+func (r *Reader) loadAndStore(
+	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
+) ([]document, error) {
 	loaded, err := r.load(ctx, from, ids, tokens)
 	if err != nil {
 		return nil, err
@@ -169,7 +185,9 @@ func (r *Reader) loadAndStore(ctx context.Context, from shelf, ids []string, tok
 
 // load reads documents from the database: from the primary where the other is
 // behind what was announced.
-func (r *Reader) load(ctx context.Context, from shelf, ids []string, tokens map[string]views.Token) ([]document, error) {
+func (r *Reader) load(
+	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
+) ([]document, error) {
 	loaded, err := r.selectDocuments(ctx, r.DB, from, ids)
 	if err != nil || r.Primary == nil {
 		return loaded, err
@@ -192,7 +210,7 @@ func (r *Reader) load(ctx context.Context, from shelf, ids []string, tokens map[
 	return loaded, nil
 }
 
-func (r *Reader) selectDocuments(ctx context.Context, db *sql.DB, from shelf, ids []string) ([]document, error) {
+func (r *Reader) selectDocuments(ctx context.Context, db *sql.DB, from viewTable, ids []string) ([]document, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}

@@ -14,12 +14,12 @@ import (
 
 // A list is a view in one order. The last column is the id, which no two rows share.
 type list struct {
-	tag     byte // told by cursors; never given to another list
+	tag     byte // stands in cursors; never given to another list
 	table   string
 	prefix  string // of the ids
 	columns []column
-	// bare lists answer with ids only; their documents are read by id.
-	bare bool
+	// idsOnly lists are read without documents, which are read by id.
+	idsOnly bool
 }
 
 // A column that a list is sorted by.
@@ -82,27 +82,32 @@ type bound struct {
 	inclusive bool // keeps the place itself too
 }
 
-// apply writes the bound out column by column, with a plain comparison in front:
-// a row constructor, (a, b) < (?, ?), would not use the index.
+// apply writes the bound out column by column: a row constructor, (a, b) < (?, ?),
+// would not use the index.
 func (b bound) apply(f filter, l *list) filter {
-	operator := func(c column) string {
-		if c.desc == b.after {
-			return " < ?"
-		}
-		return " > ?"
+	condition, args := b.condition(l.columns, b.values)
+	return f.and(condition, args...)
+}
+
+// condition keeps what is beyond the place in the first column, or level with it there
+// and beyond it in the others. It has a plain comparison in front, for the index.
+func (b bound) condition(columns []column, values []any) (string, []any) {
+	first := columns[0]
+	operator := " > ?"
+	if first.desc == b.after {
+		operator = " < ?"
 	}
-	id := l.columns[len(l.columns)-1]
-	last := id.name + operator(id)
-	if b.inclusive {
-		last = strings.Replace(last, " ?", "= ?", 1)
-	}
-	if len(l.columns) == 1 {
-		return f.and(last, b.values[0])
-	}
-	first := l.columns[0]
-	strict := first.name + operator(first)
+	strict := first.name + operator
 	loose := strings.Replace(strict, " ?", "= ?", 1)
-	return f.and(loose+" AND ("+strict+" OR "+last+")", b.values[0], b.values[0], b.values[1])
+	switch {
+	case len(columns) > 1:
+		rest, args := b.condition(columns[1:], values[1:])
+		return loose + " AND (" + strict + " OR " + rest + ")", append([]any{values[0], values[0]}, args...)
+	case b.inclusive:
+		return loose, values[:1]
+	default:
+		return strict, values[:1]
+	}
 }
 
 // An item is one row of a list.
@@ -115,7 +120,9 @@ type item struct {
 // read returns at most limit rows within the bounds, from the list's beginning
 // or, backward, from its end. It takes a page of ids off the index first and
 // joins the documents to that.
-func (l *list) read(ctx context.Context, db *sql.DB, parts []filter, bounds []bound, backward bool, limit int) ([]item, error) {
+func (l *list) read(
+	ctx context.Context, db *sql.DB, parts []filter, bounds []bound, backward bool, limit int,
+) ([]item, error) {
 	names := l.names("")
 	var inner []string
 	var args []any
@@ -131,7 +138,7 @@ func (l *list) read(ctx context.Context, db *sql.DB, parts []filter, bounds []bo
 		query += l.orderBy("", backward) + " LIMIT ?"
 		args = append(args, limit)
 	}
-	if !l.bare {
+	if !l.idsOnly {
 		query = "SELECT " + l.names("v.") + ", v.document FROM (" + query + ") page JOIN " + l.table + " v ON v.id = page.id" + l.orderBy("v.", backward)
 	}
 	items, err := mysqldb.Collect(ctx, db, l.scan, query, args...)
@@ -181,7 +188,7 @@ func (l *list) scan(rows *sql.Rows) (item, error) {
 	for i, c := range l.columns {
 		dests[i], values[i] = c.kind.dest()
 	}
-	if !l.bare {
+	if !l.idsOnly {
 		dests = append(dests, &found.document)
 	}
 	if err := rows.Scan(dests...); err != nil {
@@ -286,7 +293,9 @@ func (l *list) page(ctx context.Context, db *sql.DB, parts []filter, asked Page)
 // info tells what lies around a page. More says that there are rows beyond it in
 // the direction of reading; on the side it was read from there can only be some
 // when a cursor stands there.
-func (l *list) info(ctx context.Context, db *sql.DB, parts []filter, w window, items []item, more bool) (info PageInfo, err error) {
+func (l *list) info(
+	ctx context.Context, db *sql.DB, parts []filter, w window, items []item, more bool,
+) (info PageInfo, err error) {
 	if len(items) > 0 {
 		start, end := encodeCursor(l, items[0].values), encodeCursor(l, items[len(items)-1].values)
 		info.StartCursor, info.EndCursor = &start, &end
@@ -320,9 +329,9 @@ func (w window) beyond(items []item, after bool) bound {
 }
 
 func (l *list) exists(ctx context.Context, db *sql.DB, parts []filter, b bound) (bool, error) {
-	bare := *l
-	bare.bare = true
+	ids := *l
+	ids.idsOnly = true
 	// The row next to the bound is the cheapest to find.
-	found, err := bare.read(ctx, db, parts, []bound{b}, !b.after, 1)
+	found, err := ids.read(ctx, db, parts, []bound{b}, !b.after, 1)
 	return len(found) > 0, err
 }

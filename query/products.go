@@ -27,10 +27,18 @@ func (r *Reader) ProductsByID(ctx context.Context, ids []shop.ProductID) ([]*sho
 
 // productLists are the product list in each of its orders.
 var productLists = map[ProductOrder]*list{
-	ProductOrderNewest:    {tag: 1, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "id", desc: true}}},
-	ProductOrderPriceAsc:  {tag: 2, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "price", kind: kindInt}, {name: "id"}}},
-	ProductOrderPriceDesc: {tag: 3, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "price", kind: kindInt, desc: true}, {name: "id", desc: true}}},
-	ProductOrderName:      {tag: 4, table: "product_views", prefix: shop.PrefixProduct, bare: true, columns: []column{{name: "name_key"}, {name: "id"}}},
+	ProductOrderNewest: {tag: 1, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+		{name: "id", desc: true},
+	}},
+	ProductOrderPriceAsc: {tag: 2, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+		{name: "price", kind: kindInt}, {name: "id"},
+	}},
+	ProductOrderPriceDesc: {tag: 3, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+		{name: "price", kind: kindInt, desc: true}, {name: "id", desc: true},
+	}},
+	ProductOrderName: {tag: 4, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+		{name: "name_key"}, {name: "id"},
+	}},
 }
 
 // Products returns a page of the products whose names begin with search, case

@@ -33,12 +33,14 @@ func (r *Reader) WatchOrder(ctx context.Context, viewer Viewer, id shop.OrderID)
 
 // WatchReconciliation does for a reconciliation what WatchPayment does for a
 // payment. Who may see it is the caller's to know.
-func (r *Reader) WatchReconciliation(ctx context.Context, id shop.ReconciliationID) (<-chan *shop.Reconciliation, error) {
+func (r *Reader) WatchReconciliation(
+	ctx context.Context, id shop.ReconciliationID,
+) (<-chan *shop.Reconciliation, error) {
 	return watch(ctx, r, reconciliations, string(id), func(*shop.Reconciliation) bool { return true })
 }
 
 // watch subscribes first and reads then, so that nothing falls in between.
-func watch[T any](ctx context.Context, r *Reader, from shelf, id string, may func(*T) bool) (<-chan *T, error) {
+func watch[T any](ctx context.Context, r *Reader, from viewTable, id string, may func(*T) bool) (<-chan *T, error) {
 	if !from.mayHold(id) {
 		return nil, shop.NoSuch(from.thing)
 	}
@@ -72,7 +74,7 @@ func watch[T any](ctx context.Context, r *Reader, from shelf, id string, may fun
 }
 
 // readNow reads what the database says, past the cache.
-func readNow[T any](ctx context.Context, r *Reader, from shelf, id string) (*T, int, error) {
+func readNow[T any](ctx context.Context, r *Reader, from viewTable, id string) (*T, int, error) {
 	loaded, err := r.load(ctx, from, []string{id}, nil)
 	if err != nil {
 		return nil, 0, err
@@ -91,14 +93,14 @@ type hub struct {
 	topics  map[string]*topic
 	watches int
 
-	wire sync.Mutex // orders what is said to Redis
-	subs *redis.PubSub
+	speaking sync.Mutex // orders what is said to Redis
+	subs     *redis.PubSub
 }
 
 // A topic is one thing that is watched.
 type topic struct {
 	id       string
-	from     shelf
+	from     viewTable
 	decode   func([]byte) (any, error)
 	watchers map[*watcher]bool
 	dirty    chan struct{} // holds one when there may be a newer version
@@ -118,7 +120,9 @@ type watcher struct {
 
 // join adds a watcher to a topic. It hears nothing before it is admitted; leave
 // ends it.
-func (r *Reader) join(from shelf, id string, w *watcher, decode func([]byte) (any, error)) (leave func(), err error) {
+func (r *Reader) join(
+	from viewTable, id string, w *watcher, decode func([]byte) (any, error),
+) (leave func(), err error) {
 	h := &r.watches
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -138,10 +142,10 @@ func (r *Reader) join(from shelf, id string, w *watcher, decode func([]byte) (an
 	}
 	t.watchers[w] = true
 	h.watches++
-	return sync.OnceFunc(func() { h.leave(t, w) }), nil
+	return sync.OnceFunc(func() { h.remove(t, w) }), nil
 }
 
-func (h *hub) leave(t *topic, w *watcher) {
+func (h *hub) remove(t *topic, w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(t.watchers, w)
@@ -197,8 +201,8 @@ func (h *hub) publish(t *topic, value any, version int) {
 // Redis says so, when it was subscribed to or came back, and now and then for
 // when it is gone.
 func (r *Reader) follow(ctx context.Context, t *topic) {
-	r.wire(ctx, t.id)
-	defer r.wire(ctx, t.id)
+	r.fitSubscription(ctx, t.id)
+	defer r.fitSubscription(ctx, t.id)
 	poll := time.NewTicker(cmp.Or(r.WatchPoll, 5*time.Second))
 	defer poll.Stop()
 	for {
@@ -231,15 +235,15 @@ func (r *Reader) look(ctx context.Context, t *topic) error {
 	return nil
 }
 
-// wire makes the subscription at Redis fit what is watched now. Redis being away
+// fitSubscription makes the subscription at Redis fit what is watched now. Redis being away
 // does no harm: the subscription is made up for when it is back.
-func (r *Reader) wire(ctx context.Context, id string) {
+func (r *Reader) fitSubscription(ctx context.Context, id string) {
 	if r.Redis == nil {
 		return
 	}
 	h := &r.watches
-	h.wire.Lock()
-	defer h.wire.Unlock()
+	h.speaking.Lock()
+	defer h.speaking.Unlock()
 	ctx = context.WithoutCancel(ctx)
 	h.mu.Lock()
 	_, wanted := h.topics[id]
@@ -268,22 +272,22 @@ func (h *hub) say(ctx context.Context, id string, wanted bool) {
 	_ = h.subs.Unsubscribe(ctx, views.Channel(id))
 }
 
-// listen marks topics that are announced, or subscribed to anew, until the
+// listen notes topics that are announced, or subscribed to anew, until the
 // subscription is closed.
 func (h *hub) listen(messages <-chan any) {
 	for message := range messages {
 		switch m := message.(type) {
 		case *redis.Message:
 			version, _ := strconv.Atoi(m.Payload)
-			h.mark(m.Channel, version)
+			h.note(m.Channel, version)
 		case *redis.Subscription:
-			h.mark(m.Channel, 0)
+			h.note(m.Channel, 0)
 		}
 	}
 }
 
-// mark has the topic of a channel looked at.
-func (h *hub) mark(channel string, version int) {
+// note has the topic of a channel looked at.
+func (h *hub) note(channel string, version int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if t := h.topics[strings.TrimPrefix(channel, views.Channel(""))]; t != nil {

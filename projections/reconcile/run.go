@@ -1,0 +1,113 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"payment-system/command/reconciliation"
+	"payment-system/pg/settlement"
+	"payment-system/shop"
+)
+
+// announceEvery is how often progress is shown at most.
+const announceEvery = 400 * time.Millisecond
+
+// A job is the work on one reconciliation, under its hold.
+type job struct {
+	reconciler *Reconciler
+	books      reader
+	hold       reconciliation.Hold
+	rec        shop.Reconciliation // as it is now
+	day        *time.Time          // the one business day that the file is about; nil when its rows say
+	announced  time.Time
+}
+
+// work takes the hold, lets do work, and lets go. What broke off while the file
+// was read is noted as FAILED, unless it was only asked to stop.
+func (r *Reconciler) work(
+	ctx context.Context, rec shop.Reconciliation, do func(*job) error,
+) (shop.Reconciliation, error) {
+	hold, rec, err := r.Files.HoldReconciliation(ctx, rec.ID)
+	if err != nil {
+		return shop.Reconciliation{}, err
+	}
+	defer r.Files.LetGoReconciliation(ctx, hold)
+	defer r.renewHold(ctx, hold)()
+	j := &job{reconciler: r, books: reader{r.DB}, hold: hold, rec: rec}
+	err = do(j)
+	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal &&
+		j.rec.Status == shop.ReconciliationStatusReading {
+		_, failed := r.Files.FailReconciliation(ctx, reconciliation.FailReconciliation{Hold: hold, Reason: "reading broke off"})
+		err = errors.Join(err, failed)
+	}
+	return j.rec, err
+}
+
+// renewHold renews the hold until done is called: a step over a long file takes longer
+// than a replica may be silent. A hold that is lost is found out by the next step.
+func (r *Reconciler) renewHold(ctx context.Context, hold reconciliation.Hold) (done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		ticker := time.NewTicker(reconciliation.HoldLease / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := r.Files.KeepReconciliation(ctx, hold); err != nil && ctx.Err() == nil {
+				r.Logger.WarnContext(ctx, "hold not renewed", "reconciliation_id", string(hold.ID), "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		keeping.Wait()
+	}
+}
+
+// mayAnnounce reports whether progress may be shown again, and notes that it is.
+func (j *job) mayAnnounce() bool {
+	if now := j.reconciler.Now(); now.Sub(j.announced) >= announceEvery {
+		j.announced = now
+		return true
+	}
+	return false
+}
+
+// became notes how the reconciliation is now.
+func (j *job) became(rec shop.Reconciliation, err error) error {
+	if err != nil {
+		return err
+	}
+	j.rec = rec
+	if j.reconciler.Progress != nil {
+		j.reconciler.Progress(rec)
+	}
+	return nil
+}
+
+// read reads the file, plans and, when it may, carries the plan out.
+func (j *job) read(ctx context.Context, file *settlement.File, autoApply bool) error {
+	err := j.stage(ctx, file)
+	if refused, ok := errors.AsType[*settlement.Rejection](err); ok {
+		return j.became(j.reconciler.Files.RejectReconciliation(ctx, reconciliation.RejectReconciliation{
+			Hold: j.hold, Reason: refused.Error(),
+		}))
+	}
+	if err != nil {
+		return fmt.Errorf("read settlement file %s: %w", j.rec.ID, err)
+	}
+	if err := j.plan(ctx); err != nil {
+		return fmt.Errorf("plan %s: %w", j.rec.ID, err)
+	}
+	if !autoApply {
+		return nil
+	}
+	return j.autoApply(ctx)
+}
