@@ -100,6 +100,7 @@ func (r *stateReader) open() error {
 // A readError is a failure to read the file, and not of what stands in it.
 type readError struct{ err error }
 
+// Error says what reading failed of.
 func (e *readError) Error() string { return e.err.Error() }
 
 // Read implements csvutil.Reader: it returns the fields of the next line that is
