@@ -106,7 +106,8 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 		h.Projector.Project(ctx, string(order.ID), string(payment.ID))
 	}
 	done := shop.OrderCanceled{Order: order}
-	return done, h.finishRequest(ctx, req, done)
+	h.finishRequest(ctx, req, done)
+	return done, nil
 }
 
 // endPayment ends a payment whose order has ended unpaid. A virtual account that

@@ -167,8 +167,13 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 // refundFor answers with what came of a refund, waiting a little for one that is
 // under way.
 func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req books.Request) (shop.PaymentCanceled, error) {
-	earlier, err := req.Find(ctx, h.DB)
-	if err == nil && earlier != nil && earlier.Response != nil {
+	// A shopper who hangs up is answered as any other: what is not found here is worked
+	// out of today's payment, and must not stand in for an answer that is stored.
+	earlier, err := req.Find(context.WithoutCancel(ctx), h.DB)
+	if err != nil {
+		return shop.PaymentCanceled{}, books.Unavailable(err)
+	}
+	if earlier != nil && earlier.Response != nil {
 		var done shop.PaymentCanceled
 		err := earlier.DecodeInto(&done)
 		return done, err
@@ -187,7 +192,8 @@ func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID 
 	switch refund.Status {
 	case shop.RefundStatusDone:
 		done := shop.PaymentCanceled{Payment: payment, Refund: *refund}
-		return done, h.finishRequest(ctx, req, done)
+		h.finishRequest(ctx, req, done)
+		return done, nil
 	case shop.RefundStatusFailed:
 		return shop.PaymentCanceled{}, h.refusalOf(ctx, payment, *refund)
 	default:
@@ -204,22 +210,26 @@ func (h *Handler) refusalOf(ctx context.Context, payment shop.Payment, refund sh
 	return declined(payment.PG, shop.PaymentFailure{Code: code, Message: "The gateway would not give the money back."})
 }
 
-// finishRequest stores the answer of a request whose effect is in the books.
-// Should it fail, the next request of the key works the answer out again.
-func (h *Handler) finishRequest(ctx context.Context, req books.Request, response any) error {
+// finishRequest stores the answer of a request whose effect is in the books. It
+// reports nothing: the effect stands whether or not its answer is stored. Should that
+// fail, the next request of the key works the answer out again.
+func (h *Handler) finishRequest(ctx context.Context, req books.Request, response any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	err := h.tryFinish(ctx, req, response)
+	if err != nil {
+		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
+	}
+}
+
+func (h *Handler) tryFinish(ctx context.Context, req books.Request, response any) error {
 	tx, err := h.DB.BeginTx(ctx, nil)
 	if err != nil {
-		return nil
+		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // After Commit it does nothing.
 	if err := req.FinishOnce(ctx, tx, response); err != nil {
-		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
-		return nil
+		return err
 	}
-	if err := tx.Commit(); err != nil {
-		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
-	}
-	return nil
+	return tx.Commit()
 }
