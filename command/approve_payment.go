@@ -156,9 +156,9 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 		return err
 	}
 	refusal := gatewayError(cause)
-	var again time.Time
+	again := never
 	if payment.Attempt(attempt).ApproveKey != approveKey(attempt) {
-		again = h.muchLater() // that this call did nothing tells nothing of an earlier one
+		again = at(h.muchLater()) // that this call did nothing tells nothing of an earlier one
 	}
 	switch {
 	case refusal == nil, refusal.Outcome == pg.OutcomeUnknown, refusal.Outcome == pg.OutcomeMismatch:
@@ -254,10 +254,10 @@ func noteOf(cause error) string {
 func approveKey(attempt shop.AttemptID) string { return string(attempt) + ":approve" }
 
 // withdrawApproval records that the gateway did nothing: the same attempt may be
-// approved again, under another key. The gateway is asked again at a moment,
-// unless that is zero because it surely does nothing later either. It does
-// nothing, and tells so, when the payment is not any more in the state given.
-func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string, again time.Time) (withdrawn bool, err error) {
+// approved again, under another key. again is when the gateway
+// is asked once more: never, when it surely does nothing later either. If the payment
+// has left the given state, it changes nothing and returns false.
+func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string, again lookUpTime) (withdrawn bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		if withdrawn = c.isUndecided(attempt, was.Status); !withdrawn {
 			return nil
@@ -268,16 +268,16 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 		if err := c.payment.Apply(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err
 		}
-		c.lookUpAt(attempt, again)
+		c.lookUp(attempt, again)
 		return c.paymentEvent(shop.KindPaymentApprovalWithdrawn, note)
 	})
 	return withdrawn, err
 }
 
 // failApproval records the gateway's refusal, which an actor told or found out.
-// The gateway is asked again at a moment, unless that is zero. It does nothing,
-// and tells so, when the payment is not any more in the state given.
-func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
+// again is when the gateway is asked once more. If the payment has left the given
+// state, it changes nothing and returns false.
+func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again lookUpTime) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		c.heardOf = attempt
 		if failed = overtaken(c.payment, attempt); failed {
@@ -289,7 +289,7 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		c.lookUpAt(attempt, again)
+		c.lookUp(attempt, again)
 		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	return failed, err
@@ -351,10 +351,10 @@ func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.P
 }
 
 // endOvertaken ends an attempt that was overtaken, and that took nothing so far.
-func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
+func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again lookUpTime) error {
 	attempt := c.payment.Attempt(id)
 	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
-	c.lookUpAt(id, again)
+	c.lookUp(id, again)
 	if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
 		return err
 	}

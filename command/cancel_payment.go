@@ -98,7 +98,7 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 		case repeated:
 			return h.refundElsewhere(ctx, cmd.PaymentID, id, req)
 		default:
-			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0)
+			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id)
 			switch shop.CodeOf(err) {
 			case "", shop.Declined:
 				return h.refundResult(ctx, cmd.PaymentID, id, req)

@@ -33,11 +33,20 @@ type change struct {
 	paymentWas shop.Payment
 }
 
-// A nextLookUp says when the resolver is to look an attempt up next; a zero time is never.
+// A nextLookUp says when the resolver is to look an attempt up next.
 type nextLookUp struct {
 	attempt shop.AttemptID
-	at      time.Time
+	when    lookUpTime
 }
+
+// A lookUpTime is when an attempt is looked up next: never, or at a moment.
+type lookUpTime struct{ moment time.Time }
+
+// never says that nothing is left to find out.
+var never = lookUpTime{}
+
+// at says to look an attempt up at a moment.
+func at(moment time.Time) lookUpTime { return lookUpTime{moment} }
 
 // changeTimeout bounds a change of the books: a database that says nothing at all
 // keeps nobody for ever.
@@ -156,15 +165,18 @@ func (c *change) touch(ids ...string) {
 }
 
 // lookUpAt has the resolver look the attempt up at a moment.
-func (c *change) lookUpAt(id shop.AttemptID, at time.Time) {
-	c.lookUps = append(c.lookUps, nextLookUp{id, at})
+func (c *change) lookUpAt(id shop.AttemptID, moment time.Time) { c.lookUp(id, at(moment)) }
+
+// lookUp has the resolver look the attempt up when the time says.
+func (c *change) lookUp(id shop.AttemptID, when lookUpTime) {
+	c.lookUps = append(c.lookUps, nextLookUp{id, when})
 }
 
 // lookAgain has the resolver look up an attempt that may take money though the
 // books have done with it. One whose outcome is awaited is looked up anyhow.
-func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
+func (c *change) lookAgain(id shop.AttemptID, moment time.Time) {
 	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
-		c.lookUpAt(id, at)
+		c.lookUpAt(id, moment)
 	}
 }
 
@@ -228,8 +240,8 @@ func (c *change) save(ctx context.Context) error {
 // awaited before is open since now, however long another was; when none is,
 // nothing is open.
 func (c *change) scheduleLookUp(ctx context.Context, next nextLookUp) error {
-	lookUp := books.LookUp{AttemptID: next.attempt, At: next.at}
-	if now := awaited(c.payment, next.attempt); !next.at.IsZero() && now != "" {
+	lookUp := books.LookUp{AttemptID: next.attempt, At: next.when.moment}
+	if now := awaited(c.payment, next.attempt); next.when != never && now != "" {
 		lookUp.OpenSince, lookUp.SameOutcome = c.now, now == awaited(c.paymentWas, next.attempt)
 	}
 	return books.ScheduleLookUp(ctx, c.tx, lookUp)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"time"
 
 	"payment-system/pg"
 	"payment-system/shop"
@@ -44,7 +43,7 @@ func (h *Handler) closeAccount(ctx context.Context, gateway pg.Gateway, payment 
 func (h *Handler) endAttempt(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.Payment, error) {
 	return h.changePayment(ctx, id, shop.ActorResolver, func(c *change) error {
 		closed := c.payment.Attempt(attempt)
-		c.lookUpAt(attempt, time.Time{})
+		c.lookUp(attempt, never)
 		if closed.Status != shop.PaymentStatusWaitingForDeposit {
 			return nil
 		}

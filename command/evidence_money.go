@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"payment-system/shop"
 )
@@ -42,7 +41,7 @@ func (e *evidence) applyCapture(ctx context.Context) error {
 	}
 	e.books.payment.UpdatedAt = e.books.now
 	e.attempt = e.books.payment.Attempt(e.attempt.ID)
-	e.books.lookUpAt(e.attempt.ID, time.Time{})
+	e.books.lookUp(e.attempt.ID, never)
 	if err := e.books.paymentEvent(shop.KindPaymentApproved, e.note); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"payment-system/pg"
 	"payment-system/shop"
@@ -50,7 +49,7 @@ func (e *evidence) correctRefunds() error {
 // isNameless reports whether a refund of the attempt is done, and the gateway's name
 // of it was never learnt. One that was asked for again is named by its reason.
 func (e *evidence) isNameless(refund shop.Refund) bool {
-	return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil && !isRepeating(refund)
+	return refund.AttemptID == e.attempt.ID && refund.IsNameless() && !refund.AskedAgain()
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
@@ -100,8 +99,7 @@ func (e *evidence) nameRefunds() {
 
 func (e *evidence) knows(leg pg.Cancel) bool {
 	for _, refund := range e.books.payment.Refunds {
-		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone &&
-			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key {
+		if refund.AttemptID == e.attempt.ID && refund.IsNamed(leg.Key) {
 			return true
 		}
 	}
@@ -189,7 +187,7 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 	if e.impossible {
 		e.books.lookUpAt(e.attempt.ID, e.h.muchLater())
 	} else if e.books.payment.OpenRefund(e.attempt.ID) == nil {
-		e.books.lookUpAt(e.attempt.ID, time.Time{})
+		e.books.lookUp(e.attempt.ID, never)
 	}
 	if e.books.payment.Balance() == 0 && e.books.order.Status == shop.OrderStatusPaid {
 		return e.books.cancelOrder(ctx, refund.Reason)

@@ -25,7 +25,8 @@ import (
 //	inFlight      the call that an intent stands for may still run       ResolveAttempt
 //	isLeftAlone   the gateway asked for patience: nobody repeats yet     ResolveAttempt, carryOn, notFound
 //	patience      how long the gateway asked to be left alone            approvedAgain, refundUnknown
-//	isRepeating   a done refund was asked for again and has no name yet  corrections, nameless refunds
+//
+// Those over one refund are on shop.Refund.
 
 // busy reports whether a gateway is being asked in this state.
 func busy(s shop.PaymentStatus) bool {

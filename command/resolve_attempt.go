@@ -137,7 +137,7 @@ func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.At
 		}
 	}
 	failure := shop.PaymentFailure{Code: code, Message: "The gateway knows nothing of this payment."}
-	if _, err := h.failApproval(ctx, payment, id, shop.ActorResolver, failure, h.muchLater()); err != nil {
+	if _, err := h.failApproval(ctx, payment, id, shop.ActorResolver, failure, at(h.muchLater())); err != nil {
 		return payment, err
 	}
 	return books.LoadPayment(ctx, h.DB, payment.ID)
@@ -158,7 +158,7 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 		return payment, errAsking
 	}
 	if refund := payment.OpenRefund(id); refund != nil {
-		return h.carryOutRefund(ctx, payment.ID, refund.ID, payment.Version)
+		return h.repeatRefund(ctx, payment, refund.ID)
 	}
 	latest := payment.AttemptID == id
 	asked := payment.Status == shop.PaymentStatusApproving || payment.Status == shop.PaymentStatusUnknown
@@ -166,10 +166,10 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusAuthenticated && latest && asked:
 		return h.approveAgain(ctx, gateway, payment, id)
 	case status == pg.StatusOpen && latest && asked:
-		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper", h.muchLater())
+		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper", at(h.muchLater()))
 		return payment, err
 	case (status == pg.StatusAuthenticated || status == pg.StatusOpen) && overtaken(payment, id):
-		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, h.muchLater())
+		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, at(h.muchLater()))
 		return payment, err
 	case status == pg.StatusWaitingForDeposit && payment.Attempt(id).CapturedAmount == 0:
 		return h.closeOrWait(ctx, gateway, payment, id)
@@ -191,7 +191,7 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 	}
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
 		failure := shop.PaymentFailure{Code: "HOLD_OVER", Message: "The order's time was over before the gateway took the money."}
-		_, err = h.failApproval(ctx, now, id, shop.ActorResolver, failure, h.muchLater())
+		_, err = h.failApproval(ctx, now, id, shop.ActorResolver, failure, at(h.muchLater()))
 	} else {
 		var answer pg.Payment
 		answer, err = gateway.Approve(ctx, approveRequest(now, id))
@@ -229,7 +229,7 @@ func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id sh
 	}
 	if isRefusal(cause) {
 		refusal := gatewayError(cause)
-		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, h.muchLater())
+		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, at(h.muchLater()))
 		return err
 	}
 	if key := newKeyAfter(cause, string(id), h.now()); key != "" {

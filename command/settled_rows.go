@@ -89,11 +89,13 @@ func (c *correcting) evidence() pg.Payment {
 
 // unrecordedLegs are the refunds of the file that the books do not have. The file
 // is of one day: what it does not tell of was given back on another. A refund that
-// has no name in the books may be the one of its amount.
+// has no name in the books may be the one of its amount: one that was asked for again
+// too, for a file keeps no reason by which to tell it, and a leg that is booked twice
+// is worse than one that waits for the next look-up.
 func (c *correcting) unrecordedLegs() (legs []pg.Cancel) {
 	var nameless []shop.Won
 	for _, refund := range c.payment.Refunds {
-		if refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil {
+		if refund.AttemptID == c.attempt.ID && refund.IsNameless() {
 			nameless = append(nameless, refund.Amount)
 		}
 	}

@@ -179,7 +179,7 @@ func TestClient_everything(t *testing.T) {
 	want := pg.Payment{
 		PG: shop.PGToss, PaymentKey: "k", AttemptID: "att_1", Status: pg.StatusPartiallyRefunded, Currency: "KRW", Amount: 10000, TaxFree: 1500,
 		Captured: 10000, Refunded: 3000, InstallmentMonths: 3, Method: "가상계좌", ApprovedAt: at("2026-01-01T00:01:00+09:00"), Secret: "ps_1",
-		DepositExpired: true, Failure: &shop.PaymentFailure{Code: "C", Message: "M"},
+		DepositDue: at("2026-01-08T00:00:00+09:00"), Failure: &shop.PaymentFailure{Code: "C", Message: "M"},
 		Cancels: []pg.Cancel{{Key: "t2", Amount: 3000, TaxFree: 500, Reason: "r", At: at("2026-01-02T00:00:00+09:00")}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(pg.Payment{}, "Record", "Raw")); diff != "" {
