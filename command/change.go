@@ -56,7 +56,8 @@ const changeTimeout = 30 * time.Second
 // what changed and its events, all in one transaction; then the read models
 // follow. The closure may run again: it must assign, never append. What it
 // returned is the state after the commit.
-func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change, error) {
+func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change,
+	error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 	defer cancel()
 	unlock := h.Locks.Lock(ctx, lockKey(string(id)))
@@ -86,7 +87,8 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 		return nil, books.Unavailable(err)
 	}
 	if len(c.touched) == 0 { // who did it before may not have shown it yet
-		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)}, func(id string) bool { return id == "" })...)
+		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)},
+			func(id string) bool { return id == "" })...)
 	}
 	h.Projector.Project(ctx, c.touched...)
 	return c, nil
@@ -100,7 +102,8 @@ func (c *change) stands(ctx context.Context, db *sql.DB) bool {
 }
 
 // changePayment is changeOrder by the payment's id.
-func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error) (shop.Payment, error) {
+func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor,
+	do func(*change) error) (shop.Payment, error) {
 	orderID, err := books.OrderIDOf(ctx, h.DB, id)
 	if err != nil {
 		return shop.Payment{}, err
@@ -175,7 +178,8 @@ func (c *change) lookUp(id shop.AttemptID, when lookUpTime) {
 // lookAgain has the resolver look up an attempt that may take money though the
 // books have done with it. One whose outcome is awaited is looked up anyhow.
 func (c *change) lookAgain(id shop.AttemptID, moment time.Time) {
-	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
+	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) &&
+		!waits(c.payment, id) {
 		c.lookUpAt(id, moment)
 	}
 }

@@ -18,7 +18,8 @@ type correction struct {
 
 // correct does what an action says about a discrepancy. The error says that the
 // books could not be read or written; what a gateway would not do is a note.
-func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction, actor shop.Actor) (correction, error) {
+func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction,
+	actor shop.Actor) (correction, error) {
 	if d.AttemptID == nil {
 		return correction{note: "Nothing in the books can be acted on."}, nil
 	}
@@ -110,7 +111,8 @@ func (c *correcting) recordRows(ctx context.Context) (correction, error) {
 }
 
 func (c *correcting) apply(ctx context.Context, evidence pg.Payment, note string) (correction, error) {
-	_, err := c.h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: c.attempt.ID, Evidence: evidence, Actor: c.actor, Note: "settlement"})
+	_, err := c.h.ApplyEvidence(ctx,
+		ApplyEvidence{AttemptID: c.attempt.ID, Evidence: evidence, Actor: c.actor, Note: "settlement"})
 	if refused := refusalNote(err); refused != "" {
 		return correction{note: note + " " + refused}, nil
 	}
@@ -170,7 +172,8 @@ func (c *correcting) returnReason() string {
 
 // giveBack has the gateway give back money that it should not hold.
 func (c *correcting) giveBack(ctx context.Context, answer pg.Payment) (correction, error) {
-	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount && answer.Captured <= c.attempt.CapturedAmount {
+	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount &&
+		answer.Captured <= c.attempt.CapturedAmount {
 		return correction{done: answer.Captured > 0, note: "The gateway, asked, holds nothing of this payment."}, nil
 	}
 	_, err := c.h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: c.attempt.ID, Actor: c.actor, Note: "settlement"})
@@ -213,7 +216,8 @@ func (c *correcting) returning(left shop.Won) ReturnMoney {
 		amount = min(left, c.d.Amount)
 	}
 	return ReturnMoney{
-		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(), Actor: c.actor,
+		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(),
+		Actor: c.actor,
 	}
 }
 

@@ -15,12 +15,14 @@ const maxDepositHold = 7 * 24 * time.Hour
 
 func (e *evidence) applyWaiting() error {
 	if e.attempt.CapturedAmount > 0 {
-		if record, ok := e.says.Record.(*shop.TossRecord); !ok || record.FetchedAt.After(e.books.payment.UpdatedAt) { // else it was overtaken
+		if record, ok := e.says.Record.(*shop.TossRecord); !ok ||
+			record.FetchedAt.After(e.books.payment.UpdatedAt) { // else it was overtaken
 			e.wrong = "The books hold this payment's money, and the gateway still waits for it."
 		}
 		return nil
 	}
-	if !e.isLatest() || (e.books.payment.Status != shop.PaymentStatusApproving && e.books.payment.Status != shop.PaymentStatusUnknown) {
+	if !e.isLatest() || (e.books.payment.Status != shop.PaymentStatusApproving &&
+		e.books.payment.Status != shop.PaymentStatusUnknown) {
 		return nil
 	}
 	if err := e.books.payment.Apply(shop.KindPaymentWaiting, e.books.now); err != nil {

@@ -114,7 +114,8 @@ func (e *evidence) ourRefund(leg pg.Cancel) *shop.Refund {
 		return named
 	}
 	open := e.books.payment.OpenRefund(e.attempt.ID)
-	if open != nil && (open.ID == leg.RefundID || (leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
+	if open != nil && (open.ID == leg.RefundID ||
+		(leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
 		return open
 	}
 	return nil

@@ -69,7 +69,8 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 	}
 	return OpenCase{
 		PG: attemptPG(payment, id), Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: shop.OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
+		Expected: shop.OverdueExpected, Actual: string(payment.Status),
+		Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
 }
 

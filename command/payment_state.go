@@ -83,7 +83,8 @@ func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 	if payment.AttemptID == id {
 		status = payment.Status
 	}
-	return status == shop.PaymentStatusFailed || status == shop.PaymentStatusExpired || status == shop.PaymentStatusCanceled
+	return status == shop.PaymentStatusFailed || status == shop.PaymentStatusExpired ||
+		status == shop.PaymentStatusCanceled
 }
 
 // mayYetBeDone reports whether the books say that a gateway took nothing, or would

@@ -13,7 +13,8 @@ import (
 
 // intendRefund requests a refund of the attempt that paid. A nil tax-free part is
 // worked out: all that is left of it when all is refunded, else as little as fits.
-func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, reason string, cause shop.RefundCause, account *shop.RefundAccount) (shop.Refund, error) {
+func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, reason string, cause shop.RefundCause,
+	account *shop.RefundAccount) (shop.Refund, error) {
 	id := shop.RefundID(h.NewID(shop.PrefixRefund))
 	taxFreeLeft := c.payment.TaxFreeAmount - c.payment.RefundedTaxFree
 	part := max(0, amount-(c.payment.Balance()-taxFreeLeft))
@@ -51,7 +52,8 @@ func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundI
 // The caller has looked that the gateway has not made it already: Kakao Pay would
 // make it twice. When the payment is not any more the version that it was after
 // that look-up, the gateway is not asked.
-func (h *Handler) repeatRefund(ctx context.Context, lookedAt shop.Payment, refundID shop.RefundID) (shop.Payment, error) {
+func (h *Handler) repeatRefund(ctx context.Context, lookedAt shop.Payment, refundID shop.RefundID) (shop.Payment,
+	error) {
 	ctx = context.WithoutCancel(ctx)
 	payment, err := books.LoadPayment(ctx, h.DB, lookedAt.ID)
 	if err != nil || payment.Version != lookedAt.Version || !isToBeMade(payment, refundID) {
@@ -76,7 +78,8 @@ func isToBeMade(payment shop.Payment, id shop.RefundID) bool {
 
 // askForRefund asks the gateway to make a refund. The gateway is nil, and the error
 // Unavailable, when none is configured.
-func (h *Handler) askForRefund(ctx context.Context, payment shop.Payment, refund shop.Refund) (pg.Gateway, pg.Payment, error) {
+func (h *Handler) askForRefund(ctx context.Context, payment shop.Payment, refund shop.Refund) (pg.Gateway, pg.Payment,
+	error) {
 	attempt := payment.Attempt(refund.AttemptID)
 	gateway := h.gateway(attempt.PG)
 	if gateway == nil {
@@ -90,7 +93,8 @@ func (h *Handler) askForRefund(ctx context.Context, payment shop.Payment, refund
 // repeatRefused looks again before it believes a refusal that came to a repeat,
 // or to a call that nobody waits for: the gateway refuses too what an earlier
 // call, thought lost, or another replica's made since the look-up before.
-func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment shop.Payment, refund shop.Refund, refusal *pg.Error) (shop.Payment, error) {
+func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment shop.Payment, refund shop.Refund,
+	refusal *pg.Error) (shop.Payment, error) {
 	attempt := payment.Attempt(refund.AttemptID)
 	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
 	if err != nil {
@@ -102,21 +106,25 @@ func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment
 			return payment, err
 		}
 	}
-	return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, tellPerson)
+	return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message},
+		tellPerson)
 }
 
 func cancelRequest(attempt shop.PaymentAttempt, refund shop.Refund) pg.CancelRequest {
 	available := attempt.CapturedAmount - attempt.RefundedAmount
 	return pg.CancelRequest{
-		IdempotencyKey: refund.PGKey, Key: keyOf(attempt), RefundID: refund.ID, Amount: refund.Amount, TaxFree: refund.TaxFreeAmount,
+		IdempotencyKey: refund.PGKey, Key: keyOf(attempt), RefundID: refund.ID, Amount: refund.Amount,
+		TaxFree:   refund.TaxFreeAmount,
 		Available: available, Whole: refund.Amount == available, Reason: refund.Reason, Account: refund.Account,
 	}
 }
 
 // refundAnswered commits what the gateway answered to a refund.
-func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refund shop.Refund, answer pg.Payment, cause error) (shop.Payment, error) {
+func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refund shop.Refund, answer pg.Payment,
+	cause error) (shop.Payment, error) {
 	if cause == nil {
-		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
+		return h.ApplyEvidence(ctx,
+			ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
 	}
 	if isRefusal(cause) {
 		refusal := gatewayError(cause)
@@ -157,7 +165,8 @@ const (
 // refuseRefund records that the gateway would not give the money back and, unless
 // that answers whoever asked for it, opens a case: a person decides about money
 // that was promised, or that the books meant to return by themselves.
-func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure, tell audience) (shop.Payment, error) {
+func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund,
+	failure shop.PaymentFailure, tell audience) (shop.Payment, error) {
 	after, err := h.changePayment(ctx, payment.ID, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
@@ -191,13 +200,15 @@ func refusedCase(payment shop.Payment, refund shop.Refund, failure shop.PaymentF
 		kind = shop.DiscrepancyKindAmountDiffers
 	}
 	return OpenCase{
-		PG: attemptPG(payment, refund.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID, Amount: refund.Amount,
+		PG: attemptPG(payment, refund.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID,
+		Amount:   refund.Amount,
 		Expected: "refunded", Actual: failure.Code, Note: "The gateway refused to give the money back: " + failure.Message,
 	}
 }
 
 // refundUnknown records the gateway's silence; the resolver asks again.
-func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund shop.Refund, cause error) (shop.Payment, error) {
+func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund shop.Refund, cause error) (shop.Payment,
+	error) {
 	wait := resolveSchedule[0]
 	if e := gatewayError(cause); e != nil && e.RetryAfter > 0 {
 		wait = e.RetryAfter

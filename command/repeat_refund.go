@@ -51,7 +51,8 @@ func (c *correcting) repeatRefunds(ctx context.Context, answer pg.Payment) (corr
 		planned -= refund.Amount
 	}
 	if answer.Refunded != c.attempt.RefundedAmount {
-		return correction{note: fmt.Sprintf("The gateway gave back %s won; the books have %s won.", answer.Refunded, c.attempt.RefundedAmount)}, nil
+		return correction{note: fmt.Sprintf("The gateway gave back %s won; the books have %s won.", answer.Refunded,
+			c.attempt.RefundedAmount)}, nil
 	}
 	return correction{done: true, note: "The gateway has made the refund now."}, nil
 }
@@ -110,7 +111,8 @@ func (c *correcting) plannedLeft() shop.Won {
 // repeatRefund makes one refund anew, by an intent that is committed before. Kakao
 // Pay refuses it when the money that is left is not what was looked up just now,
 // Toss repeats its answer to the key. A correction tells why it was not made.
-func (c *correcting) repeatRefund(ctx context.Context, refund shop.Refund, answer pg.Payment) (pg.Payment, *correction, error) {
+func (c *correcting) repeatRefund(ctx context.Context, refund shop.Refund, answer pg.Payment) (pg.Payment, *correction,
+	error) {
 	if refund.AskedAgain() && c.h.now().Before(c.payment.UpdatedAt.Add(c.h.PGTimeout+time.Second)) {
 		return answer, &correction{waits: true, note: unanswered}, nil // the call may still be under way
 	}

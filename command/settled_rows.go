@@ -62,9 +62,11 @@ func (c *correcting) evidence() pg.Payment {
 		captured = c.payment.Amount
 	}
 	p := pg.Payment{
-		PG: c.attempt.PG, PaymentKey: c.rows.paymentKey, AttemptID: string(c.attempt.ID), Currency: "KRW", Status: pg.StatusPaid,
-		Amount: captured, TaxFree: c.payment.TaxFreeAmount, Captured: captured, InstallmentMonths: c.attempt.InstallmentMonths,
-		ApprovedAt: noonOf(c.rows.day),
+		PG: c.attempt.PG, PaymentKey: c.rows.paymentKey, AttemptID: string(c.attempt.ID), Currency: "KRW",
+		Status: pg.StatusPaid,
+		Amount: captured, TaxFree: c.payment.TaxFreeAmount, Captured: captured,
+		InstallmentMonths: c.attempt.InstallmentMonths,
+		ApprovedAt:        noonOf(c.rows.day),
 	}
 	if c.rows.whole {
 		p.Refunded = c.rows.refunded
@@ -78,7 +80,8 @@ func (c *correcting) evidence() pg.Payment {
 	}
 	switch {
 	case c.rows.failed:
-		return pg.Payment{PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed, Currency: "KRW", Amount: c.payment.Amount}
+		return pg.Payment{PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed,
+			Currency: "KRW", Amount: c.payment.Amount}
 	case p.Refunded == p.Captured:
 		p.Status = pg.StatusRefunded
 	case p.Refunded > 0:

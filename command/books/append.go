@@ -61,7 +61,9 @@ func Append(ctx context.Context, tx *sql.Tx, facts ...Event) error {
 		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, e.Payload, string(e.Actor),
 			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows, args...)
+	_, err = tx.ExecContext(ctx,
+		"INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows,
+		args...)
 	if err != nil {
 		return fmt.Errorf("record events: %w", err)
 	}
@@ -93,7 +95,8 @@ func hashesBefore(ctx context.Context, tx *sql.Tx, facts []Event) (map[place][]b
 	}
 	// Written out, each pair is one look-up in the unique index.
 	pairs := strings.TrimSuffix(strings.Repeat("(aggregate_id = ? AND version = ?) OR ", len(args)/2), " OR ")
-	found, err := mysqldb.Collect(ctx, tx, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs, args...)
+	found, err := mysqldb.Collect(ctx, tx, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs,
+		args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the events before: %w", err)
 	}
@@ -128,7 +131,8 @@ func Stands(ctx context.Context, db *sql.DB, last Event) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	var found int
-	err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
+	err := db.QueryRowContext(ctx,
+		`SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
 		last.AggregateID, last.Version, last.Kind, last.At).Scan(&found)
 	return err == nil && found == 1
 }
@@ -136,7 +140,9 @@ func Stands(ctx context.Context, db *sql.DB, last Event) bool {
 // RefusalNote reads what the history noted first of a refusal of a payment's gateway
 // to give money back, from a moment on; "" when it noted nothing.
 func RefusalNote(ctx context.Context, q Reader, id shop.PaymentID, from time.Time) (note string, err error) {
-	err = q.QueryRowContext(ctx, `SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version LIMIT 1`,
+	err = q.QueryRowContext(ctx,
+		`SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version
+			LIMIT 1`,
 		id, shop.KindPaymentCancelRefused, shop.KindPaymentLateMoney, from).Scan(&note)
 	if isNoRows(err) {
 		return "", nil
