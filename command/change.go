@@ -48,8 +48,8 @@ var never = lookUpTime{}
 // at says to look an attempt up at a moment.
 func at(moment time.Time) lookUpTime { return lookUpTime{moment} }
 
-// changeTimeout bounds a change of the books: a database that says nothing at all
-// keeps nobody for ever.
+// changeTimeout bounds a change of the books, so that a database that never answers
+// cannot block a caller indefinitely.
 const changeTimeout = 30 * time.Second
 
 // changeOrder holds an order and its payment, lets do change them, and writes
@@ -170,7 +170,7 @@ func (c *change) touch(ids ...string) {
 // lookUpAt has the resolver look the attempt up at a moment.
 func (c *change) lookUpAt(id shop.AttemptID, moment time.Time) { c.lookUp(id, at(moment)) }
 
-// lookUp has the resolver look the attempt up when the time says.
+// lookUp has the resolver look the attempt up at a moment, or never.
 func (c *change) lookUp(id shop.AttemptID, when lookUpTime) {
 	c.lookUps = append(c.lookUps, nextLookUp{id, when})
 }

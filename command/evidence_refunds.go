@@ -12,8 +12,8 @@ import (
 // refundKey is the gateway's idempotency key of a refund.
 func refundKey(id shop.RefundID) string { return string(id) + ":cancel" }
 
-// correctRefunds takes back refunds that the gateway claimed and never named, as
-// far as they and those it names by now are more than it says to have given back.
+// correctRefunds reverses refunds that the gateway once claimed without naming, as far
+// as they, together with the refunds it names now, exceed the total it now reports.
 // A person is told of one that was ours. Only the gateway's own word does that.
 func (e *evidence) correctRefunds() error {
 	if e.says.Record == nil {

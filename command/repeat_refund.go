@@ -29,7 +29,8 @@ const unanswered = "The gateway has not answered yet to a refund that was asked 
 
 // repeatRefunds asks the gateway again for refunds that the books call done and
 // that it, asked, has not made: never for more than is missing, nor for more than
-// was planned. What was looked up tells which; a cancel tells of itself alone.
+// was planned. The look-up shows which
+// refunds are missing; the answer to a cancel mentions only that cancel.
 func (c *correcting) repeatRefunds(ctx context.Context, answer pg.Payment) (correction, error) {
 	missing, err := c.missingRefunds(ctx, answer.Cancels)
 	if err != nil {

@@ -26,7 +26,7 @@ type Event struct {
 	At          time.Time
 }
 
-// event is the fact as it is written.
+// event is the Event as it is written.
 func (f Event) event() (shop.Event, error) {
 	payload, err := json.Marshal(f.Aggregate)
 	if err != nil {
@@ -38,20 +38,20 @@ func (f Event) event() (shop.Event, error) {
 	}, nil
 }
 
-// Append appends facts to the events, in one statement, each sealed after the
+// Append appends events, in one statement, each sealed after the
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
-func Append(ctx context.Context, tx *sql.Tx, facts ...Event) error {
-	if len(facts) == 0 {
+func Append(ctx context.Context, tx *sql.Tx, events ...Event) error {
+	if len(events) == 0 {
 		return nil
 	}
-	hashes, err := hashesBefore(ctx, tx, facts)
+	hashes, err := hashesBefore(ctx, tx, events)
 	if err != nil {
 		return err
 	}
-	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", len(facts)), ",")
-	args := make([]any, 0, 11*len(facts))
-	for _, f := range facts {
+	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", len(events)), ",")
+	args := make([]any, 0, 11*len(events))
+	for _, f := range events {
 		e, err := f.event()
 		if err != nil {
 			return err
@@ -76,14 +76,14 @@ type place struct {
 	version     int
 }
 
-// hashesBefore reads, in one statement, the hashes that facts follow and that
+// hashesBefore reads, in one statement, the hashes that events follow and that
 // are not among themselves. Whoever writes a version has read the row of the one
 // before, so its event stands. One that is gone all the same must not keep money
 // from being recorded: the chain breaks there, and verify says so.
-func hashesBefore(ctx context.Context, tx *sql.Tx, facts []Event) (map[place][]byte, error) {
-	hashes := make(map[place][]byte, 2*len(facts))
+func hashesBefore(ctx context.Context, tx *sql.Tx, events []Event) (map[place][]byte, error) {
+	hashes := make(map[place][]byte, 2*len(events))
 	var args []any
-	for _, f := range facts {
+	for _, f := range events {
 		before := place{f.AggregateID, f.Version - 1}
 		if _, known := hashes[before]; !known && before.version > 0 {
 			args = append(args, before.aggregateID, before.version)

@@ -70,12 +70,12 @@ func moveStock(ctx context.Context, tx *sql.Tx, order shop.Order, kind string, a
 		return nil, err
 	}
 	touched := make([]string, len(ids))
-	facts := make([]Event, len(ids))
+	events := make([]Event, len(ids))
 	for i, id := range ids {
 		touched[i] = string(id)
-		facts[i] = ProductEvent(products[id], kind, actor, string(order.ID), at)
+		events[i] = ProductEvent(products[id], kind, actor, string(order.ID), at)
 	}
-	return touched, Append(ctx, tx, facts...)
+	return touched, Append(ctx, tx, events...)
 }
 
 // HoldStock reserves the units taken of each product, all in one statement. It

@@ -128,7 +128,7 @@ func (p *planning) note(ctx context.Context) error {
 		return err
 	}
 	var added []books.KeyedDiscrepancy
-	var facts []books.Event
+	var events []books.Event
 	for _, f := range p.cmd.Findings {
 		d, found := known[f.Key]
 		if d.Status != shop.DiscrepancyStatusOpen {
@@ -148,13 +148,13 @@ func (p *planning) note(ctx context.Context) error {
 		_, kind := f.status()
 		known[f.Key] = d
 		added = append(added, books.KeyedDiscrepancy{Discrepancy: d, Key: f.Key})
-		facts = append(facts, books.DiscrepancyEvent(d, kind, shop.ActorReconciliation, p.now))
+		events = append(events, books.DiscrepancyEvent(d, kind, shop.ActorReconciliation, p.now))
 		p.touched = append(p.touched, string(d.ID))
 	}
 	if err := books.InsertDiscrepancies(ctx, p.tx, added); err != nil {
 		return err
 	}
-	return books.Append(ctx, p.tx, facts...)
+	return books.Append(ctx, p.tx, events...)
 }
 
 // known reads the findings that were noted before, by key.

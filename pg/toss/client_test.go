@@ -82,6 +82,7 @@ func TestClient_samples(t *testing.T) {
 		"payment_virtual_account_waiting.json": {
 			PG: shop.PGToss, PaymentKey: "znsyz20251130141719u7Ie0", AttemptID: "71", Status: pg.StatusWaitingForDeposit, Currency: "KRW",
 			Amount: 30000, Method: "가상계좌", Secret: "ps_eqRGgYO1r57E4Z541ZMW3QnN2Eya",
+			DepositDue: at("2025-11-30T15:17:19+09:00"),
 		},
 		"payment_ready.json": {
 			PG: shop.PGToss, PaymentKey: readyKey.PaymentKey, AttemptID: "order-0001-abcdef", Status: pg.StatusOpen, Currency: "KRW", Amount: 15000,
