@@ -79,12 +79,14 @@ func (h *Handler) adjust(ctx context.Context, tx *sql.Tx, cmd AdjustStock) (shop
 	}
 	onHand := product.Stock + cmd.Quantity
 	if onHand < 0 || onHand > shop.MaxStock || onHand+product.Reserved+product.Sold > maxHandled {
-		return product, shop.InvalidField("quantity", fmt.Sprintf("Only %d units are on hand, and at most %d may be.", product.Stock, shop.MaxStock))
+		return product, shop.InvalidField("quantity",
+			fmt.Sprintf("Only %d units are on hand, and at most %d may be.", product.Stock, shop.MaxStock))
 	}
 	product.Stock = onHand
 	product.Version++
 	product.UpdatedAt = h.now()
-	if err := books.InsertAdjustment(ctx, tx, product.ID, cmd.Quantity, cmd.Reason, cmd.By.UserID, product.UpdatedAt); err != nil {
+	if err := books.InsertAdjustment(ctx, tx, product.ID, cmd.Quantity, cmd.Reason, cmd.By.UserID,
+		product.UpdatedAt); err != nil {
 		return product, err
 	}
 	return product, books.SaveProduct(ctx, tx, product, shop.KindStockAdjusted, cmd.By.Operator(), cmd.Reason)

@@ -60,7 +60,8 @@ func evidenceCase(payment shop.Payment, cmd ApplyEvidence, wrong string) OpenCas
 		kind = shop.DiscrepancyKindReversedAtGateway
 	}
 	return OpenCase{
-		PG: attemptPG(payment, cmd.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &cmd.AttemptID, Amount: cmd.Evidence.Captured,
+		PG: attemptPG(payment, cmd.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &cmd.AttemptID,
+		Amount:   cmd.Evidence.Captured,
 		Expected: payment.Amount.String(), Actual: cmd.Evidence.Amount.String(), Note: wrong,
 	}
 }
@@ -128,5 +129,6 @@ func (e *evidence) isPaying() bool { return e.isLatest() && e.books.payment.Capt
 
 // isAsked reports whether the gateway's payment is the one we asked for.
 func (e *evidence) isAsked() bool {
-	return e.says.AttemptID == string(e.attempt.ID) && e.says.Amount == e.books.payment.Amount && (e.says.Currency == "KRW" || e.says.Currency == "")
+	return e.says.AttemptID == string(e.attempt.ID) && e.says.Amount == e.books.payment.Amount &&
+		(e.says.Currency == "KRW" || e.says.Currency == "")
 }

@@ -72,7 +72,8 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 
 // intendApproval commits that the gateway is about to be asked. It reports whether
 // it is this call that asks.
-func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool, error) {
+func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool,
+	error) {
 	var mine bool
 	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		mine = false
@@ -126,7 +127,8 @@ func checkApproval(cmd ApprovePayment, payment shop.Payment, attempt shop.Paymen
 }
 
 func checkToken(token *string) error {
-	if token == nil || *token == "" || len(*token) > 200 || strings.ContainsFunc(*token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if token == nil || *token == "" || len(*token) > 200 ||
+		strings.ContainsFunc(*token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return shop.InvalidField("pgToken", "Kakao Pay needs the pg_token that the redirect carried.")
 	}
 	return nil
@@ -150,21 +152,23 @@ func keyOf(attempt shop.PaymentAttempt) pg.Key {
 
 // approvalAnswered commits what the gateway answered. A nil error says that the
 // books hold it; silence is unknown and is resolved afterwards.
-func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, attempt shop.AttemptID, answer pg.Payment, cause error) error {
+func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, attempt shop.AttemptID, answer pg.Payment,
+	cause error) error {
 	if cause == nil {
 		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway})
 		return err
 	}
 	refusal := gatewayError(cause)
-	var again time.Time
+	again := never
 	if payment.Attempt(attempt).ApproveKey != approveKey(attempt) {
-		again = h.muchLater() // that this call did nothing tells nothing of an earlier one
+		again = at(h.muchLater()) // that this call did nothing tells nothing of an earlier one
 	}
 	switch {
 	case refusal == nil, refusal.Outcome == pg.OutcomeUnknown, refusal.Outcome == pg.OutcomeMismatch:
 		return h.approvalUnknown(ctx, payment.ID, attempt, cause)
 	case refusal.Outcome == pg.OutcomeNotSent, refusal.Outcome == pg.OutcomeMisconfigured:
-		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt), "error", cause)
+		h.Logger.ErrorContext(ctx, "gateway did not take a payment", "pg", string(payment.PG), "attempt_id", string(attempt),
+			"error", cause)
 		withdrawn, err := h.withdrawApproval(ctx, payment, attempt, shop.ActorGateway, refusal.Outcome.String(), again)
 		if err != nil {
 			return err
@@ -173,7 +177,8 @@ func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, at
 			return gatewayAway(cause)
 		}
 	default:
-		failed, err := h.failApproval(ctx, payment, attempt, shop.ActorGateway, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, again)
+		failed, err := h.failApproval(ctx, payment, attempt, shop.ActorGateway,
+			shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, again)
 		if err != nil || failed {
 			return err
 		}
@@ -254,10 +259,11 @@ func noteOf(cause error) string {
 func approveKey(attempt shop.AttemptID) string { return string(attempt) + ":approve" }
 
 // withdrawApproval records that the gateway did nothing: the same attempt may be
-// approved again, under another key. The gateway is asked again at a moment,
-// unless that is zero because it surely does nothing later either. It does
-// nothing, and tells so, when the payment is not any more in the state given.
-func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, note string, again time.Time) (withdrawn bool, err error) {
+// approved again, under another key. again is when the gateway
+// is asked once more: never, when it surely does nothing later either. If the payment
+// has left the given state, it changes nothing and returns false.
+func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor,
+	note string, again lookUpTime) (withdrawn bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		if withdrawn = c.isUndecided(attempt, was.Status); !withdrawn {
 			return nil
@@ -268,16 +274,17 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 		if err := c.payment.Apply(shop.KindPaymentApprovalWithdrawn, c.now); err != nil {
 			return err
 		}
-		c.lookUpAt(attempt, again)
+		c.lookUp(attempt, again)
 		return c.paymentEvent(shop.KindPaymentApprovalWithdrawn, note)
 	})
 	return withdrawn, err
 }
 
 // failApproval records the gateway's refusal, which an actor told or found out.
-// The gateway is asked again at a moment, unless that is zero. It does nothing,
-// and tells so, when the payment is not any more in the state given.
-func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor, failure shop.PaymentFailure, again time.Time) (failed bool, err error) {
+// again is when the gateway is asked once more. If the payment has left the given
+// state, it changes nothing and returns false.
+func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor,
+	failure shop.PaymentFailure, again lookUpTime) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		c.heardOf = attempt
 		if failed = overtaken(c.payment, attempt); failed {
@@ -289,7 +296,7 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err
 		}
-		c.lookUpAt(attempt, again)
+		c.lookUp(attempt, again)
 		return c.paymentEvent(shop.KindPaymentFailed, failure.Code)
 	})
 	return failed, err
@@ -297,7 +304,8 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 
 // approvalOf answers with what came of an approval, waiting a little for one
 // that is under way.
-func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved, error) {
+func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved,
+	error) {
 	payment, err := h.await(ctx, id, func(p shop.Payment) bool { return p.Status != shop.PaymentStatusApproving })
 	if err != nil {
 		return shop.PaymentApproved{}, err
@@ -315,12 +323,14 @@ func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt sho
 		}
 	default: // it ended, or is being refunded
 	}
-	return shop.PaymentApproved{}, conflictOf(payment.Status, "The payment is "+string(payment.Status)+"; it cannot be approved.")
+	return shop.PaymentApproved{},
+		conflictOf(payment.Status, "The payment is "+string(payment.Status)+"; it cannot be approved.")
 }
 
 // approvalElsewhere is approvalOf for an approval that another call asked for. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
-func (h *Handler) approvalElsewhere(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved, error) {
+func (h *Handler) approvalElsewhere(ctx context.Context, id shop.PaymentID,
+	attempt shop.AttemptID) (shop.PaymentApproved, error) {
 	approved, err := h.approvalOf(ctx, id, attempt)
 	if err == nil {
 		h.Projector.Project(ctx, string(approved.Payment.OrderID), string(id))
@@ -351,10 +361,10 @@ func (h *Handler) await(ctx context.Context, id shop.PaymentID, done func(shop.P
 }
 
 // endOvertaken ends an attempt that was overtaken, and that took nothing so far.
-func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again time.Time) error {
+func (c *change) endOvertaken(id shop.AttemptID, failure shop.PaymentFailure, again lookUpTime) error {
 	attempt := c.payment.Attempt(id)
 	attempt.Status, attempt.Failure = shop.PaymentStatusFailed, &failure
-	c.lookUpAt(id, again)
+	c.lookUp(id, again)
 	if err := c.payment.Apply(shop.KindPaymentAttemptEnded, c.now); err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.Pa
 	if err := checkCancel(cmd); err != nil {
 		return shop.PaymentCanceled{}, err
 	}
-	req, err := books.NewRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, cmd.PaymentID, cmd.Amount, cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount)
+	req, err := books.NewRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, cmd.PaymentID, cmd.Amount,
+		cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount)
 	if err != nil {
 		return shop.PaymentCanceled{}, err
 	}
@@ -58,7 +59,8 @@ func checkCancel(cmd CancelPayment) error {
 }
 
 func checkReason(reason string) error {
-	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > 200 || strings.ContainsFunc(reason, text.IsUnprintable) {
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > 200 ||
+		strings.ContainsFunc(reason, text.IsUnprintable) {
 		return shop.InvalidField("reason", "The reason must have 1 to 200 printable characters.")
 	}
 	return nil
@@ -73,7 +75,8 @@ func checkAccount(account shop.RefundAccount) error {
 	if n := len(account.AccountNumber); n < 6 || n > 20 || strings.ContainsFunc(account.AccountNumber, notDigit) {
 		return shop.InvalidField("refundAccount.accountNumber", "The account number has 6 to 20 digits and no dashes.")
 	}
-	if name := strings.TrimSpace(account.HolderName); name == "" || utf8.RuneCountInString(name) > 60 || strings.ContainsFunc(name, text.IsUnprintable) {
+	if name := strings.TrimSpace(account.HolderName); name == "" || utf8.RuneCountInString(name) > 60 ||
+		strings.ContainsFunc(name, text.IsUnprintable) {
 		return shop.InvalidField("refundAccount.holderName", "The holder's name must have 1 to 60 characters.")
 	}
 	return nil
@@ -90,7 +93,8 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 			if turn.Err() != nil {
 				return shop.PaymentCanceled{}, errAsking
 			}
-			if _, err := h.await(turn, cmd.PaymentID, func(p shop.Payment) bool { return p.OpenRefund(p.AttemptID) == nil }); err != nil {
+			if _, err := h.await(turn, cmd.PaymentID,
+				func(p shop.Payment) bool { return p.OpenRefund(p.AttemptID) == nil }); err != nil {
 				return shop.PaymentCanceled{}, err
 			}
 		case err != nil:
@@ -98,7 +102,7 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 		case repeated:
 			return h.refundElsewhere(ctx, cmd.PaymentID, id, req)
 		default:
-			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id, 0)
+			_, err := h.carryOutRefund(ctx, cmd.PaymentID, id)
 			switch shop.CodeOf(err) {
 			case "", shop.Declined:
 				return h.refundResult(ctx, cmd.PaymentID, id, req)
@@ -113,7 +117,8 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 
 // refundElsewhere is refundFor for a refund that another call carries out. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
-func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID, req books.Request) (shop.PaymentCanceled, error) {
+func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID,
+	req books.Request) (shop.PaymentCanceled, error) {
 	canceled, err := h.refundResult(ctx, id, refund, req)
 	if err == nil {
 		h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(id))
@@ -123,7 +128,8 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 
 // intendCancel commits the refund that the gateway is about to be asked for. It
 // reports whether the key had one already.
-func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID, repeated bool, err error) {
+func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID,
+	repeated bool, err error) {
 	_, err = h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		id, repeated = "", false
 		if !cmd.By.MayActOn(c.payment.UserID) {
@@ -166,9 +172,15 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 
 // refundFor answers with what came of a refund, waiting a little for one that is
 // under way.
-func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, req books.Request) (shop.PaymentCanceled, error) {
-	earlier, err := req.Find(ctx, h.DB)
-	if err == nil && earlier != nil && earlier.Response != nil {
+func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID,
+	req books.Request) (shop.PaymentCanceled, error) {
+	// A shopper who hangs up is answered as any other: what is not found here is worked
+	// out of today's payment, and must not stand in for an answer that is stored.
+	earlier, err := req.Find(context.WithoutCancel(ctx), h.DB)
+	if err != nil {
+		return shop.PaymentCanceled{}, books.Unavailable(err)
+	}
+	if earlier != nil && earlier.Response != nil {
 		var done shop.PaymentCanceled
 		err := earlier.DecodeInto(&done)
 		return done, err
@@ -187,7 +199,8 @@ func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID 
 	switch refund.Status {
 	case shop.RefundStatusDone:
 		done := shop.PaymentCanceled{Payment: payment, Refund: *refund}
-		return done, h.finishRequest(ctx, req, done)
+		h.finishRequest(ctx, req, done)
+		return done, nil
 	case shop.RefundStatusFailed:
 		return shop.PaymentCanceled{}, h.refusalOf(ctx, payment, *refund)
 	default:
@@ -204,22 +217,26 @@ func (h *Handler) refusalOf(ctx context.Context, payment shop.Payment, refund sh
 	return declined(payment.PG, shop.PaymentFailure{Code: code, Message: "The gateway would not give the money back."})
 }
 
-// finishRequest stores the answer of a request whose effect is in the books.
-// Should it fail, the next request of the key works the answer out again.
-func (h *Handler) finishRequest(ctx context.Context, req books.Request, response any) error {
+// finishRequest stores the answer of a request whose effect is in the books. It
+// reports nothing: the effect stands whether or not its answer is stored. Should that
+// fail, the next request of the key works the answer out again.
+func (h *Handler) finishRequest(ctx context.Context, req books.Request, response any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	err := h.tryFinish(ctx, req, response)
+	if err != nil {
+		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
+	}
+}
+
+func (h *Handler) tryFinish(ctx context.Context, req books.Request, response any) error {
 	tx, err := h.DB.BeginTx(ctx, nil)
 	if err != nil {
-		return nil
+		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // After Commit it does nothing.
 	if err := req.FinishOnce(ctx, tx, response); err != nil {
-		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
-		return nil
+		return err
 	}
-	if err := tx.Commit(); err != nil {
-		h.Logger.WarnContext(ctx, "answer not stored", "operation", req.Operation, "error", err)
-	}
-	return nil
+	return tx.Commit()
 }

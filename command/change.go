@@ -33,21 +33,31 @@ type change struct {
 	paymentWas shop.Payment
 }
 
-// A nextLookUp says when the resolver is to look an attempt up next; a zero time is never.
+// A nextLookUp says when the resolver is to look an attempt up next.
 type nextLookUp struct {
 	attempt shop.AttemptID
-	at      time.Time
+	when    lookUpTime
 }
 
-// changeTimeout bounds a change of the books: a database that says nothing at all
-// keeps nobody for ever.
+// A lookUpTime is when an attempt is looked up next: never, or at a moment.
+type lookUpTime struct{ moment time.Time }
+
+// never says that nothing is left to find out.
+var never = lookUpTime{}
+
+// at says to look an attempt up at a moment.
+func at(moment time.Time) lookUpTime { return lookUpTime{moment} }
+
+// changeTimeout bounds a change of the books, so that a database that never answers
+// cannot block a caller indefinitely.
 const changeTimeout = 30 * time.Second
 
 // changeOrder holds an order and its payment, lets do change them, and writes
 // what changed and its events, all in one transaction; then the read models
 // follow. The closure may run again: it must assign, never append. What it
 // returned is the state after the commit.
-func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change, error) {
+func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change,
+	error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 	defer cancel()
 	unlock := h.Locks.Lock(ctx, lockKey(string(id)))
@@ -77,7 +87,8 @@ func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.A
 		return nil, books.Unavailable(err)
 	}
 	if len(c.touched) == 0 { // who did it before may not have shown it yet
-		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)}, func(id string) bool { return id == "" })...)
+		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)},
+			func(id string) bool { return id == "" })...)
 	}
 	h.Projector.Project(ctx, c.touched...)
 	return c, nil
@@ -91,7 +102,8 @@ func (c *change) stands(ctx context.Context, db *sql.DB) bool {
 }
 
 // changePayment is changeOrder by the payment's id.
-func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error) (shop.Payment, error) {
+func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor,
+	do func(*change) error) (shop.Payment, error) {
 	orderID, err := books.OrderIDOf(ctx, h.DB, id)
 	if err != nil {
 		return shop.Payment{}, err
@@ -156,15 +168,19 @@ func (c *change) touch(ids ...string) {
 }
 
 // lookUpAt has the resolver look the attempt up at a moment.
-func (c *change) lookUpAt(id shop.AttemptID, at time.Time) {
-	c.lookUps = append(c.lookUps, nextLookUp{id, at})
+func (c *change) lookUpAt(id shop.AttemptID, moment time.Time) { c.lookUp(id, at(moment)) }
+
+// lookUp has the resolver look the attempt up at a moment, or never.
+func (c *change) lookUp(id shop.AttemptID, when lookUpTime) {
+	c.lookUps = append(c.lookUps, nextLookUp{id, when})
 }
 
 // lookAgain has the resolver look up an attempt that may take money though the
 // books have done with it. One whose outcome is awaited is looked up anyhow.
-func (c *change) lookAgain(id shop.AttemptID, at time.Time) {
-	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) && !waits(c.payment, id) {
-		c.lookUpAt(id, at)
+func (c *change) lookAgain(id shop.AttemptID, moment time.Time) {
+	if attempt := c.payment.Attempt(id); attempt.CapturedAmount == 0 && !unresolved(c.payment, id) &&
+		!waits(c.payment, id) {
+		c.lookUpAt(id, moment)
 	}
 }
 
@@ -228,8 +244,8 @@ func (c *change) save(ctx context.Context) error {
 // awaited before is open since now, however long another was; when none is,
 // nothing is open.
 func (c *change) scheduleLookUp(ctx context.Context, next nextLookUp) error {
-	lookUp := books.LookUp{AttemptID: next.attempt, At: next.at}
-	if now := awaited(c.payment, next.attempt); !next.at.IsZero() && now != "" {
+	lookUp := books.LookUp{AttemptID: next.attempt, At: next.when.moment}
+	if now := awaited(c.payment, next.attempt); next.when != never && now != "" {
 		lookUp.OpenSince, lookUp.SameOutcome = c.now, now == awaited(c.paymentWas, next.attempt)
 	}
 	return books.ScheduleLookUp(ctx, c.tx, lookUp)

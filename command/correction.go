@@ -18,12 +18,13 @@ type correction struct {
 
 // correct does what an action says about a discrepancy. The error says that the
 // books could not be read or written; what a gateway would not do is a note.
-func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction, actor shop.Actor) (correction, error) {
+func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction,
+	actor shop.Actor) (correction, error) {
 	if d.AttemptID == nil {
 		return correction{note: "Nothing in the books can be acted on."}, nil
 	}
-	c := correcting{h: h, ctx: ctx, d: d, action: action, actor: actor}
-	if err := c.load(); err != nil {
+	c := correcting{h: h, d: d, action: action, actor: actor}
+	if err := c.load(ctx); err != nil {
 		return correction{}, err
 	}
 	answer, err := h.AskGateway(ctx, *d.AttemptID)
@@ -34,21 +35,20 @@ func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.C
 	c.silence = err
 	switch {
 	case action != shop.CorrectiveActionRefundAtGateway && asked:
-		return c.recordAnswer(answer)
+		return c.recordAnswer(ctx, answer)
 	case action != shop.CorrectiveActionRefundAtGateway:
-		return c.recordRows()
+		return c.recordRows(ctx)
 	case !asked:
 		return correction{waits: c.repeats() && !c.isUnheardOf(), note: "No money was moved: " + c.why()}, nil
 	case d.Kind == shop.DiscrepancyKindRefundMissing:
-		return c.repeatRefunds(answer)
+		return c.repeatRefunds(ctx, answer)
 	}
-	return c.giveBack(answer)
+	return c.giveBack(ctx, answer)
 }
 
 // correcting is one correction under way.
 type correcting struct {
 	h       *Handler
-	ctx     context.Context
 	d       shop.Discrepancy
 	action  shop.CorrectiveAction
 	actor   shop.Actor
@@ -61,20 +61,20 @@ type correcting struct {
 }
 
 // load reads the payment as it is now, and the rows of the file.
-func (c *correcting) load() error {
-	id, err := books.PaymentIDOf(c.ctx, c.h.DB, *c.d.AttemptID)
+func (c *correcting) load(ctx context.Context) error {
+	id, err := books.PaymentIDOf(ctx, c.h.DB, *c.d.AttemptID)
 	if err != nil {
 		return err
 	}
-	if err := c.reload(id); err != nil {
+	if err := c.reload(ctx, id); err != nil {
 		return err
 	}
-	c.rows, err = readSettledRows(c.ctx, c.h.DB, c.d)
+	c.rows, err = readSettledRows(ctx, c.h.DB, c.d)
 	return err
 }
 
-func (c *correcting) reload(id shop.PaymentID) error {
-	payment, err := books.LoadPayment(c.ctx, c.h.DB, id)
+func (c *correcting) reload(ctx context.Context, id shop.PaymentID) error {
+	payment, err := books.LoadPayment(ctx, c.h.DB, id)
 	if err != nil {
 		return err
 	}
@@ -97,28 +97,29 @@ func (c *correcting) isUnheardOf() bool {
 }
 
 // recordAnswer makes the books say what the gateway says.
-func (c *correcting) recordAnswer(answer pg.Payment) (correction, error) {
+func (c *correcting) recordAnswer(ctx context.Context, answer pg.Payment) (correction, error) {
 	c.answer = answer
-	return c.apply(answer, "The gateway, asked, says "+string(answer.Status)+".")
+	return c.apply(ctx, answer, "The gateway, asked, says "+string(answer.Status)+".")
 }
 
 // recordRows makes the books say what the file says: the gateway does not tell more.
-func (c *correcting) recordRows() (correction, error) {
+func (c *correcting) recordRows(ctx context.Context) (correction, error) {
 	if !c.rows.found {
 		return correction{note: "Nothing was recorded: " + c.why()}, nil
 	}
-	return c.apply(c.evidence(), "Recorded by the settlement file: "+c.why())
+	return c.apply(ctx, c.evidence(), "Recorded by the settlement file: "+c.why())
 }
 
-func (c *correcting) apply(evidence pg.Payment, note string) (correction, error) {
-	_, err := c.h.ApplyEvidence(c.ctx, ApplyEvidence{AttemptID: c.attempt.ID, Evidence: evidence, Actor: c.actor, Note: "settlement"})
+func (c *correcting) apply(ctx context.Context, evidence pg.Payment, note string) (correction, error) {
+	_, err := c.h.ApplyEvidence(ctx,
+		ApplyEvidence{AttemptID: c.attempt.ID, Evidence: evidence, Actor: c.actor, Note: "settlement"})
 	if refused := refusalNote(err); refused != "" {
 		return correction{note: note + " " + refused}, nil
 	}
 	if err != nil {
 		return correction{}, err
 	}
-	if err := c.reload(c.payment.ID); err != nil {
+	if err := c.reload(ctx, c.payment.ID); err != nil {
 		return correction{}, err
 	}
 	return correction{done: c.recorded(), note: note}, nil
@@ -159,8 +160,7 @@ func (c *correcting) recordsLegs() bool {
 // records reports whether the books have the gateway's leg by its name.
 func (c *correcting) records(leg pg.Cancel) bool {
 	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
-		return refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone &&
-			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
+		return refund.AttemptID == c.attempt.ID && refund.IsNamed(leg.Key)
 	})
 }
 
@@ -171,11 +171,12 @@ func (c *correcting) returnReason() string {
 }
 
 // giveBack has the gateway give back money that it should not hold.
-func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
-	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount && answer.Captured <= c.attempt.CapturedAmount {
+func (c *correcting) giveBack(ctx context.Context, answer pg.Payment) (correction, error) {
+	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount &&
+		answer.Captured <= c.attempt.CapturedAmount {
 		return correction{done: answer.Captured > 0, note: "The gateway, asked, holds nothing of this payment."}, nil
 	}
-	_, err := c.h.ResolveAttempt(c.ctx, ResolveAttempt{AttemptID: c.attempt.ID, Actor: c.actor, Note: "settlement"})
+	_, err := c.h.ResolveAttempt(ctx, ResolveAttempt{AttemptID: c.attempt.ID, Actor: c.actor, Note: "settlement"})
 	if refused := refusalNote(err); refused != "" {
 		return correction{note: refused}, nil
 	}
@@ -183,7 +184,7 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 	if err != nil && !silent {
 		return correction{}, err
 	}
-	if err := c.reload(c.payment.ID); err != nil {
+	if err := c.reload(ctx, c.payment.ID); err != nil {
 		return correction{}, err
 	}
 	left, open := c.attempt.CapturedAmount-c.attempt.RefundedAmount, c.payment.OpenRefund(c.attempt.ID)
@@ -199,7 +200,7 @@ func (c *correcting) giveBack(answer pg.Payment) (correction, error) {
 	case c.pays() && c.d.Kind == shop.DiscrepancyKindPaidAfterEnd:
 		return correction{note: "This money pays the order by now."}, nil
 	}
-	return c.returnMoney(left)
+	return c.returnMoney(ctx, left)
 }
 
 // pays reports whether the attempt is the one that pays the order.
@@ -215,12 +216,13 @@ func (c *correcting) returning(left shop.Won) ReturnMoney {
 		amount = min(left, c.d.Amount)
 	}
 	return ReturnMoney{
-		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(), Actor: c.actor,
+		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(),
+		Actor: c.actor,
 	}
 }
 
-func (c *correcting) returnMoney(left shop.Won) (correction, error) {
-	after, err := c.h.ReturnMoney(c.ctx, c.returning(left))
+func (c *correcting) returnMoney(ctx context.Context, left shop.Won) (correction, error) {
+	after, err := c.h.ReturnMoney(ctx, c.returning(left))
 	if refused := refusalNote(err); refused != "" {
 		return correction{note: refused}, nil
 	}
@@ -234,8 +236,8 @@ func (c *correcting) returnMoney(left shop.Won) (correction, error) {
 }
 
 // refusal is the gateway's own word on a refund that it did not make.
-func (c *correcting) refusal(err error) string {
-	c.h.Logger.WarnContext(c.ctx, "refund not repeated", "discrepancy_id", string(c.d.ID), "error", err)
+func (c *correcting) refusal(ctx context.Context, err error) string {
+	c.h.Logger.WarnContext(ctx, "refund not repeated", "discrepancy_id", string(c.d.ID), "error", err)
 	if refused := gatewayError(err); refused != nil && refused.Code != "" {
 		return refused.Code + " " + refused.Message
 	}

@@ -15,12 +15,14 @@ const maxDepositHold = 7 * 24 * time.Hour
 
 func (e *evidence) applyWaiting() error {
 	if e.attempt.CapturedAmount > 0 {
-		if record, ok := e.says.Record.(*shop.TossRecord); !ok || record.FetchedAt.After(e.books.payment.UpdatedAt) { // else it was overtaken
+		if record, ok := e.says.Record.(*shop.TossRecord); !ok ||
+			record.FetchedAt.After(e.books.payment.UpdatedAt) { // else it was overtaken
 			e.wrong = "The books hold this payment's money, and the gateway still waits for it."
 		}
 		return nil
 	}
-	if !e.isLatest() || (e.books.payment.Status != shop.PaymentStatusApproving && e.books.payment.Status != shop.PaymentStatusUnknown) {
+	if !e.isLatest() || (e.books.payment.Status != shop.PaymentStatusApproving &&
+		e.books.payment.Status != shop.PaymentStatusUnknown) {
 		return nil
 	}
 	if err := e.books.payment.Apply(shop.KindPaymentWaiting, e.books.now); err != nil {
@@ -37,10 +39,8 @@ func (e *evidence) applyWaiting() error {
 // last minute is told a moment later.
 func (e *evidence) depositDue() time.Time {
 	due := e.books.now.Add(24 * time.Hour)
-	if record, ok := e.says.Record.(*shop.TossRecord); ok && record.VirtualAccount != nil && record.VirtualAccount.DueDate != nil {
-		if at, err := time.Parse(time.RFC3339, *record.VirtualAccount.DueDate); err == nil {
-			due = at.UTC()
-		}
+	if e.says.DepositDue != nil {
+		due = e.says.DepositDue.UTC()
 	}
 	if limit := e.books.now.Add(maxDepositHold); due.After(limit) {
 		due = limit
@@ -82,7 +82,7 @@ func (e *evidence) shortenHold() error {
 // fail ends the attempt. When it is the latest of a payment that waits for it,
 // the payment has failed.
 func (e *evidence) fail(failure shop.PaymentFailure) error {
-	e.books.lookUpAt(e.attempt.ID, time.Time{})
+	e.books.lookUp(e.attempt.ID, never)
 	if e.isLatest() && e.books.payment.Status != shop.PaymentStatusFailed {
 		if _, ok := shop.PaymentMove(e.books.payment.Status, shop.KindPaymentFailed, 0); ok {
 			if err := e.books.payment.Fail(failure, e.books.now); err != nil {

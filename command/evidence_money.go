@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"payment-system/shop"
 )
@@ -42,7 +41,7 @@ func (e *evidence) applyCapture(ctx context.Context) error {
 	}
 	e.books.payment.UpdatedAt = e.books.now
 	e.attempt = e.books.payment.Attempt(e.attempt.ID)
-	e.books.lookUpAt(e.attempt.ID, time.Time{})
+	e.books.lookUp(e.attempt.ID, never)
 	if err := e.books.paymentEvent(shop.KindPaymentApproved, e.note); err != nil {
 		return err
 	}
@@ -54,7 +53,8 @@ func (e *evidence) applyCapture(ctx context.Context) error {
 func (e *evidence) markLate() error {
 	note := "The gateway took money after the order ended or was paid otherwise."
 	if !e.isAsked() {
-		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.says.Captured, e.says.AttemptID, e.books.payment.Amount, e.attempt.ID)
+		note = fmt.Sprintf("The gateway took %s won for %q; asked were %s won for %q.", e.says.Captured, e.says.AttemptID,
+			e.books.payment.Amount, e.attempt.ID)
 		e.wrong = note
 		if err := e.fail(shop.PaymentFailure{Code: "WRONG_ANSWER", Message: note}); err != nil {
 			return err
@@ -78,7 +78,8 @@ func (e *evidence) correctClaim() error {
 	if e.attempt.CapturedAmount == e.says.Captured || e.attempt.RefundedAmount > e.says.Captured {
 		return nil
 	}
-	note := fmt.Sprintf("The gateway claimed to have taken %s won, and says %s won by now.", e.attempt.CapturedAmount, e.says.Captured)
+	note := fmt.Sprintf("The gateway claimed to have taken %s won, and says %s won by now.", e.attempt.CapturedAmount,
+		e.says.Captured)
 	e.attempt.CapturedAmount = e.says.Captured
 	return e.books.note(shop.KindPaymentLateMoney, note)
 }
@@ -104,7 +105,8 @@ func (e *evidence) returnRest() error {
 func (e *evidence) refusedBefore() bool {
 	rest := e.attempt.CapturedAmount - e.attempt.RefundedAmount
 	for _, refund := range e.books.payment.Refunds {
-		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed && refund.Cause != shop.RefundCauseGateway && refund.Amount <= rest {
+		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusFailed &&
+			refund.Cause != shop.RefundCauseGateway && refund.Amount <= rest {
 			return true
 		}
 	}

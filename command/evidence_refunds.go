@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"payment-system/pg"
 	"payment-system/shop"
@@ -13,8 +12,8 @@ import (
 // refundKey is the gateway's idempotency key of a refund.
 func refundKey(id shop.RefundID) string { return string(id) + ":cancel" }
 
-// correctRefunds takes back refunds that the gateway claimed and never named, as
-// far as they and those it names by now are more than it says to have given back.
+// correctRefunds reverses refunds that the gateway once claimed without naming, as far
+// as they, together with the refunds it names now, exceed the total it now reports.
 // A person is told of one that was ours. Only the gateway's own word does that.
 func (e *evidence) correctRefunds() error {
 	if e.says.Record == nil {
@@ -50,7 +49,7 @@ func (e *evidence) correctRefunds() error {
 // isNameless reports whether a refund of the attempt is done, and the gateway's name
 // of it was never learnt. One that was asked for again is named by its reason.
 func (e *evidence) isNameless(refund shop.Refund) bool {
-	return refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil && !isRepeating(refund)
+	return refund.AttemptID == e.attempt.ID && refund.IsNameless() && !refund.AskedAgain()
 }
 
 // applyRefunds records the refunds that the gateway made and the books do not
@@ -100,8 +99,7 @@ func (e *evidence) nameRefunds() {
 
 func (e *evidence) knows(leg pg.Cancel) bool {
 	for _, refund := range e.books.payment.Refunds {
-		if refund.AttemptID == e.attempt.ID && refund.Status == shop.RefundStatusDone &&
-			refund.TransactionKey != nil && *refund.TransactionKey == leg.Key {
+		if refund.AttemptID == e.attempt.ID && refund.IsNamed(leg.Key) {
 			return true
 		}
 	}
@@ -116,7 +114,8 @@ func (e *evidence) ourRefund(leg pg.Cancel) *shop.Refund {
 		return named
 	}
 	open := e.books.payment.OpenRefund(e.attempt.ID)
-	if open != nil && (open.ID == leg.RefundID || (leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
+	if open != nil && (open.ID == leg.RefundID ||
+		(leg.RefundID == "" && open.Amount == leg.Amount && (leg.Reason == open.Reason || leg.Reason == ""))) {
 		return open
 	}
 	return nil
@@ -189,7 +188,7 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 	if e.impossible {
 		e.books.lookUpAt(e.attempt.ID, e.h.muchLater())
 	} else if e.books.payment.OpenRefund(e.attempt.ID) == nil {
-		e.books.lookUpAt(e.attempt.ID, time.Time{})
+		e.books.lookUp(e.attempt.ID, never)
 	}
 	if e.books.payment.Balance() == 0 && e.books.order.Status == shop.OrderStatusPaid {
 		return e.books.cancelOrder(ctx, refund.Reason)

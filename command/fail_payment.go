@@ -26,7 +26,8 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 	if err := checkFailure(cmd); err != nil {
 		return shop.PaymentFailed{}, err
 	}
-	failure := shop.PaymentFailure{Code: cmp.Or(cmd.Code, "SHOPPER_LEFT"), Message: cmp.Or(cmd.Message, "The shopper came back without paying.")}
+	failure := shop.PaymentFailure{Code: cmp.Or(cmd.Code, "SHOPPER_LEFT"),
+		Message: cmp.Or(cmd.Message, "The shopper came back without paying.")}
 	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
@@ -35,7 +36,8 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 			return nil
 		}
 		if c.payment.Status != shop.PaymentStatusReady {
-			return conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+"; only one that waits for the shopper can fail.")
+			return conflictOf(c.payment.Status,
+				"The payment is "+string(c.payment.Status)+"; only one that waits for the shopper can fail.")
 		}
 		if err := c.payment.Fail(failure, c.now); err != nil {
 			return err

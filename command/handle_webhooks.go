@@ -14,8 +14,8 @@ import (
 
 // HandleWebhooks acts on the webhooks of the inbox: those that name an attempt of
 // ours, by its payment key or with its secret, make the resolver look it up at
-// once. It returns how many it handled. What fails is tried again, later from
-// time to time. Now and then it forgets those that were handled long ago.
+// once. It returns how many it handled. What fails is tried again, each
+// wait longer than the last. Now and then it forgets those that were handled long ago.
 func (h *Handler) HandleWebhooks(ctx context.Context) (int, error) {
 	handled, _, err := h.emptyInbox(ctx)
 	if err == nil && h.inbox.mayForget(h.now()) {
@@ -34,7 +34,7 @@ const (
 	forgetAtOnce = 1000
 )
 
-// emptyInbox is HandleWebhooks, and tells which attempts are to be looked up.
+// emptyInbox is HandleWebhooks, and returns which attempts are to be looked up.
 func (h *Handler) emptyInbox(ctx context.Context) (handled int, woken []shop.AttemptID, err error) {
 	entries, err := books.DueWebhooks(ctx, h.DB, h.now())
 	if err != nil {
@@ -66,7 +66,8 @@ func (h *Handler) emptyInbox(ctx context.Context) (handled int, woken []shop.Att
 
 // handleWebhook wakes the resolver for the attempt that the webhook names. It
 // returns why nothing was done, "" when something was.
-func (h *Handler) handleWebhook(ctx context.Context, e books.InboxEntry) (id shop.AttemptID, verdict string, err error) {
+func (h *Handler) handleWebhook(ctx context.Context, e books.InboxEntry) (id shop.AttemptID, verdict string,
+	err error) {
 	id, secret, err := books.AttemptOfWebhook(ctx, h.DB, e.PaymentKey, e.AttemptRef)
 	switch {
 	case err != nil:

@@ -1,5 +1,17 @@
-// Package command is the only writer of the books. Each command is an
-// imperative value with a file of its own; what it answers is the event.
+// Package command carries out what is asked of money and stock. Each command is an
+// imperative value with a file of its own; what it answers is the event. Who sends them:
+//
+//   - shoppers: PlaceOrder, CancelOrder, ReadyPayment, ApprovePayment, FailPayment,
+//     CancelPayment; and, coming back from a gateway, ReturnFromGateway
+//   - operators: CreateProduct, UpdateProduct, AdjustStock, CancelOrder, CancelPayment,
+//     RefreshGatewayRecord, ResolveDiscrepancy
+//   - gateways: ReceiveWebhook
+//   - the clock: ExpireOrders, ResolvePayments, HandleWebhooks
+//   - reconciliation: AskGateway, ApplyEvidence, ResolveAttempt, SettleDiscrepancy
+//   - each other: ApplyEvidence, ResolveAttempt, ReturnMoney, OpenCase, WakeAttempt
+//
+// Accounts are in command/people, what a settlement file does to its own tables in
+// command/reconciliation, and every statement that writes in command/books.
 package command
 
 import (

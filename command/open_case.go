@@ -86,16 +86,19 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 
 // openCase writes the case and its event. Its dedup key counts the earlier cases
 // of the same kind and subject, which are closed.
-func (h *Handler) openCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, of shop.ReconciliationID, now time.Time) (shop.Discrepancy, error) {
+func (h *Handler) openCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, of shop.ReconciliationID,
+	now time.Time) (shop.Discrepancy, error) {
 	earlier, err := books.CountOf(ctx, tx, of)
 	if err != nil {
 		return shop.Discrepancy{}, err
 	}
 	d := shop.Discrepancy{
 		ID: shop.DiscrepancyID(h.NewID(shop.PrefixDiscrepancy)), ReconciliationID: of, PG: cmd.PG, Kind: cmd.Kind,
-		Status: shop.DiscrepancyStatusOpen, Action: shop.CorrectiveActionOpenCase, PaymentID: cmd.PaymentID, AttemptID: cmd.AttemptID,
-		Expected: text.ClipOrNil(cmd.Expected, 500), Actual: text.ClipOrNil(cmd.Actual, 500), Amount: max(0, min(cmd.Amount, shop.MaxWon)),
-		Note: text.ClipOrNil(cmd.Note, 1000), CreatedAt: now, Version: 1,
+		Status: shop.DiscrepancyStatusOpen, Action: shop.CorrectiveActionOpenCase, PaymentID: cmd.PaymentID,
+		AttemptID: cmd.AttemptID,
+		Expected:  text.ClipOrNil(cmd.Expected, 500), Actual: text.ClipOrNil(cmd.Actual, 500),
+		Amount: max(0, min(cmd.Amount, shop.MaxWon)),
+		Note:   text.ClipOrNil(cmd.Note, 1000), CreatedAt: now, Version: 1,
 	}
 	key := shop.HashOf(string(cmd.Kind), cmd.subject(), strconv.Itoa(earlier))
 	if err := books.InsertDiscrepancies(ctx, tx, []books.KeyedDiscrepancy{{Discrepancy: d, Key: key}}); err != nil {
@@ -106,7 +109,8 @@ func (h *Handler) openCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, of sho
 
 // holdLive locks the gateway's reconciliation of the day for cases found outside
 // any file, which it opens when the day has none: cases are opened one by one.
-func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now time.Time) (shop.Reconciliation, error) {
+func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now time.Time) (shop.Reconciliation,
+	error) {
 	hash := shop.HashOf(LiveSource, string(gateway), now.In(korea).Format(time.DateOnly))
 	live, err := books.LockReconciliationOfFile(ctx, tx, gateway, hash)
 	if shop.CodeOf(err) != shop.NotFound {
@@ -114,7 +118,8 @@ func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now
 	}
 	live = shop.Reconciliation{
 		ID: shop.ReconciliationID(h.NewID(shop.PrefixReconciliation)), PG: gateway, Source: LiveSource, FileHash: hash,
-		Status: shop.ReconciliationStatusApplied, Percent: 100, Counts: []shop.DiscrepancyCount{}, StartedAt: now, FinishedAt: &now, Version: 1,
+		Status: shop.ReconciliationStatusApplied, Percent: 100, Counts: []shop.DiscrepancyCount{}, StartedAt: now,
+		FinishedAt: &now, Version: 1,
 	}
 	err = books.InsertReconciliation(ctx, tx, live, books.AppliedByHand)
 	if mysqldb.IsDuplicate(err, "uq_reconciliations_file") {
@@ -123,7 +128,8 @@ func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now
 	if err != nil {
 		return live, err
 	}
-	return live, books.Append(ctx, tx, books.ReconciliationEvent(live, shop.KindReconciliationStarted, shop.ActorResolver, "", now))
+	return live, books.Append(ctx, tx,
+		books.ReconciliationEvent(live, shop.KindReconciliationStarted, shop.ActorResolver, "", now))
 }
 
 // needCase has the change open a case, should none of its kind be open for its

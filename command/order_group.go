@@ -104,7 +104,8 @@ func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingO
 	if err != nil {
 		return err
 	}
-	stock := &stockOnHand{products: products, taken: map[shop.ProductID]int{}, holders: map[shop.ProductID][]shop.OrderID{}}
+	stock := &stockOnHand{products: products, taken: map[shop.ProductID]int{},
+		holders: map[shop.ProductID][]shop.OrderID{}}
 	at := h.now()
 	placed := stock.serve(fresh, at, at.Add(h.OrderHold))
 	if len(placed) == 0 {
@@ -119,7 +120,7 @@ func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingO
 	if err := books.InsertOrders(ctx, tx, ordersOf(placed)); err != nil {
 		return err
 	}
-	return books.Append(ctx, tx, append(stock.facts(at), orderFacts(placed, at)...)...)
+	return books.Append(ctx, tx, append(stock.events(at), orderEvents(placed, at)...)...)
 }
 
 // answerKnown answers the pending orders whose keys are stored, and returns the others.
@@ -145,12 +146,12 @@ func answerKnown(ctx context.Context, tx *sql.Tx, group []*pendingOrder) ([]*pen
 	return fresh, nil
 }
 
-func orderFacts(placed []*pendingOrder, at time.Time) []books.Event {
-	facts := make([]books.Event, len(placed))
+func orderEvents(placed []*pendingOrder, at time.Time) []books.Event {
+	events := make([]books.Event, len(placed))
 	for i, pending := range placed {
-		facts[i] = books.OrderEvent(pending.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
+		events[i] = books.OrderEvent(pending.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", at)
 	}
-	return facts
+	return events
 }
 
 func ordersOf(placed []*pendingOrder) []shop.Order {

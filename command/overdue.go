@@ -69,7 +69,8 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 	}
 	return OpenCase{
 		PG: attemptPG(payment, id), Kind: kind, PaymentID: &payment.ID, AttemptID: &id, Amount: payment.Amount,
-		Expected: shop.OverdueExpected, Actual: string(payment.Status), Note: "The gateway has not told for 15 minutes what became of this payment.",
+		Expected: shop.OverdueExpected, Actual: string(payment.Status),
+		Note: "The gateway has not told for 15 minutes what became of this payment.",
 	}
 }
 
@@ -98,8 +99,9 @@ func (c *change) endOverdue(ctx context.Context) error {
 	return nil
 }
 
-// makesKnown reports whether the change makes known what was awaited about an
-// attempt; or, of one of which nothing was or is, whether the gateway told it.
+// makesKnown reports whether the change settles what we were waiting to hear about the
+// attempt. If we were waiting for nothing, it reports whether the change came from the
+// gateway's own answer.
 func (c *change) makesKnown(id shop.AttemptID) bool {
 	was, now := awaited(c.paymentWas, id), awaited(c.payment, id)
 	if was == "" {

@@ -25,7 +25,8 @@ import (
 //	inFlight      the call that an intent stands for may still run       ResolveAttempt
 //	isLeftAlone   the gateway asked for patience: nobody repeats yet     ResolveAttempt, carryOn, notFound
 //	patience      how long the gateway asked to be left alone            approvedAgain, refundUnknown
-//	isRepeating   a done refund was asked for again and has no name yet  corrections, nameless refunds
+//
+// Those over one refund are on shop.Refund.
 
 // busy reports whether a gateway is being asked in this state.
 func busy(s shop.PaymentStatus) bool {
@@ -82,7 +83,8 @@ func endedUnpaid(payment shop.Payment, id shop.AttemptID) bool {
 	if payment.AttemptID == id {
 		status = payment.Status
 	}
-	return status == shop.PaymentStatusFailed || status == shop.PaymentStatusExpired || status == shop.PaymentStatusCanceled
+	return status == shop.PaymentStatusFailed || status == shop.PaymentStatusExpired ||
+		status == shop.PaymentStatusCanceled
 }
 
 // mayYetBeDone reports whether the books say that a gateway took nothing, or would

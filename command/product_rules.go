@@ -26,8 +26,10 @@ func checkName(name string) (string, error) {
 
 func checkDescription(description string) (string, error) {
 	description = norm.NFC.String(description)
-	if !utf8.ValidString(description) || utf8.RuneCountInString(description) > maxDescriptionLength || strings.ContainsFunc(description, isControlInText) {
-		return "", shop.InvalidField("description", "The description must have at most 10,000 characters and no control characters but new lines and tabs.")
+	if !utf8.ValidString(description) || utf8.RuneCountInString(description) > maxDescriptionLength ||
+		strings.ContainsFunc(description, isControlInText) {
+		return "", shop.InvalidField("description",
+			"The description must have at most 10,000 characters and no control characters but new lines and tabs.")
 	}
 	return description, nil
 }

@@ -42,7 +42,8 @@ func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.Paym
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
-	req, err := books.NewRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, cmd.OrderID, cmd.PG, cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method)
+	req, err := books.NewRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, cmd.OrderID, cmd.PG,
+		cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method)
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
@@ -73,7 +74,8 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 	if n := cmd.InstallmentMonths; n != 0 && (n < 2 || n > 12) {
 		return nil, shop.InvalidField("installmentMonths", "Installments are 0 for a lump sum, or 2 to 12 months.")
 	}
-	if m := cmd.Method; m != nil && !slices.Contains([]string{"CARD", "VIRTUAL_ACCOUNT", "TRANSFER", "MOBILE_PHONE", "MONEY"}, *m) {
+	if m := cmd.Method; m != nil &&
+		!slices.Contains([]string{"CARD", "VIRTUAL_ACCOUNT", "TRANSFER", "MOBILE_PHONE", "MONEY"}, *m) {
 		return nil, shop.InvalidField("method", "There is no such payment method.")
 	}
 	if cmd.ReturnURL != nil && !h.mayReturnTo(*cmd.ReturnURL) {
@@ -85,7 +87,8 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 // mayReturnTo reports whether a shopper's browser may be sent to target: a path of
 // ours, or a URL whose origin is on the list.
 func (h *Handler) mayReturnTo(target string) bool {
-	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) || strings.ContainsFunc(target, text.IsUnprintable) || strings.Contains(target, `\`) {
+	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) ||
+		strings.ContainsFunc(target, text.IsUnprintable) || strings.Contains(target, `\`) {
 		return false
 	}
 	u, err := url.Parse(target)
@@ -103,7 +106,8 @@ func (h *Handler) mayReturnTo(target string) bool {
 // openAttempt commits the intent: an attempt with the keys of its calls. For a
 // key that was used before it returns the stored answer, or the attempt that was
 // opened then.
-func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.Request) (*change, shop.PaymentAttempt, *shop.PaymentReadied, error) {
+func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.Request) (*change, shop.PaymentAttempt,
+	*shop.PaymentReadied, error) {
 	var attempt shop.PaymentAttempt
 	var done *shop.PaymentReadied
 	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
@@ -156,8 +160,10 @@ func (h *Handler) open(c *change, cmd ReadyPayment, attempt shop.PaymentAttempt)
 	}
 	if c.payment.ID == "" {
 		c.payment = shop.Payment{
-			ID: shop.PaymentID(h.NewID(shop.PrefixPayment)), OrderID: c.order.ID, UserID: c.order.UserID, Status: shop.PaymentStatusReady,
-			PG: cmd.PG, Amount: c.order.Total, TaxFreeAmount: c.order.TaxFreeTotal, VAT: shop.VAT(c.order.Total, c.order.TaxFreeTotal), CreatedAt: c.now,
+			ID: shop.PaymentID(h.NewID(shop.PrefixPayment)), OrderID: c.order.ID, UserID: c.order.UserID,
+			Status: shop.PaymentStatusReady,
+			PG:     cmd.PG, Amount: c.order.Total, TaxFreeAmount: c.order.TaxFreeTotal,
+			VAT: shop.VAT(c.order.Total, c.order.TaxFreeTotal), CreatedAt: c.now,
 		}
 	}
 	superseded := c.payment.AttemptID
@@ -175,7 +181,8 @@ func (h *Handler) readyRequest(order shop.Order, payment shop.Payment, attempt s
 	back := fmt.Sprintf("%s/payments/%s/return/", h.PublicURL, attempt.ID)
 	return pg.ReadyRequest{
 		IdempotencyKey: attempt.ReadyKey, AttemptID: attempt.ID, UserRef: string(payment.UserID),
-		ItemName: order.ItemName(), Quantity: order.Quantity(), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount, VAT: payment.VAT,
+		ItemName: order.ItemName(), Quantity: order.Quantity(), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount,
+		VAT:               payment.VAT,
 		InstallmentMonths: attempt.InstallmentMonths, Method: attempt.Method,
 		ApprovedURL: back + "approved", CanceledURL: back + "canceled", FailedURL: back + "failed",
 	}
@@ -206,7 +213,8 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 
 // readied commits the gateway's key. Of two answers to one request the first
 // that is stored stands; the other's payment is never used, and expires.
-func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready, req books.Request) (shop.PaymentReadied, error) {
+func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready,
+	req books.Request) (shop.PaymentReadied, error) {
 	var readied shop.PaymentReadied
 	_, err := h.changeOrder(ctx, id, shop.ActorGateway, func(c *change) error {
 		opened := c.payment.Attempt(attempt)

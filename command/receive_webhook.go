@@ -15,9 +15,8 @@ import (
 
 // ReceiveWebhook stores what Toss Payments told us unasked.
 type ReceiveWebhook struct {
-	Body           []byte
-	TransmissionID string
-	RemoteIP       string // for rate limits
+	Body     []byte
+	RemoteIP string // for rate limits
 }
 
 // How often a webhook may come, from one address and about one attempt.

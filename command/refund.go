@@ -13,7 +13,8 @@ import (
 
 // intendRefund requests a refund of the attempt that paid. A nil tax-free part is
 // worked out: all that is left of it when all is refunded, else as little as fits.
-func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, reason string, cause shop.RefundCause, account *shop.RefundAccount) (shop.Refund, error) {
+func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, reason string, cause shop.RefundCause,
+	account *shop.RefundAccount) (shop.Refund, error) {
 	id := shop.RefundID(h.NewID(shop.PrefixRefund))
 	taxFreeLeft := c.payment.TaxFreeAmount - c.payment.RefundedTaxFree
 	part := max(0, amount-(c.payment.Balance()-taxFreeLeft))
@@ -31,38 +32,69 @@ func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, re
 	return refund, c.paymentEvent(shop.KindPaymentCanceling, reason)
 }
 
-// carryOutRefund asks the gateway for a refund whose intent is committed, and
-// records what came of it. Before a repeat the caller has looked that the
-// gateway has not made it already: Kakao Pay would make it twice. Looked is the
-// payment's version after that look-up, 0 when this is no repeat; when the
-// payment is another by now, the gateway is not asked.
-func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID, looked int) (shop.Payment, error) {
+// carryOutRefund asks the gateway for a refund whose intent has just been committed,
+// and records what came of it.
+func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundID shop.RefundID) (shop.Payment, error) {
 	ctx = context.WithoutCancel(ctx)
 	payment, err := books.LoadPayment(ctx, h.DB, id)
-	if err != nil {
+	if err != nil || !isToBeMade(payment, refundID) {
 		return payment, err
 	}
 	refund := payment.Refund(refundID)
-	if (looked != 0 && looked != payment.Version) || refund == nil || refund.Status == shop.RefundStatusDone || refund.Status == shop.RefundStatusFailed {
-		return payment, nil
-	}
-	attempt := payment.Attempt(refund.AttemptID)
-	gateway := h.gateway(attempt.PG)
+	gateway, answer, err := h.askForRefund(ctx, payment, *refund)
 	if gateway == nil {
-		return payment, gatewayAway(errors.New("no such gateway is configured"))
+		return payment, err
 	}
-	failpoint.At(ctx, failpoint.AfterIntent)
-	answer, err := gateway.Cancel(ctx, cancelRequest(*attempt, *refund))
-	if looked != 0 && isRefusal(err) {
+	return h.refundAnswered(ctx, payment, *refund, answer, err)
+}
+
+// repeatRefund is carryOutRefund for a refund that may have been asked for before.
+// The caller has looked that the gateway has not made it already: Kakao Pay would
+// make it twice. When the payment is not any more the version that it was after
+// that look-up, the gateway is not asked.
+func (h *Handler) repeatRefund(ctx context.Context, lookedAt shop.Payment, refundID shop.RefundID) (shop.Payment,
+	error) {
+	ctx = context.WithoutCancel(ctx)
+	payment, err := books.LoadPayment(ctx, h.DB, lookedAt.ID)
+	if err != nil || payment.Version != lookedAt.Version || !isToBeMade(payment, refundID) {
+		return payment, err
+	}
+	refund := payment.Refund(refundID)
+	gateway, answer, err := h.askForRefund(ctx, payment, *refund)
+	switch {
+	case gateway == nil:
+		return payment, err
+	case isRefusal(err):
 		return h.repeatRefused(ctx, gateway, payment, *refund, gatewayError(err))
 	}
 	return h.refundAnswered(ctx, payment, *refund, answer, err)
 }
 
+// isToBeMade reports whether a payment has a refund that is still under way.
+func isToBeMade(payment shop.Payment, id shop.RefundID) bool {
+	refund := payment.Refund(id)
+	return refund != nil && refund.Status != shop.RefundStatusDone && refund.Status != shop.RefundStatusFailed
+}
+
+// askForRefund asks the gateway to make a refund. The gateway is nil, and the error
+// Unavailable, when none is configured.
+func (h *Handler) askForRefund(ctx context.Context, payment shop.Payment, refund shop.Refund) (pg.Gateway, pg.Payment,
+	error) {
+	attempt := payment.Attempt(refund.AttemptID)
+	gateway := h.gateway(attempt.PG)
+	if gateway == nil {
+		return nil, pg.Payment{}, gatewayAway(errors.New("no such gateway is configured"))
+	}
+	failpoint.At(ctx, failpoint.AfterIntent)
+	answer, err := gateway.Cancel(ctx, cancelRequest(*attempt, refund))
+	return gateway, answer, err
+}
+
 // repeatRefused looks again before it believes a refusal that came to a repeat,
 // or to a call that nobody waits for: the gateway refuses too what an earlier
 // call, thought lost, or another replica's made since the look-up before.
-func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment shop.Payment, refund shop.Refund, refusal *pg.Error) (shop.Payment, error) {
+func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment shop.Payment, refund shop.Refund,
+	refusal *pg.Error) (shop.Payment, error) {
 	attempt := payment.Attempt(refund.AttemptID)
 	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
 	if err != nil {
@@ -74,26 +106,33 @@ func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment
 			return payment, err
 		}
 	}
-	return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, true)
+	return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message},
+		tellPerson)
 }
 
 func cancelRequest(attempt shop.PaymentAttempt, refund shop.Refund) pg.CancelRequest {
 	available := attempt.CapturedAmount - attempt.RefundedAmount
 	return pg.CancelRequest{
-		IdempotencyKey: refund.PGKey, Key: keyOf(attempt), RefundID: refund.ID, Amount: refund.Amount, TaxFree: refund.TaxFreeAmount,
+		IdempotencyKey: refund.PGKey, Key: keyOf(attempt), RefundID: refund.ID, Amount: refund.Amount,
+		TaxFree:   refund.TaxFreeAmount,
 		Available: available, Whole: refund.Amount == available, Reason: refund.Reason, Account: refund.Account,
 	}
 }
 
 // refundAnswered commits what the gateway answered to a refund.
-func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refund shop.Refund, answer pg.Payment, cause error) (shop.Payment, error) {
+func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refund shop.Refund, answer pg.Payment,
+	cause error) (shop.Payment, error) {
 	if cause == nil {
-		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
+		return h.ApplyEvidence(ctx,
+			ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
 	}
 	if isRefusal(cause) {
 		refusal := gatewayError(cause)
-		byItself := refund.Cause != shop.RefundCauseRequested // else whoever asked is told
-		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, byItself)
+		tell := tellPerson
+		if refund.Cause == shop.RefundCauseRequested {
+			tell = tellCaller
+		}
+		return h.refuseRefund(ctx, payment, refund, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, tell)
 	}
 	if key := newKeyAfter(cause, string(refund.ID), h.now()); key != "" {
 		if err := books.RenewRefundKey(ctx, h.DB, refund.ID, key); err != nil {
@@ -115,17 +154,26 @@ func nameLeg(answer pg.Payment, refund shop.Refund) pg.Payment {
 	return answer
 }
 
+// An audience is who hears of a refund that was refused.
+type audience int
+
+const (
+	tellCaller audience = iota // whoever asked for the refund gets the answer
+	tellPerson                 // nobody waits for it: a case is opened
+)
+
 // refuseRefund records that the gateway would not give the money back and, unless
 // that answers whoever asked for it, opens a case: a person decides about money
 // that was promised, or that the books meant to return by themselves.
-func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund, failure shop.PaymentFailure, needsCase bool) (shop.Payment, error) {
+func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund,
+	failure shop.PaymentFailure, tell audience) (shop.Payment, error) {
 	after, err := h.changePayment(ctx, payment.ID, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
 			return nil
 		}
 		c.lookUpAt(refund.AttemptID, c.now) // the gateway may have given it back already, or does so yet
-		if needsCase {
+		if tell == tellPerson {
 			c.needCase(refusedCase(c.payment, *open, failure))
 		}
 		e := evidence{books: c, h: h, attempt: c.payment.Attempt(refund.AttemptID)}
@@ -152,13 +200,15 @@ func refusedCase(payment shop.Payment, refund shop.Refund, failure shop.PaymentF
 		kind = shop.DiscrepancyKindAmountDiffers
 	}
 	return OpenCase{
-		PG: attemptPG(payment, refund.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID, Amount: refund.Amount,
+		PG: attemptPG(payment, refund.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID,
+		Amount:   refund.Amount,
 		Expected: "refunded", Actual: failure.Code, Note: "The gateway refused to give the money back: " + failure.Message,
 	}
 }
 
 // refundUnknown records the gateway's silence; the resolver asks again.
-func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund shop.Refund, cause error) (shop.Payment, error) {
+func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund shop.Refund, cause error) (shop.Payment,
+	error) {
 	wait := resolveSchedule[0]
 	if e := gatewayError(cause); e != nil && e.RetryAfter > 0 {
 		wait = e.RetryAfter

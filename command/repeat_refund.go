@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,13 +16,7 @@ import (
 // gateway's, or the reason that it was asked for again with.
 func isLegOf(leg pg.Cancel, refund shop.Refund) bool {
 	named := refund.TransactionKey != nil && *refund.TransactionKey == leg.Key
-	return named || leg.RefundID == refund.ID || (isRepeating(refund) && leg.Reason == repeatReason(refund))
-}
-
-// isRepeating reports whether the refund was asked for again, and the gateway's
-// name of it is not known yet.
-func isRepeating(refund shop.Refund) bool {
-	return refund.TransactionKey == nil && refund.Status == shop.RefundStatusDone && strings.HasPrefix(refund.PGKey, shop.PrefixDiscrepancy+"_")
+	return named || leg.RefundID == refund.ID || (refund.AskedAgain() && leg.Reason == repeatReason(refund))
 }
 
 // repeatReason names the refund to a gateway that takes no name of ours.
@@ -34,9 +29,10 @@ const unanswered = "The gateway has not answered yet to a refund that was asked 
 
 // repeatRefunds asks the gateway again for refunds that the books call done and
 // that it, asked, has not made: never for more than is missing, nor for more than
-// was planned. What was looked up tells which; a cancel tells of itself alone.
-func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
-	missing, err := c.missingRefunds(answer.Cancels)
+// was planned. The look-up shows which
+// refunds are missing; the answer to a cancel mentions only that cancel.
+func (c *correcting) repeatRefunds(ctx context.Context, answer pg.Payment) (correction, error) {
+	missing, err := c.missingRefunds(ctx, answer.Cancels)
 	if err != nil {
 		return correction{}, err
 	}
@@ -45,7 +41,7 @@ func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
 		if refund.Amount > min(planned, c.attempt.RefundedAmount-answer.Refunded) {
 			continue
 		}
-		after, came, err := c.repeatRefund(refund, answer)
+		after, came, err := c.repeatRefund(ctx, refund, answer)
 		if err != nil {
 			return correction{}, err
 		}
@@ -56,7 +52,8 @@ func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
 		planned -= refund.Amount
 	}
 	if answer.Refunded != c.attempt.RefundedAmount {
-		return correction{note: fmt.Sprintf("The gateway gave back %s won; the books have %s won.", answer.Refunded, c.attempt.RefundedAmount)}, nil
+		return correction{note: fmt.Sprintf("The gateway gave back %s won; the books have %s won.", answer.Refunded,
+			c.attempt.RefundedAmount)}, nil
 	}
 	return correction{done: true, note: "The gateway has made the refund now."}, nil
 }
@@ -64,7 +61,7 @@ func (c *correcting) repeatRefunds(answer pg.Payment) (correction, error) {
 // missingRefunds are the refunds of the books that none of the gateway's legs is.
 // One that was asked for again, and whose answer was lost, is named by its leg. A
 // leg that nothing names is the refund of its amount that has no name.
-func (c *correcting) missingRefunds(legs []pg.Cancel) (missing []shop.Refund, err error) {
+func (c *correcting) missingRefunds(ctx context.Context, legs []pg.Cancel) (missing []shop.Refund, err error) {
 	legs = slices.Clone(legs)
 	var rest []shop.Refund
 	for _, refund := range c.payment.Refunds {
@@ -76,8 +73,8 @@ func (c *correcting) missingRefunds(legs []pg.Cancel) (missing []shop.Refund, er
 			rest = append(rest, refund)
 			continue
 		}
-		if isRepeating(refund) {
-			if err := c.nameRepeat(refund.ID, legs[i].Key); err != nil {
+		if refund.AskedAgain() {
+			if err := c.nameRepeat(ctx, refund.ID, legs[i].Key); err != nil {
 				return nil, err
 			}
 		}
@@ -85,7 +82,7 @@ func (c *correcting) missingRefunds(legs []pg.Cancel) (missing []shop.Refund, er
 	}
 	for _, refund := range rest {
 		i := slices.IndexFunc(legs, func(leg pg.Cancel) bool { return leg.RefundID == "" && leg.Amount == refund.Amount })
-		if i < 0 || refund.TransactionKey != nil || isRepeating(refund) {
+		if i < 0 || refund.TransactionKey != nil || refund.AskedAgain() {
 			missing = append(missing, refund)
 			continue
 		}
@@ -97,7 +94,7 @@ func (c *correcting) missingRefunds(legs []pg.Cancel) (missing []shop.Refund, er
 // repeats reports whether a refund of the attempt was asked for again, and not answered.
 func (c *correcting) repeats() bool {
 	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
-		return refund.AttemptID == c.attempt.ID && isRepeating(refund)
+		return refund.AttemptID == c.attempt.ID && refund.AskedAgain()
 	})
 }
 
@@ -105,7 +102,7 @@ func (c *correcting) repeats() bool {
 func (c *correcting) plannedLeft() shop.Won {
 	left := c.d.Amount
 	for _, refund := range c.payment.Refunds {
-		if strings.HasPrefix(refund.PGKey, string(c.d.ID)+":") && !isRepeating(refund) {
+		if strings.HasPrefix(refund.PGKey, string(c.d.ID)+":") && !refund.AskedAgain() {
 			left -= refund.Amount
 		}
 	}
@@ -115,44 +112,45 @@ func (c *correcting) plannedLeft() shop.Won {
 // repeatRefund makes one refund anew, by an intent that is committed before. Kakao
 // Pay refuses it when the money that is left is not what was looked up just now,
 // Toss repeats its answer to the key. A correction tells why it was not made.
-func (c *correcting) repeatRefund(refund shop.Refund, answer pg.Payment) (pg.Payment, *correction, error) {
-	if isRepeating(refund) && c.h.now().Before(c.payment.UpdatedAt.Add(c.h.PGTimeout+time.Second)) {
+func (c *correcting) repeatRefund(ctx context.Context, refund shop.Refund, answer pg.Payment) (pg.Payment, *correction,
+	error) {
+	if refund.AskedAgain() && c.h.now().Before(c.payment.UpdatedAt.Add(c.h.PGTimeout+time.Second)) {
 		return answer, &correction{waits: true, note: unanswered}, nil // the call may still be under way
 	}
-	intended, err := c.intendRepeat(refund.ID)
+	intended, err := c.intendRepeat(ctx, refund.ID)
 	if err != nil {
 		return answer, nil, err
 	}
 	if !intended {
 		return answer, &correction{waits: true, note: "The books moved since the gateway was asked."}, nil
 	}
-	failpoint.At(c.ctx, failpoint.AfterIntent)
+	failpoint.At(ctx, failpoint.AfterIntent)
 	available := answer.Captured - answer.Refunded
 	refund = *c.payment.Refund(refund.ID)
-	after, err := c.h.gateway(c.attempt.PG).Cancel(c.ctx, pg.CancelRequest{
+	after, err := c.h.gateway(c.attempt.PG).Cancel(ctx, pg.CancelRequest{
 		IdempotencyKey: refund.PGKey, Key: keyOf(c.attempt), RefundID: refund.ID, Amount: refund.Amount,
 		TaxFree: refund.TaxFreeAmount, Available: available, Whole: refund.Amount == available, Reason: repeatReason(refund),
 	})
 	if err != nil {
-		came, err := c.notRepeated(refund.ID, err)
+		came, err := c.notRepeated(ctx, refund.ID, err)
 		return answer, &came, err
 	}
-	return after, nil, c.nameRepeat(refund.ID, after.LegKey)
+	return after, nil, c.nameRepeat(ctx, refund.ID, after.LegKey)
 }
 
 // intendRepeat commits that the gateway is about to be asked again, and under
 // which idempotency key: one of the discrepancy's own, for the old one would only
 // repeat the old answer, or that of a repeat whose answer was lost. It reports
 // false when the payment is not the one any more that the gateway was asked about.
-func (c *correcting) intendRepeat(id shop.RefundID) (bool, error) {
+func (c *correcting) intendRepeat(ctx context.Context, id shop.RefundID) (bool, error) {
 	seen, intended := c.payment.Version, false
-	payment, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
+	payment, err := c.h.changePayment(ctx, c.payment.ID, c.actor, func(change *change) error {
 		intended = change.payment.Version == seen
 		if !intended {
 			return nil
 		}
 		refund := change.payment.Refund(id)
-		if !isRepeating(*refund) {
+		if !refund.AskedAgain() {
 			refund.PGKey, refund.TransactionKey = string(c.d.ID)+":"+string(id), nil
 		}
 		return change.note(shop.KindPaymentRecordChanged, "refund asked for again at the gateway")
@@ -164,8 +162,8 @@ func (c *correcting) intendRepeat(id shop.RefundID) (bool, error) {
 }
 
 // nameRepeat notes the gateway's name of a refund that it has made by now.
-func (c *correcting) nameRepeat(id shop.RefundID, leg string) error {
-	payment, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
+func (c *correcting) nameRepeat(ctx context.Context, id shop.RefundID, leg string) error {
+	payment, err := c.h.changePayment(ctx, c.payment.ID, c.actor, func(change *change) error {
 		if refund := change.payment.Refund(id); leg != "" && refund.TransactionKey == nil {
 			refund.TransactionKey = &leg
 			return change.note(shop.KindPaymentRecordChanged, "refund repeated at the gateway")
@@ -181,8 +179,8 @@ func (c *correcting) nameRepeat(id shop.RefundID, leg string) error {
 // notRepeated says why the gateway did not make a refund again. One that was
 // answered gets another key for the next time; one that may have been made, or
 // that did not reach the gateway, is asked for again after a look-up.
-func (c *correcting) notRepeated(id shop.RefundID, cause error) (correction, error) {
-	came := correction{note: "The gateway did not repeat the refund. " + c.refusal(cause)}
+func (c *correcting) notRepeated(ctx context.Context, id shop.RefundID, cause error) (correction, error) {
+	came := correction{note: "The gateway did not repeat the refund. " + c.refusal(ctx, cause)}
 	refused := gatewayError(cause)
 	if refused == nil {
 		return came, nil
@@ -193,7 +191,7 @@ func (c *correcting) notRepeated(id shop.RefundID, cause error) (correction, err
 	if !isSettledRefusal(refused.Status) {
 		return came, nil
 	}
-	_, err := c.h.changePayment(c.ctx, c.payment.ID, c.actor, func(change *change) error {
+	_, err := c.h.changePayment(ctx, c.payment.ID, c.actor, func(change *change) error {
 		change.payment.Refund(id).PGKey = string(c.d.ID) + ":" + string(id) + ":" + change.now.Format(keyTime)
 		return change.note(shop.KindPaymentRecordChanged, "refund not repeated: "+noteOf(cause))
 	})

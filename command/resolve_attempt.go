@@ -54,7 +54,8 @@ func (h *Handler) ResolveAttempt(ctx context.Context, cmd ResolveAttempt) (shop.
 	if err := disbelief(was, *attempt, answer); err != nil {
 		return was, gatewayAway(err)
 	}
-	payment, version, err := h.applyEvidence(ctx, ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
+	payment, version, err := h.applyEvidence(ctx,
+		ApplyEvidence{AttemptID: cmd.AttemptID, Evidence: answer, Actor: cmd.Actor, Note: cmd.Note})
 	if err != nil || version != was.Version || h.inFlight(was, payment, cmd.AttemptID) {
 		// What changed since the gateway was asked makes the answer too old to
 		// repeat anything on: the next look-up tells.
@@ -90,7 +91,8 @@ func disbelief(payment shop.Payment, attempt shop.PaymentAttempt, answer pg.Paym
 	case attempt.CapturedAmount == payment.Amount && answer.Amount != payment.Amount:
 		return fmt.Errorf("the gateway took %s won, and says %s", payment.Amount, answer.Amount)
 	case payment.OpenRefund(attempt.ID) != nil && listed(answer) != answer.Refunded:
-		return fmt.Errorf("the gateway gave %s won back, and lists %s: it cannot tell of the refund under way", answer.Refunded, listed(answer))
+		return fmt.Errorf("the gateway gave %s won back, and lists %s: it cannot tell of the refund under way",
+			answer.Refunded, listed(answer))
 	}
 	return nil
 }
@@ -106,13 +108,16 @@ func listed(answer pg.Payment) (sum shop.Won) {
 // lookUpFailed ends an attempt whose payment the gateway has for another order
 // or currency, or does not find, though it has named it itself, for 15 minutes;
 // silence, and an answer about another payment altogether, leave everything as it is.
-func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attempt shop.PaymentAttempt, cause error) (shop.Payment, error) {
+func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attempt shop.PaymentAttempt,
+	cause error) (shop.Payment, error) {
 	refusal := gatewayError(cause)
 	switch {
-	case refusal != nil && refusal.Payment != nil && attempt.PaymentKey != nil && refusal.Payment.PaymentKey != *attempt.PaymentKey:
+	case refusal != nil && refusal.Payment != nil && attempt.PaymentKey != nil &&
+		refusal.Payment.PaymentKey != *attempt.PaymentKey:
 		return payment, gatewayAway(cause)
 	case refusal != nil && refusal.Outcome == pg.OutcomeMismatch && refusal.Payment != nil:
-		return h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
+		return h.ApplyEvidence(ctx,
+			ApplyEvidence{AttemptID: attempt.ID, Evidence: *refusal.Payment, Actor: shop.ActorResolver})
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound && attempt.CapturedAmount == 0:
 		return h.notFound(ctx, payment, attempt.ID, cause, refusal.Code)
 	case refusal != nil && refusal.Outcome == pg.OutcomeNotFound:
@@ -123,7 +128,8 @@ func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attemp
 
 // notFound ends an attempt that the gateway does not find: not before it was
 // asked about for 15 minutes, and it is asked about once more after that.
-func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.AttemptID, cause error, code string) (shop.Payment, error) {
+func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.AttemptID, cause error,
+	code string) (shop.Payment, error) {
 	if unresolved(payment, id) {
 		alone, err := h.isLeftAlone(ctx, payment, id)
 		if err != nil || alone {
@@ -137,7 +143,7 @@ func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.At
 		}
 	}
 	failure := shop.PaymentFailure{Code: code, Message: "The gateway knows nothing of this payment."}
-	if _, err := h.failApproval(ctx, payment, id, shop.ActorResolver, failure, h.muchLater()); err != nil {
+	if _, err := h.failApproval(ctx, payment, id, shop.ActorResolver, failure, at(h.muchLater())); err != nil {
 		return payment, err
 	}
 	return books.LoadPayment(ctx, h.DB, payment.ID)
@@ -150,7 +156,8 @@ func (h *Handler) muchLater() time.Time {
 }
 
 // carryOn does what the look-up left to do.
-func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID, status pg.Status) (shop.Payment, error) {
+func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID,
+	status pg.Status) (shop.Payment, error) {
 	switch alone, err := h.isLeftAlone(ctx, payment, id); {
 	case err != nil:
 		return payment, err
@@ -158,7 +165,7 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 		return payment, errAsking
 	}
 	if refund := payment.OpenRefund(id); refund != nil {
-		return h.carryOutRefund(ctx, payment.ID, refund.ID, payment.Version)
+		return h.repeatRefund(ctx, payment, refund.ID)
 	}
 	latest := payment.AttemptID == id
 	asked := payment.Status == shop.PaymentStatusApproving || payment.Status == shop.PaymentStatusUnknown
@@ -166,10 +173,12 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 	case status == pg.StatusAuthenticated && latest && asked:
 		return h.approveAgain(ctx, gateway, payment, id)
 	case status == pg.StatusOpen && latest && asked:
-		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper", h.muchLater())
+		_, err := h.withdrawApproval(ctx, payment, id, shop.ActorResolver, "the gateway still waits for the shopper",
+			at(h.muchLater()))
 		return payment, err
 	case (status == pg.StatusAuthenticated || status == pg.StatusOpen) && overtaken(payment, id):
-		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, h.muchLater())
+		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver,
+			shop.PaymentFailure{Code: "OVERTAKEN", Message: "Another attempt paid the order."}, at(h.muchLater()))
 		return payment, err
 	case status == pg.StatusWaitingForDeposit && payment.Attempt(id).CapturedAmount == 0:
 		return h.closeOrWait(ctx, gateway, payment, id)
@@ -180,7 +189,8 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 // approveAgain repeats an approval that the gateway has not carried out, with
 // the same idempotency key, while the order still holds its stock; else the
 // attempt has failed, and nothing was charged.
-func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID) (shop.Payment, error) {
+func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment shop.Payment,
+	id shop.AttemptID) (shop.Payment, error) {
 	order, err := books.LoadOrder(ctx, h.DB, payment.OrderID)
 	if err != nil {
 		return payment, err
@@ -190,8 +200,9 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 		return now, err // somebody went on since the look-up
 	}
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
-		failure := shop.PaymentFailure{Code: "HOLD_OVER", Message: "The order's time was over before the gateway took the money."}
-		_, err = h.failApproval(ctx, now, id, shop.ActorResolver, failure, h.muchLater())
+		failure := shop.PaymentFailure{Code: "HOLD_OVER",
+			Message: "The order's time was over before the gateway took the money."}
+		_, err = h.failApproval(ctx, now, id, shop.ActorResolver, failure, at(h.muchLater()))
 	} else {
 		var answer pg.Payment
 		answer, err = gateway.Approve(ctx, approveRequest(now, id))
@@ -222,14 +233,16 @@ func (h *Handler) intendAgain(ctx context.Context, was shop.Payment) (now shop.P
 
 // approvedAgain commits what the gateway answered to a repeat. Silence leaves
 // the payment unknown: the next look-up tells.
-func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id shop.AttemptID, answer pg.Payment, cause error) error {
+func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id shop.AttemptID, answer pg.Payment,
+	cause error) error {
 	if cause == nil {
 		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: id, Evidence: answer, Actor: shop.ActorResolver})
 		return err
 	}
 	if isRefusal(cause) {
 		refusal := gatewayError(cause)
-		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver, shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, h.muchLater())
+		_, err := h.failApproval(ctx, payment, id, shop.ActorResolver,
+			shop.PaymentFailure{Code: refusal.Code, Message: refusal.Message}, at(h.muchLater()))
 		return err
 	}
 	if key := newKeyAfter(cause, string(id), h.now()); key != "" {

@@ -76,12 +76,14 @@ func (cmd ResolveDiscrepancy) fits(d shop.Discrepancy) error {
 	switch {
 	case d.Status != shop.DiscrepancyStatusOpen && d.Status != shop.DiscrepancyStatusPlanned:
 		return &shop.Error{
-			Code: shop.Conflict, Message: "The discrepancy is " + string(d.Status) + " already.", Details: map[string]any{"status": string(d.Status)},
+			Code: shop.Conflict, Message: "The discrepancy is " + string(d.Status) + " already.",
+			Details: map[string]any{"status": string(d.Status)},
 		}
 	case cmd.Action == shop.CorrectiveActionOpenCase && d.Status == shop.DiscrepancyStatusOpen:
 		return shop.InvalidField("action", "The case is open already.")
 	case d.AttemptID == nil && cmd.Action != shop.CorrectiveActionNone && cmd.Action != shop.CorrectiveActionOpenCase:
-		return shop.InvalidField("action", "Nothing in the books answers to this, so there is nothing to correct. Decide NONE.")
+		return shop.InvalidField("action",
+			"Nothing in the books answers to this, so there is nothing to correct. Decide NONE.")
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 
 // resolveSchedule is how long the resolver waits before it asks a gateway again;
 // the last step repeats.
-var resolveSchedule = [...]time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute}
+var resolveSchedule = [...]time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute,
+	5 * time.Minute}
 
 // resolveWorkers is how many answers of a gateway the resolver waits for at once.
 const resolveWorkers = 8
@@ -62,7 +63,8 @@ func (h *Handler) resolveEach(ctx context.Context, due []books.DueAttempt) (clai
 		if ctx.Err() != nil || h.now().After(until) {
 			break
 		}
-		mine, err := books.ClaimAttempt(ctx, h.DB, attempt, h.Replica, h.now().Add(4*h.PGTimeout)) // as long as its look-up may take
+		mine, err := books.ClaimAttempt(ctx, h.DB, attempt, h.Replica,
+			h.now().Add(4*h.PGTimeout)) // as long as its look-up may take
 		if err != nil {
 			return claimed, err
 		}

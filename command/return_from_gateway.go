@@ -61,7 +61,8 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 			By: by, PaymentID: payment.ID, PgToken: given(cmd.PgToken), PaymentKey: given(cmd.PaymentKey), Amount: cmd.Amount,
 		})
 	case payment.Status == shop.PaymentStatusReady:
-		_, err = h.FailPayment(ctx, FailPayment{By: by, PaymentID: payment.ID, Code: printable(cmd.Code, 100), Message: printable(cmd.Message, 500)})
+		_, err = h.FailPayment(ctx,
+			FailPayment{By: by, PaymentID: payment.ID, Code: printable(cmd.Code, 100), Message: printable(cmd.Message, 500)})
 	}
 	switch shop.CodeOf(err) {
 	case shop.Invalid:
@@ -69,7 +70,8 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 		h.refuseReturn(ctx, cmd, refusal.Details["field"])
 		return nil
 	case shop.Declined, shop.Conflict, shop.InProgress, shop.Unavailable:
-		h.Logger.InfoContext(ctx, "shopper came back", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "error", err)
+		h.Logger.InfoContext(ctx, "shopper came back", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "error",
+			err)
 		return nil
 	default:
 		return err
@@ -79,7 +81,8 @@ func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment s
 // refuseReturn logs that a browser carried something else than the books hold:
 // a bug, or somebody who tries. Nobody was asked, and nothing has changed.
 func (h *Handler) refuseReturn(ctx context.Context, cmd ReturnFromGateway, field any) {
-	h.Logger.WarnContext(ctx, "return refused", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "field", field)
+	h.Logger.WarnContext(ctx, "return refused", "attempt_id", string(cmd.AttemptID), "outcome", cmd.Outcome, "field",
+		field)
 }
 
 func (h *Handler) returnTo(attempt shop.PaymentAttempt, payment shop.Payment) (string, error) {

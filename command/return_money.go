@@ -41,7 +41,7 @@ func (h *Handler) ReturnMoney(ctx context.Context, cmd ReturnMoney) (shop.Paymen
 	case err != nil:
 		return shop.Payment{}, err
 	case refund != "":
-		return h.carryOutRefund(ctx, id, refund, 0)
+		return h.carryOutRefund(ctx, id, refund)
 	case cmd.isDone(payment):
 		return payment, nil
 	}

@@ -75,21 +75,22 @@ func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) 
 	if came.waits {
 		return d, nil
 	}
-	return h.endDiscrepancy(ctx, d.ID, func(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind string, err error) {
-		if d.Status != shop.DiscrepancyStatusPlanned {
-			return "", nil
-		}
-		now := h.now()
-		if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
-			return "", err
-		}
-		d.Note = text.ClipOrNil(came.note, 1000)
-		if came.done {
-			d.Status, d.ResolvedAt = shop.DiscrepancyStatusApplied, &now
-			return shop.KindDiscrepancyApplied, nil
-		}
-		return leaveToPerson(ctx, tx, d)
-	}, shop.ActorReconciliation)
+	return h.endDiscrepancy(ctx, d.ID,
+		func(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind string, err error) {
+			if d.Status != shop.DiscrepancyStatusPlanned {
+				return "", nil
+			}
+			now := h.now()
+			if err := books.KeepHold(ctx, tx, cmd.Hold, now); err != nil {
+				return "", err
+			}
+			d.Note = text.ClipOrNil(came.note, 1000)
+			if came.done {
+				d.Status, d.ResolvedAt = shop.DiscrepancyStatusApplied, &now
+				return shop.KindDiscrepancyApplied, nil
+			}
+			return leaveToPerson(ctx, tx, d)
+		}, shop.ActorReconciliation)
 }
 
 // leaveToPerson makes a case of what was planned, unless one stands for the same.
@@ -110,7 +111,9 @@ func leaveToPerson(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind s
 
 // endDiscrepancy lets do change a discrepancy in one transaction; a do that
 // names no event changes nothing.
-func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID, do func(context.Context, *sql.Tx, *shop.Discrepancy) (kind string, err error), actor shop.Actor) (shop.Discrepancy, error) {
+func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID,
+	do func(context.Context, *sql.Tx, *shop.Discrepancy) (kind string, err error), actor shop.Actor) (shop.Discrepancy,
+	error) {
 	var after shop.Discrepancy
 	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		d, err := books.LoadDiscrepancy(ctx, tx, id)

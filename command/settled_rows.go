@@ -62,9 +62,11 @@ func (c *correcting) evidence() pg.Payment {
 		captured = c.payment.Amount
 	}
 	p := pg.Payment{
-		PG: c.attempt.PG, PaymentKey: c.rows.paymentKey, AttemptID: string(c.attempt.ID), Currency: "KRW", Status: pg.StatusPaid,
-		Amount: captured, TaxFree: c.payment.TaxFreeAmount, Captured: captured, InstallmentMonths: c.attempt.InstallmentMonths,
-		ApprovedAt: noonOf(c.rows.day),
+		PG: c.attempt.PG, PaymentKey: c.rows.paymentKey, AttemptID: string(c.attempt.ID), Currency: "KRW",
+		Status: pg.StatusPaid,
+		Amount: captured, TaxFree: c.payment.TaxFreeAmount, Captured: captured,
+		InstallmentMonths: c.attempt.InstallmentMonths,
+		ApprovedAt:        noonOf(c.rows.day),
 	}
 	if c.rows.whole {
 		p.Refunded = c.rows.refunded
@@ -78,7 +80,8 @@ func (c *correcting) evidence() pg.Payment {
 	}
 	switch {
 	case c.rows.failed:
-		return pg.Payment{PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed, Currency: "KRW", Amount: c.payment.Amount}
+		return pg.Payment{PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed,
+			Currency: "KRW", Amount: c.payment.Amount}
 	case p.Refunded == p.Captured:
 		p.Status = pg.StatusRefunded
 	case p.Refunded > 0:
@@ -89,11 +92,13 @@ func (c *correcting) evidence() pg.Payment {
 
 // unrecordedLegs are the refunds of the file that the books do not have. The file
 // is of one day: what it does not tell of was given back on another. A refund that
-// has no name in the books may be the one of its amount.
+// has no name in the books may be the one of its amount: one that was asked for again
+// too, for a file keeps no reason by which to tell it, and a leg that is booked twice
+// is worse than one that waits for the next look-up.
 func (c *correcting) unrecordedLegs() (legs []pg.Cancel) {
 	var nameless []shop.Won
 	for _, refund := range c.payment.Refunds {
-		if refund.AttemptID == c.attempt.ID && refund.Status == shop.RefundStatusDone && refund.TransactionKey == nil {
+		if refund.AttemptID == c.attempt.ID && refund.IsNameless() {
 			nameless = append(nameless, refund.Amount)
 		}
 	}

@@ -63,7 +63,8 @@ func (s *stockOnHand) order(pending *pendingOrder) (shop.Order, error) {
 		return order, err
 	}
 	if short := s.short(order); short != nil {
-		return order, &shop.Error{Code: shop.SoldOut, Message: "There is not enough stock.", Details: map[string]any{"lines": short}}
+		return order, &shop.Error{Code: shop.SoldOut, Message: "There is not enough stock.",
+			Details: map[string]any{"lines": short}}
 	}
 	for _, line := range order.Lines {
 		s.taken[line.ProductID] += line.Quantity
@@ -83,10 +84,10 @@ func (s *stockOnHand) short(order shop.Order) []map[string]any {
 	return lines
 }
 
-// facts are the events of the products that units were taken of: one each,
+// events are the events of the products that units were taken of: one each,
 // however many orders took some.
-func (s *stockOnHand) facts(at time.Time) []books.Event {
-	facts := make([]books.Event, 0, len(s.taken))
+func (s *stockOnHand) events(at time.Time) []books.Event {
+	events := make([]books.Event, 0, len(s.taken))
 	for _, id := range slices.Sorted(maps.Keys(s.taken)) {
 		product := s.products[id]
 		product.Stock -= s.taken[id]
@@ -96,7 +97,7 @@ func (s *stockOnHand) facts(at time.Time) []books.Event {
 		if others := len(s.holders[id]) - 1; others > 0 {
 			note = fmt.Sprintf("%s and %d more orders", note, others)
 		}
-		facts = append(facts, books.ProductEvent(product, shop.KindStockReserved, shop.ActorShopper, note, at))
+		events = append(events, books.ProductEvent(product, shop.KindStockReserved, shop.ActorShopper, note, at))
 	}
-	return facts
+	return events
 }

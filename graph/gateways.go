@@ -126,7 +126,7 @@ func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.timeout())
 	defer cancel()
 	err := s.Commands.ReceiveWebhook(ctx, command.ReceiveWebhook{
-		Body: body, TransmissionID: r.Header.Get("Tosspayments-Webhook-Transmission-Id"), RemoteIP: visitFrom(ctx).remoteIP,
+		Body: body, RemoteIP: visitFrom(ctx).remoteIP,
 	})
 	if err != nil {
 		presented := s.present(ctx, err)

@@ -127,9 +127,9 @@ type Payment struct {
 	Cancels []Cancel
 	// Secret must be repeated by Toss's deposit callbacks.
 	Secret string
-	// DepositExpired says that a virtual account's time ran out.
-	DepositExpired bool
-	Failure        *shop.PaymentFailure
+	// DepositDue is when a virtual account closes; nil when the gateway does not say.
+	DepositDue *time.Time
+	Failure    *shop.PaymentFailure
 	// Record is all that only this gateway knows: *shop.KakaoRecord or *shop.TossRecord.
 	Record shop.GatewayRecord
 	// Raw is the answer's body.

@@ -26,7 +26,7 @@ type Event struct {
 	At          time.Time
 }
 
-// event is the fact as it is written.
+// event is the Event as it is written.
 func (f Event) event() (shop.Event, error) {
 	payload, err := json.Marshal(f.Aggregate)
 	if err != nil {
@@ -38,20 +38,20 @@ func (f Event) event() (shop.Event, error) {
 	}, nil
 }
 
-// Append appends facts to the events, in one statement, each sealed after the
+// Append appends events, in one statement, each sealed after the
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
-func Append(ctx context.Context, tx *sql.Tx, facts ...Event) error {
-	if len(facts) == 0 {
+func Append(ctx context.Context, tx *sql.Tx, events ...Event) error {
+	if len(events) == 0 {
 		return nil
 	}
-	hashes, err := hashesBefore(ctx, tx, facts)
+	hashes, err := hashesBefore(ctx, tx, events)
 	if err != nil {
 		return err
 	}
-	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", len(facts)), ",")
-	args := make([]any, 0, 11*len(facts))
-	for _, f := range facts {
+	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", len(events)), ",")
+	args := make([]any, 0, 11*len(events))
+	for _, f := range events {
 		e, err := f.event()
 		if err != nil {
 			return err
@@ -61,7 +61,9 @@ func Append(ctx context.Context, tx *sql.Tx, facts ...Event) error {
 		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, e.Payload, string(e.Actor),
 			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows, args...)
+	_, err = tx.ExecContext(ctx,
+		"INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows,
+		args...)
 	if err != nil {
 		return fmt.Errorf("record events: %w", err)
 	}
@@ -74,14 +76,14 @@ type place struct {
 	version     int
 }
 
-// hashesBefore reads, in one statement, the hashes that facts follow and that
+// hashesBefore reads, in one statement, the hashes that events follow and that
 // are not among themselves. Whoever writes a version has read the row of the one
 // before, so its event stands. One that is gone all the same must not keep money
 // from being recorded: the chain breaks there, and verify says so.
-func hashesBefore(ctx context.Context, tx *sql.Tx, facts []Event) (map[place][]byte, error) {
-	hashes := make(map[place][]byte, 2*len(facts))
+func hashesBefore(ctx context.Context, tx *sql.Tx, events []Event) (map[place][]byte, error) {
+	hashes := make(map[place][]byte, 2*len(events))
 	var args []any
-	for _, f := range facts {
+	for _, f := range events {
 		before := place{f.AggregateID, f.Version - 1}
 		if _, known := hashes[before]; !known && before.version > 0 {
 			args = append(args, before.aggregateID, before.version)
@@ -93,7 +95,8 @@ func hashesBefore(ctx context.Context, tx *sql.Tx, facts []Event) (map[place][]b
 	}
 	// Written out, each pair is one look-up in the unique index.
 	pairs := strings.TrimSuffix(strings.Repeat("(aggregate_id = ? AND version = ?) OR ", len(args)/2), " OR ")
-	found, err := mysqldb.Collect(ctx, tx, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs, args...)
+	found, err := mysqldb.Collect(ctx, tx, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs,
+		args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the events before: %w", err)
 	}
@@ -128,7 +131,8 @@ func Stands(ctx context.Context, db *sql.DB, last Event) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	var found int
-	err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
+	err := db.QueryRowContext(ctx,
+		`SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
 		last.AggregateID, last.Version, last.Kind, last.At).Scan(&found)
 	return err == nil && found == 1
 }
@@ -136,7 +140,9 @@ func Stands(ctx context.Context, db *sql.DB, last Event) bool {
 // RefusalNote reads what the history noted first of a refusal of a payment's gateway
 // to give money back, from a moment on; "" when it noted nothing.
 func RefusalNote(ctx context.Context, q Reader, id shop.PaymentID, from time.Time) (note string, err error) {
-	err = q.QueryRowContext(ctx, `SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version LIMIT 1`,
+	err = q.QueryRowContext(ctx,
+		`SELECT COALESCE(note, '') FROM events WHERE aggregate_id = ? AND kind IN (?, ?) AND at >= ? ORDER BY version
+			LIMIT 1`,
 		id, shop.KindPaymentCancelRefused, shop.KindPaymentLateMoney, from).Scan(&note)
 	if isNoRows(err) {
 		return "", nil

@@ -32,7 +32,9 @@ func ScheduleLookUp(ctx context.Context, tx *sql.Tx, next LookUp) error {
 	if !next.OpenSince.IsZero() {
 		since = next.OpenSince
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, COALESCE(unresolved_since, ?), ?) WHERE id = ?`,
+	_, err := tx.ExecContext(ctx,
+		`UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, COALESCE(unresolved_since, ?), ?)
+			WHERE id = ?`,
 		at, next.SameOutcome, since, since, next.AttemptID)
 	if err != nil {
 		return fmt.Errorf("schedule the look-up of attempt %s: %w", next.AttemptID, err)
@@ -52,7 +54,8 @@ func LookUpNow(ctx context.Context, db *sql.DB, id shop.AttemptID, now time.Time
 // are awaited may be thousands.
 func LookUpsNow(ctx context.Context, db *sql.DB, gateway shop.PG, now time.Time) error {
 	_, err := mysqldb.Alone(db).ExecContext(ctx, `UPDATE attempts SET check_at = ?
-		WHERE check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND status <> ?`,
+		WHERE check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0
+			AND unresolved_since IS NOT NULL AND status <> ?`,
 		now, now, now, string(gateway), string(shop.PaymentStatusWaitingForDeposit))
 	return err
 }
@@ -68,7 +71,8 @@ func NothingOpen(ctx context.Context, tx *sql.Tx, id shop.AttemptID) error {
 // WasOpenBefore reports whether an attempt's outcome has been awaited since a
 // moment or longer. It is true too when nobody noted since when.
 func WasOpenBefore(ctx context.Context, q Reader, id shop.AttemptID, moment time.Time) (long bool, err error) {
-	err = q.QueryRowContext(ctx, `SELECT COALESCE(unresolved_since <= ?, TRUE) FROM attempts WHERE id = ?`, moment, id).Scan(&long)
+	err = q.QueryRowContext(ctx, `SELECT COALESCE(unresolved_since <= ?, TRUE) FROM attempts WHERE id = ?`, moment,
+		id).Scan(&long)
 	if err != nil {
 		return false, fmt.Errorf("read since when attempt %s is open: %w", id, err)
 	}
@@ -78,7 +82,8 @@ func WasOpenBefore(ctx context.Context, q Reader, id shop.AttemptID, moment time
 // IsOverdue reports whether an attempt is to be looked up, and has been open since
 // a moment or longer.
 func IsOverdue(ctx context.Context, q Reader, id shop.AttemptID, moment time.Time) (overdue bool, err error) {
-	err = q.QueryRowContext(ctx, `SELECT COALESCE(check_at IS NOT NULL AND unresolved_since <= ?, FALSE) FROM attempts WHERE id = ?`,
+	err = q.QueryRowContext(ctx,
+		`SELECT COALESCE(check_at IS NOT NULL AND unresolved_since <= ?, FALSE) FROM attempts WHERE id = ?`,
 		moment, id).Scan(&overdue)
 	return overdue, err
 }
@@ -99,9 +104,11 @@ func IsLookedUpAfter(ctx context.Context, q Reader, id shop.AttemptID, moment ti
 // the shopper can hurry them. A case of another kind does not count as having told
 // anyone, and one that a person has ended since is not opened again.
 func OverdueAttempts(ctx context.Context, db *sql.DB, moment time.Time) ([]shop.AttemptID, error) {
-	ids, err := attemptIDs(ctx, db, `SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
+	ids, err := attemptIDs(ctx, db,
+		`SELECT a.id FROM attempts a WHERE a.check_at IS NOT NULL AND a.unresolved_since <= ? AND a.status <> ?
 		AND NOT EXISTS (SELECT 1 FROM discrepancies d WHERE d.payment_id = a.payment_id AND d.attempt_id = a.id
-			AND (d.status IN ('OPEN', 'PLANNED') AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r WHERE r.open_attempt_id = a.id), ?, ?)
+			AND (d.status IN ('OPEN', 'PLANNED') AND d.kind = IF(EXISTS (SELECT 1 FROM refunds r
+				WHERE r.open_attempt_id = a.id), ?, ?)
 				OR d.line IS NULL AND d.expected = ? AND d.resolved_at > a.unresolved_since)) LIMIT 64`,
 		moment, string(shop.PaymentStatusWaitingForDeposit),
 		string(shop.DiscrepancyKindRefundUnrecorded), string(shop.DiscrepancyKindApprovalUnrecorded), shop.OverdueExpected)
@@ -139,19 +146,25 @@ type DueAttempt struct {
 // DueAttempts reads up to 64 attempts of a gateway whose look-up is due and that
 // nobody has leased, the oldest first.
 func DueAttempts(ctx context.Context, db *sql.DB, gateway shop.PG, now time.Time) ([]DueAttempt, error) {
-	return readAttempts(ctx, db, `check_at <= ? AND pg = ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now, string(gateway), now)
+	return readAttempts(ctx, db,
+		`check_at <= ? AND pg = ? AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 64`, now,
+		string(gateway), now)
 }
 
 // DueAmong reads those of the attempts given whose look-up is due and that nobody
 // looks up already.
 func DueAmong(ctx context.Context, db *sql.DB, ids []shop.AttemptID, now time.Time) ([]DueAttempt, error) {
-	return readAttempts(ctx, db, `check_at <= ? AND (lease_until IS NULL OR lease_until < ?) AND id IN (`+marks(len(ids))+`)`, append([]any{now, now}, anys(ids)...)...)
+	return readAttempts(ctx, db,
+		`check_at <= ? AND (lease_until IS NULL OR lease_until < ?) AND id IN (`+marks(len(ids))+`)`,
+		append([]any{now, now}, anys(ids)...)...)
 }
 
 // NextAttempt reads the attempt of a gateway whose outcome will be asked for next,
 // after it was asked for in vain; none when there is none.
 func NextAttempt(ctx context.Context, db *sql.DB, gateway shop.PG, now time.Time) ([]DueAttempt, error) {
-	return readAttempts(ctx, db, `check_at > ? AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) ORDER BY check_at LIMIT 1`,
+	return readAttempts(ctx, db,
+		`check_at > ? AND pg = ? AND checks > 0 AND unresolved_since IS NOT NULL AND (lease_until IS NULL OR lease_until < ?)
+			ORDER BY check_at LIMIT 1`,
 		now, string(gateway), now)
 }
 
@@ -169,7 +182,8 @@ func readAttempts(ctx context.Context, db *sql.DB, where string, args ...any) ([
 // ClaimAttempt leases an attempt to an owner until a moment, and reports whether
 // nobody else was faster: the fence of what was read gates it.
 func ClaimAttempt(ctx context.Context, db *sql.DB, a DueAttempt, owner string, until time.Time) (bool, error) {
-	err := mysqldb.ExecOne(ctx, mysqldb.Alone(db), `UPDATE attempts SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ?`,
+	err := mysqldb.ExecOne(ctx, mysqldb.Alone(db),
+		`UPDATE attempts SET lease_owner = ?, lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ?`,
 		owner, until, a.ID, a.Fence)
 	if errors.Is(err, mysqldb.ErrStale) {
 		return false, nil
@@ -203,7 +217,9 @@ func AttemptNamed(ctx context.Context, q Reader, paymentKey, ref string) (id sho
 	if !text.IsASCII(paymentKey + ref) {
 		return "", nil
 	}
-	err = q.QueryRowContext(ctx, `SELECT id FROM attempts WHERE pg = ? AND payment_key = ? UNION ALL SELECT id FROM attempts WHERE id = ? AND pg = ? LIMIT 1`,
+	err = q.QueryRowContext(ctx,
+		`SELECT id FROM attempts WHERE pg = ? AND payment_key = ? UNION ALL SELECT id FROM attempts WHERE id = ? AND pg = ?
+			LIMIT 1`,
 		string(shop.PGToss), paymentKey, ref, string(shop.PGToss)).Scan(&id)
 	if isNoRows(err) {
 		return "", nil
@@ -214,7 +230,8 @@ func AttemptNamed(ctx context.Context, q Reader, paymentKey, ref string) (id sho
 // AttemptOfWebhook returns the attempt at Toss Payments that a webhook is about, by
 // its payment key or, when it carries none, by its order id, and that attempt's
 // secret. It is "" when there is none.
-func AttemptOfWebhook(ctx context.Context, q Reader, paymentKey, ref string) (id shop.AttemptID, secret string, err error) {
+func AttemptOfWebhook(ctx context.Context, q Reader, paymentKey, ref string) (id shop.AttemptID, secret string,
+	err error) {
 	if !text.IsASCII(paymentKey + ref) {
 		return "", "", nil
 	}

@@ -19,8 +19,10 @@ func takePlanned(ctx context.Context, tx *sql.Tx, like shop.Discrepancy, now tim
 	if like.PaymentID == nil || like.AttemptID == nil {
 		return nil, nil
 	}
-	found, err := listDiscrepancies(ctx, tx, `payment_id = ? AND status = ? AND attempt_id = ? AND pg = ? AND kind = ? AND action = ? ORDER BY id LIMIT 1`,
-		string(*like.PaymentID), string(shop.DiscrepancyStatusPlanned), string(*like.AttemptID), string(like.PG), string(like.Kind), string(shop.CorrectiveActionRefundAtGateway))
+	found, err := listDiscrepancies(ctx, tx,
+		`payment_id = ? AND status = ? AND attempt_id = ? AND pg = ? AND kind = ? AND action = ? ORDER BY id LIMIT 1`,
+		string(*like.PaymentID), string(shop.DiscrepancyStatusPlanned), string(*like.AttemptID), string(like.PG),
+		string(like.Kind), string(shop.CorrectiveActionRefundAtGateway))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -43,7 +45,8 @@ func lockCases(ctx context.Context, tx *sql.Tx, gateway shop.PG) error {
 	return nil
 }
 
-const discrepancyColumns = `id, reconciliation_id, pg, kind, status, action, payment_id, attempt_id, line, raw, expected, actual, amount, note, resolved_by, created_at, resolved_at, version`
+const discrepancyColumns = `id, reconciliation_id, pg, kind, status, action, payment_id, attempt_id, line, raw,
+	expected, actual, amount, note, resolved_by, created_at, resolved_at, version`
 
 // listDiscrepancies reads the discrepancies that where finds.
 func listDiscrepancies(ctx context.Context, q Reader, where string, args ...any) ([]shop.Discrepancy, error) {
@@ -55,7 +58,8 @@ func listDiscrepancies(ctx context.Context, q Reader, where string, args ...any)
 	var found []shop.Discrepancy
 	for rows.Next() {
 		var d shop.Discrepancy
-		err := rows.Scan(&d.ID, &d.ReconciliationID, &d.PG, &d.Kind, &d.Status, &d.Action, &d.PaymentID, &d.AttemptID, &d.Line, &d.Raw,
+		err := rows.Scan(&d.ID, &d.ReconciliationID, &d.PG, &d.Kind, &d.Status, &d.Action, &d.PaymentID, &d.AttemptID,
+			&d.Line, &d.Raw,
 			&d.Expected, &d.Actual, &d.Amount, &d.Note, &d.ResolvedBy, &d.CreatedAt, &d.ResolvedAt, &d.Version)
 		if err != nil {
 			return nil, fmt.Errorf("read a discrepancy: %w", err)
@@ -96,10 +100,14 @@ func InsertDiscrepancies(ctx context.Context, tx *sql.Tx, found []KeyedDiscrepan
 	args := make([]any, 0, 19*len(found))
 	for _, keyed := range found {
 		d := keyed.Discrepancy
-		args = append(args, string(d.ID), string(d.ReconciliationID), string(d.PG), string(d.Kind), string(d.Status), string(d.Action),
-			d.PaymentID, d.AttemptID, d.Line, d.Raw, d.Expected, d.Actual, int64(d.Amount), d.Note, d.ResolvedBy, d.CreatedAt, d.ResolvedAt, d.Version, keyed.Key)
+		args = append(args, string(d.ID), string(d.ReconciliationID), string(d.PG), string(d.Kind), string(d.Status),
+			string(d.Action),
+			d.PaymentID, d.AttemptID, d.Line, d.Raw, d.Expected, d.Actual, int64(d.Amount), d.Note, d.ResolvedBy, d.CreatedAt,
+			d.ResolvedAt, d.Version, keyed.Key)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO discrepancies (`+discrepancyColumns+`, dedup_key) VALUES `+places+strings.Repeat(","+places, len(found)-1), args...)
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO discrepancies (`+discrepancyColumns+`, dedup_key)
+			VALUES `+places+strings.Repeat(","+places, len(found)-1), args...)
 	if err != nil {
 		return fmt.Errorf("note discrepancies: %w", err)
 	}
@@ -108,9 +116,14 @@ func InsertDiscrepancies(ctx context.Context, tx *sql.Tx, found []KeyedDiscrepan
 
 // SaveDiscrepancy writes what may change of a discrepancy, if its version is
 // still the one before, and records the event.
-func SaveDiscrepancy(ctx context.Context, tx *sql.Tx, d shop.Discrepancy, kind string, actor shop.Actor, at time.Time) error {
-	err := mysqldb.ExecOne(ctx, tx, `UPDATE discrepancies SET status = ?, action = ?, line = ?, raw = ?, expected = ?, actual = ?, amount = ?, note = ?, resolved_by = ?, resolved_at = ?, version = ?
-		WHERE id = ? AND version = ?`, string(d.Status), string(d.Action), d.Line, d.Raw, d.Expected, d.Actual, int64(d.Amount), d.Note, d.ResolvedBy, d.ResolvedAt,
+func SaveDiscrepancy(ctx context.Context, tx *sql.Tx, d shop.Discrepancy, kind string, actor shop.Actor,
+	at time.Time) error {
+	err := mysqldb.ExecOne(ctx, tx,
+		`UPDATE discrepancies
+			SET status = ?, action = ?, line = ?, raw = ?, expected = ?, actual = ?, amount = ?, note = ?,
+				resolved_by = ?, resolved_at = ?, version = ?
+		WHERE id = ? AND version = ?`, string(d.Status), string(d.Action), d.Line, d.Raw, d.Expected, d.Actual,
+		int64(d.Amount), d.Note, d.ResolvedBy, d.ResolvedAt,
 		d.Version, string(d.ID), d.Version-1)
 	if err != nil {
 		return fmt.Errorf("save discrepancy %s: %w", d.ID, err)
@@ -132,8 +145,10 @@ func DiscrepancyEvent(d shop.Discrepancy, kind string, actor shop.Actor, at time
 
 // OverdueCases reads the open cases that say of an attempt that its outcome has been
 // open for too long.
-func OverdueCases(ctx context.Context, tx *sql.Tx, payment shop.PaymentID, attempt shop.AttemptID) ([]shop.Discrepancy, error) {
-	return listDiscrepancies(ctx, tx, `payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND expected = ? ORDER BY id`,
+func OverdueCases(ctx context.Context, tx *sql.Tx, payment shop.PaymentID, attempt shop.AttemptID) ([]shop.Discrepancy,
+	error) {
+	return listDiscrepancies(ctx, tx,
+		`payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND expected = ? ORDER BY id`,
 		string(payment), string(attempt), shop.OverdueExpected)
 }
 
@@ -150,7 +165,8 @@ func FindOpenCase(ctx context.Context, tx *sql.Tx, like shop.Discrepancy, now ti
 	where := open + ` AND payment_id IS NULL AND attempt_id IS NULL AND note = ?`
 	switch {
 	case like.PaymentID != nil && like.AttemptID != nil:
-		where, args = open+` AND payment_id = ? AND attempt_id = ?`, append(args, string(*like.PaymentID), string(*like.AttemptID))
+		where, args = open+` AND payment_id = ? AND attempt_id = ?`,
+			append(args, string(*like.PaymentID), string(*like.AttemptID))
 	case like.PaymentID != nil:
 		where, args = open+` AND payment_id = ?`, append(args, string(*like.PaymentID))
 	case like.AttemptID != nil:
@@ -191,7 +207,8 @@ func CountPlanned(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID) (n 
 
 // DiscrepanciesByKey reads those of a reconciliation that were noted under some of
 // the keys given, by key. It never returns nil without an error.
-func DiscrepanciesByKey(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, keys []string) (map[string]shop.Discrepancy, error) {
+func DiscrepanciesByKey(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID,
+	keys []string) (map[string]shop.Discrepancy, error) {
 	args := append([]any{string(id)}, anys(keys)...)
 	in := `reconciliation_id = ? AND dedup_key IN (` + marks(len(keys)) + `)`
 	keyed := map[string]shop.Discrepancy{}

@@ -44,7 +44,8 @@ func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 	}
 	if a := r.Amount; a != nil {
 		row.AmountTotal, row.AmountTaxFree, row.AmountVat = wonColumn(&a.Total), wonColumn(&a.TaxFree), wonColumn(&a.VAT)
-		row.AmountPoint, row.AmountDiscount, row.AmountGreenDeposit = wonColumn(&a.Point), wonColumn(&a.Discount), wonColumn(&a.GreenDeposit)
+		row.AmountPoint, row.AmountDiscount, row.AmountGreenDeposit = wonColumn(&a.Point), wonColumn(&a.Discount),
+			wonColumn(&a.GreenDeposit)
 	}
 	if a := r.CanceledAmount; a != nil {
 		row.CanceledTotal = wonColumn(&a.Total)
@@ -53,34 +54,45 @@ func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 		row.CancelAvailableTotal = wonColumn(&a.Total)
 	}
 	if card := r.Card; card != nil {
-		row.CardIssuer, row.CardIssuerCode, row.CardAcquirer, row.CardAcquirerCode = card.Issuer, card.IssuerCode, card.Acquirer, card.AcquirerCode
-		row.CardBin, row.CardType, row.CardInstallMonths, row.CardInterestFree = card.Bin, card.CardType, intColumn(card.InstallMonths), card.InterestFree
-		row.CardInstallmentType, row.CardApprovalNumber, row.CardMerchantID = card.InstallmentType, card.ApprovalNumber, card.MerchantID
+		row.CardIssuer, row.CardIssuerCode, row.CardAcquirer, row.CardAcquirerCode = card.Issuer, card.IssuerCode,
+			card.Acquirer, card.AcquirerCode
+		row.CardBin, row.CardType, row.CardInstallMonths, row.CardInterestFree = card.Bin, card.CardType,
+			intColumn(card.InstallMonths), card.InterestFree
+		row.CardInstallmentType, row.CardApprovalNumber, row.CardMerchantID = card.InstallmentType, card.ApprovalNumber,
+			card.MerchantID
 	}
 	return row
 }
 
 func tossRow(r shop.TossRecord) model.TossPayments {
 	row := model.TossPayments{
-		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: text.Clip(r.OrderID, 100), OrderName: r.OrderName,
-		MID: r.MID, Currency: r.Currency, Country: r.Country, Method: r.Method, Status: r.Status,
-		TotalAmount: int64(r.TotalAmount), BalanceAmount: wonColumn(r.BalanceAmount), SuppliedAmount: wonColumn(r.SuppliedAmount),
-		Vat: wonColumn(r.VAT), TaxFreeAmount: wonColumn(r.TaxFreeAmount), TaxExemptionAmount: wonColumn(r.TaxExemptionAmount),
-		RequestedAt: r.RequestedAt, ApprovedAt: r.ApprovedAt, UseEscrow: r.UseEscrow, CultureExpense: r.CultureExpense,
+		PaymentKey: r.PaymentKey, Version: r.Version, Type: r.Type, OrderID: text.Clip(r.OrderID, 100),
+		OrderName: r.OrderName,
+		MID:       r.MID, Currency: r.Currency, Country: r.Country, Method: r.Method, Status: r.Status,
+		TotalAmount: int64(r.TotalAmount), BalanceAmount: wonColumn(r.BalanceAmount),
+		SuppliedAmount: wonColumn(r.SuppliedAmount),
+		Vat:            wonColumn(r.VAT), TaxFreeAmount: wonColumn(r.TaxFreeAmount),
+		TaxExemptionAmount: wonColumn(r.TaxExemptionAmount),
+		RequestedAt:        r.RequestedAt, ApprovedAt: r.ApprovedAt, UseEscrow: r.UseEscrow, CultureExpense: r.CultureExpense,
 		IsPartialCancelable: r.IsPartialCancelable, LastTransactionKey: r.LastTransactionKey, FetchedAt: Moment(r.FetchedAt),
 	}
 	if card := r.Card; card != nil {
-		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wonColumn(card.Amount), card.IssuerCode, card.AcquirerCode, card.Number
-		row.CardInstallmentPlanMonths, row.CardApproveNo, row.CardUseCardPoint = intColumn(card.InstallmentPlanMonths), card.ApproveNo, card.UseCardPoint
+		row.CardAmount, row.CardIssuerCode, row.CardAcquirerCode, row.CardNumber = wonColumn(card.Amount), card.IssuerCode,
+			card.AcquirerCode, card.Number
+		row.CardInstallmentPlanMonths, row.CardApproveNo, row.CardUseCardPoint = intColumn(card.InstallmentPlanMonths),
+			card.ApproveNo, card.UseCardPoint
 		row.CardType, row.CardOwnerType, row.CardAcquireStatus = card.CardType, card.OwnerType, card.AcquireStatus
 		row.CardIsInterestFree, row.CardInterestPayer = card.IsInterestFree, card.InterestPayer
 	}
 	if account := r.VirtualAccount; account != nil {
-		row.VirtualAccountType, row.VirtualAccountNumber, row.VirtualAccountBankCode = account.AccountType, account.AccountNumber, account.BankCode
-		row.VirtualAccountDueDate, row.VirtualAccountRefundStatus, row.VirtualAccountExpired = account.DueDate, account.RefundStatus, account.Expired
+		row.VirtualAccountType, row.VirtualAccountNumber, row.VirtualAccountBankCode = account.AccountType,
+			account.AccountNumber, account.BankCode
+		row.VirtualAccountDueDate, row.VirtualAccountRefundStatus, row.VirtualAccountExpired = account.DueDate,
+			account.RefundStatus, account.Expired
 	}
 	if pay := r.EasyPay; pay != nil {
-		row.EasyPayProvider, row.EasyPayAmount, row.EasyPayDiscountAmount = pay.Provider, wonColumn(pay.Amount), wonColumn(pay.DiscountAmount)
+		row.EasyPayProvider, row.EasyPayAmount, row.EasyPayDiscountAmount = pay.Provider, wonColumn(pay.Amount),
+			wonColumn(pay.DiscountAmount)
 	}
 	if r.Failure != nil {
 		row.FailureCode, row.FailureMessage = r.Failure.Code, r.Failure.Message
@@ -150,7 +162,8 @@ func SaveKakaoRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record 
 	row := kakaoRow(record)
 	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
 	t := table.KakaoPayments
-	return saveRecord(ctx, tx, id, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+	return saveRecord(ctx, tx, id,
+		t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
 		t.INSERT(t.AllColumns).MODEL(row))
 }
 
@@ -165,11 +178,13 @@ func SaveTossRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record s
 	row := tossRow(record)
 	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
 	t := table.TossPayments
-	return saveRecord(ctx, tx, id, t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
+	return saveRecord(ctx, tx, id,
+		t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
 		t.INSERT(t.AllColumns).MODEL(row))
 }
 
-func saveRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, update mysql.UpdateStatement, insert mysql.InsertStatement) error {
+func saveRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, update mysql.UpdateStatement,
+	insert mysql.InsertStatement) error {
 	err := mysqldb.One(update.ExecContext(ctx, tx))
 	if errors.Is(err, mysqldb.ErrStale) {
 		_, err = insert.ExecContext(ctx, tx)

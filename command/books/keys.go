@@ -16,7 +16,8 @@ import (
 )
 
 // ErrInFlight says that a request of the same key is being carried out.
-var ErrInFlight = &shop.Error{Code: shop.InProgress, Message: "The same request is being carried out. Ask again in a moment."}
+var ErrInFlight = &shop.Error{Code: shop.InProgress,
+	Message: "The same request is being carried out. Ask again in a moment."}
 
 // A Request is a command that carries an idempotency key: the same key and input
 // always have the same answer, and one effect.
@@ -32,7 +33,8 @@ type Request struct {
 // receipt; it returns IDEMPOTENCY_MISMATCH when the key was used for another
 // input.
 func (r Request) Begin(ctx context.Context, tx *sql.Tx, subject string, now time.Time) (*Receipt, error) {
-	_, err := tx.ExecContext(ctx, `INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, created_at) VALUES (?,?,?,?,?,?)`,
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, created_at) VALUES (?,?,?,?,?,?)`,
 		r.UserID, r.Operation, r.Key, r.Hash, subject, now)
 	if mysqldb.IsDuplicate(err, "PRIMARY") {
 		return r.Find(ctx, tx)
@@ -43,7 +45,8 @@ func (r Request) Begin(ctx context.Context, tx *sql.Tx, subject string, now time
 // Find returns the receipt of the key, or nil when there is none.
 func (r Request) Find(ctx context.Context, db Reader) (*Receipt, error) {
 	var found Receipt
-	err := db.QueryRowContext(ctx, `SELECT request_hash, subject, response FROM idempotency WHERE user_id = ? AND operation = ? AND idem_key = ?`,
+	err := db.QueryRowContext(ctx,
+		`SELECT request_hash, subject, response FROM idempotency WHERE user_id = ? AND operation = ? AND idem_key = ?`,
 		r.UserID, r.Operation, r.Key).Scan(&found.Hash, &found.Subject, &found.Response)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -62,7 +65,8 @@ func (r Request) Finish(ctx context.Context, tx *sql.Tx, response any) error {
 	if err != nil {
 		return fmt.Errorf("encode the answer of %s: %w", r.Operation, err)
 	}
-	return mysqldb.ExecOne(ctx, tx, `UPDATE idempotency SET response = ? WHERE user_id = ? AND operation = ? AND idem_key = ?`,
+	return mysqldb.ExecOne(ctx, tx,
+		`UPDATE idempotency SET response = ? WHERE user_id = ? AND operation = ? AND idem_key = ?`,
 		body, r.UserID, r.Operation, r.Key)
 }
 
@@ -81,8 +85,10 @@ func (r Request) FinishOnce(ctx context.Context, tx *sql.Tx, response any) error
 // NewRequest checks the key and hashes the input.
 func NewRequest(userID shop.UserID, operation, key string, input ...any) (Request, error) {
 	// The database takes keys that differ only in spaces at their end for one.
-	if key == "" || utf8.RuneCountInString(key) > 100 || strings.ContainsFunc(key, text.IsUnprintable) || strings.HasSuffix(key, " ") {
-		return Request{}, shop.InvalidField("idempotencyKey", "The idempotency key must have 1 to 100 printable characters, the last of them no space.")
+	if key == "" || utf8.RuneCountInString(key) > 100 || strings.ContainsFunc(key, text.IsUnprintable) ||
+		strings.HasSuffix(key, " ") {
+		return Request{}, shop.InvalidField("idempotencyKey",
+			"The idempotency key must have 1 to 100 printable characters, the last of them no space.")
 	}
 	body, err := json.Marshal(input)
 	if err != nil {
@@ -138,7 +144,8 @@ func FindReceipts(ctx context.Context, tx *sql.Tx, requests []Request) (map[KeyN
 	}
 	// Written out, each pair is one look-up in the primary key.
 	pairs := strings.TrimSuffix(strings.Repeat("(user_id = ? AND idem_key = ?) OR ", len(requests)), " OR ")
-	rows, err := tx.QueryContext(ctx, `SELECT user_id, idem_key, request_hash, response FROM idempotency WHERE operation = ? AND (`+pairs+`)`, args...)
+	rows, err := tx.QueryContext(ctx,
+		`SELECT user_id, idem_key, request_hash, response FROM idempotency WHERE operation = ? AND (`+pairs+`)`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the idempotency keys: %w", err)
 	}
@@ -174,7 +181,9 @@ func InsertReceipts(ctx context.Context, tx *sql.Tx, answered []Answered, at tim
 		r := a.Request
 		args = append(args, string(r.UserID), r.Operation, r.Key, r.Hash, a.Subject, response, at)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at) VALUES `+tuples(len(answered), 7), args...)
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at)
+			VALUES `+tuples(len(answered), 7), args...)
 	if mysqldb.IsDuplicate(err, "PRIMARY") {
 		return mysqldb.ErrStale
 	}

@@ -18,7 +18,9 @@ func LoadOrder(ctx context.Context, q Reader, id shop.OrderID) (shop.Order, erro
 		return shop.Order{}, shop.NoSuch("order")
 	}
 	var order shop.Order
-	row := q.QueryRowContext(ctx, `SELECT id, user_id, status, total, tax_free_total, placed_at, expires_at, paid_at, canceled_at, version FROM orders WHERE id = ?`, id)
+	row := q.QueryRowContext(ctx,
+		`SELECT id, user_id, status, total, tax_free_total, placed_at, expires_at, paid_at, canceled_at, version FROM orders
+			WHERE id = ?`, id)
 	err := row.Scan(&order.ID, &order.UserID, &order.Status, &order.Total, &order.TaxFreeTotal,
 		&order.PlacedAt, &order.ExpiresAt, &order.PaidAt, &order.CanceledAt, &order.Version)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -32,7 +34,9 @@ func LoadOrder(ctx context.Context, q Reader, id shop.OrderID) (shop.Order, erro
 }
 
 func loadOrderLines(ctx context.Context, q Reader, id shop.OrderID) ([]shop.OrderLine, error) {
-	rows, err := q.QueryContext(ctx, `SELECT product_id, name, unit_price, quantity, amount, tax_free FROM order_lines WHERE order_id = ? ORDER BY line`, id)
+	rows, err := q.QueryContext(ctx,
+		`SELECT product_id, name, unit_price, quantity, amount, tax_free FROM order_lines WHERE order_id = ? ORDER BY line`,
+		id)
 	if err != nil {
 		return nil, fmt.Errorf("read the lines of order %s: %w", id, err)
 	}
@@ -40,7 +44,8 @@ func loadOrderLines(ctx context.Context, q Reader, id shop.OrderID) ([]shop.Orde
 	var lines []shop.OrderLine
 	for rows.Next() {
 		var line shop.OrderLine
-		if err := rows.Scan(&line.ProductID, &line.Name, &line.UnitPrice, &line.Quantity, &line.Amount, &line.TaxFree); err != nil {
+		if err := rows.Scan(&line.ProductID, &line.Name, &line.UnitPrice, &line.Quantity, &line.Amount,
+			&line.TaxFree); err != nil {
 			return nil, fmt.Errorf("read a line of order %s: %w", id, err)
 		}
 		lines = append(lines, line)
@@ -51,8 +56,11 @@ func loadOrderLines(ctx context.Context, q Reader, id shop.OrderID) ([]shop.Orde
 // SaveOrder writes what may change of an order, if it still has the status and
 // version given. It returns mysqldb.ErrStale when it has not.
 func SaveOrder(ctx context.Context, tx *sql.Tx, order shop.Order, from shop.OrderStatus, version int) error {
-	err := mysqldb.ExecOne(ctx, tx, `UPDATE orders SET status = ?, expires_at = ?, paid_at = ?, canceled_at = ?, version = ? WHERE id = ? AND status = ? AND version = ?`,
-		string(order.Status), order.ExpiresAt, order.PaidAt, order.CanceledAt, order.Version, string(order.ID), string(from), version)
+	err := mysqldb.ExecOne(ctx, tx,
+		`UPDATE orders SET status = ?, expires_at = ?, paid_at = ?, canceled_at = ?, version = ? WHERE id = ? AND status = ?
+			AND version = ?`,
+		string(order.Status), order.ExpiresAt, order.PaidAt, order.CanceledAt, order.Version, string(order.ID), string(from),
+		version)
 	if err != nil {
 		return fmt.Errorf("save order %s: %w", order.ID, err)
 	}
@@ -95,7 +103,8 @@ func LockOrder(ctx context.Context, tx *sql.Tx, id shop.OrderID) (shop.Order, er
 func DueOrders(ctx context.Context, db *sql.DB, now time.Time) ([]shop.OrderID, error) {
 	due, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (id shop.OrderID, err error) { return id, rows.Scan(&id) },
 		`SELECT o.id FROM orders o LEFT JOIN payments p ON p.order_id = o.id
-		WHERE o.status = 'PLACED' AND o.expires_at <= ? AND (p.id IS NULL OR p.status NOT IN ('APPROVING', 'UNKNOWN', 'CANCELING', 'WAITING_FOR_DEPOSIT'))
+		WHERE o.status = 'PLACED' AND o.expires_at <= ? AND (p.id IS NULL
+			OR p.status NOT IN ('APPROVING', 'UNKNOWN', 'CANCELING', 'WAITING_FOR_DEPOSIT'))
 		ORDER BY o.expires_at LIMIT 200`, now)
 	if err != nil {
 		return nil, fmt.Errorf("read the orders to expire: %w", err)
@@ -107,16 +116,22 @@ func DueOrders(ctx context.Context, db *sql.DB, now time.Time) ([]shop.OrderID, 
 func InsertOrders(ctx context.Context, tx *sql.Tx, placed []shop.Order) error {
 	var orders, lines []any
 	for _, o := range placed {
-		orders = append(orders, string(o.ID), string(o.UserID), string(o.Status), int64(o.Total), int64(o.TaxFreeTotal), o.PlacedAt, o.ExpiresAt, o.Version)
+		orders = append(orders, string(o.ID), string(o.UserID), string(o.Status), int64(o.Total), int64(o.TaxFreeTotal),
+			o.PlacedAt, o.ExpiresAt, o.Version)
 		for i, line := range o.Lines {
-			lines = append(lines, string(o.ID), i, string(line.ProductID), line.Name, int64(line.UnitPrice), line.Quantity, int64(line.Amount), line.TaxFree)
+			lines = append(lines, string(o.ID), i, string(line.ProductID), line.Name, int64(line.UnitPrice), line.Quantity,
+				int64(line.Amount), line.TaxFree)
 		}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO orders (id, user_id, status, total, tax_free_total, placed_at, expires_at, version) VALUES `+tuples(len(orders)/8, 8), orders...)
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO orders (id, user_id, status, total, tax_free_total, placed_at, expires_at, version)
+			VALUES `+tuples(len(orders)/8, 8), orders...)
 	if err != nil {
 		return fmt.Errorf("insert orders: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO order_lines (order_id, line, product_id, name, unit_price, quantity, amount, tax_free) VALUES `+tuples(len(lines)/8, 8), lines...)
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO order_lines (order_id, line, product_id, name, unit_price, quantity, amount, tax_free)
+			VALUES `+tuples(len(lines)/8, 8), lines...)
 	if err != nil {
 		return fmt.Errorf("insert order lines: %w", err)
 	}

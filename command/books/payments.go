@@ -149,7 +149,8 @@ func refundFromRow(row model.Refunds) shop.Refund {
 		RequestedAt: row.RequestedAt, DoneAt: row.DoneAt, PGKey: row.PgKey,
 	}
 	if row.BankCode != nil && row.AccountNumber != nil && row.HolderName != nil {
-		refund.Account = &shop.RefundAccount{BankCode: *row.BankCode, AccountNumber: *row.AccountNumber, HolderName: *row.HolderName}
+		refund.Account = &shop.RefundAccount{BankCode: *row.BankCode, AccountNumber: *row.AccountNumber,
+			HolderName: *row.HolderName}
 	}
 	return refund
 }
@@ -165,7 +166,8 @@ func refundRow(id shop.PaymentID, r shop.Refund) model.Refunds {
 	if r.Status == shop.RefundStatusRequested || r.Status == shop.RefundStatusUnknown {
 		row.OpenAttemptID = &row.AttemptID
 		if r.Account != nil {
-			row.BankCode, row.AccountNumber, row.HolderName = &r.Account.BankCode, &r.Account.AccountNumber, &r.Account.HolderName
+			row.BankCode, row.AccountNumber, row.HolderName = &r.Account.BankCode, &r.Account.AccountNumber,
+				&r.Account.HolderName
 		}
 	}
 	return row

@@ -11,7 +11,8 @@ import (
 )
 
 // selectProducts reads the stock first, so that its rows' locks come first too.
-const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved, s.sold, p.created_at, p.updated_at, s.version
+const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved,
+	s.sold, p.created_at, p.updated_at, s.version
 	FROM stock s STRAIGHT_JOIN products p ON p.id = s.product_id WHERE s.product_id IN (`
 
 // loadProducts reads products with their stock. Those that do not exist are
@@ -26,7 +27,8 @@ func LockProducts(ctx context.Context, q Reader, ids []shop.ProductID) (map[shop
 	return readProducts(ctx, q, selectProducts+marks(len(ids))+`) ORDER BY s.product_id FOR UPDATE`, ids)
 }
 
-func readProducts(ctx context.Context, q Reader, query string, ids []shop.ProductID) (map[shop.ProductID]shop.Product, error) {
+func readProducts(ctx context.Context, q Reader, query string, ids []shop.ProductID) (map[shop.ProductID]shop.Product,
+	error) {
 	products := make(map[shop.ProductID]shop.Product, len(ids))
 	if len(ids) == 0 {
 		return products, nil
@@ -38,7 +40,8 @@ func readProducts(ctx context.Context, q Reader, query string, ids []shop.Produc
 	defer rows.Close()
 	for rows.Next() {
 		var p shop.Product
-		if err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version); err != nil {
+		if err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.Stock, &p.Reserved, &p.Sold,
+			&p.CreatedAt, &p.UpdatedAt, &p.Version); err != nil {
 			return nil, fmt.Errorf("read a product: %w", err)
 		}
 		products[p.ID] = p
@@ -78,12 +81,14 @@ func ProductEvent(product shop.Product, kind string, actor shop.Actor, note stri
 // InsertProduct writes a new product, its stock and the adjustment that it came by,
 // and appends the event.
 func InsertProduct(ctx context.Context, tx *sql.Tx, p shop.Product, by shop.UserID, actor shop.Actor) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO products (id, name, description, price, tax_free, created_at, updated_at) VALUES (?,?,?,?,?,?,?)`,
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO products (id, name, description, price, tax_free, created_at, updated_at) VALUES (?,?,?,?,?,?,?)`,
 		string(p.ID), p.Name, p.Description, int64(p.Price), p.TaxFree, p.CreatedAt, p.UpdatedAt)
 	if err != nil {
 		return fmt.Errorf("insert product %s: %w", p.ID, err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO stock (product_id, available, reserved, sold, version) VALUES (?,?,0,0,1)`, string(p.ID), p.Stock)
+	_, err = tx.ExecContext(ctx, `INSERT INTO stock (product_id, available, reserved, sold, version) VALUES (?,?,0,0,1)`,
+		string(p.ID), p.Stock)
 	if err != nil {
 		return fmt.Errorf("insert the stock of %s: %w", p.ID, err)
 	}
@@ -94,8 +99,10 @@ func InsertProduct(ctx context.Context, tx *sql.Tx, p shop.Product, by shop.User
 }
 
 // InsertAdjustment notes units that came or went by hand.
-func InsertAdjustment(ctx context.Context, tx *sql.Tx, id shop.ProductID, quantity int, reason string, by shop.UserID, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO stock_adjustments (product_id, quantity, reason, user_id, at) VALUES (?,?,?,?,?)`,
+func InsertAdjustment(ctx context.Context, tx *sql.Tx, id shop.ProductID, quantity int, reason string, by shop.UserID,
+	at time.Time) error {
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO stock_adjustments (product_id, quantity, reason, user_id, at) VALUES (?,?,?,?,?)`,
 		string(id), quantity, reason, string(by), at)
 	if err != nil {
 		return fmt.Errorf("insert an adjustment of %s: %w", id, err)
@@ -111,7 +118,8 @@ func SaveProduct(ctx context.Context, tx *sql.Tx, p shop.Product, kind string, a
 	if err != nil {
 		return fmt.Errorf("save the stock of %s: %w", p.ID, err)
 	}
-	err = mysqldb.ExecOne(ctx, tx, `UPDATE products SET name = ?, description = ?, price = ?, tax_free = ?, updated_at = ? WHERE id = ?`,
+	err = mysqldb.ExecOne(ctx, tx,
+		`UPDATE products SET name = ?, description = ?, price = ?, tax_free = ?, updated_at = ? WHERE id = ?`,
 		p.Name, p.Description, int64(p.Price), p.TaxFree, p.UpdatedAt, string(p.ID))
 	if err != nil {
 		return fmt.Errorf("save product %s: %w", p.ID, err)

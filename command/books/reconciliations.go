@@ -17,7 +17,8 @@ import (
 const HoldLease = 20 * time.Second
 
 // ErrHeld says that somebody else works on the reconciliation.
-var ErrHeld = &shop.Error{Code: shop.InProgress, Message: "The settlement file is being worked on. Ask again in a moment."}
+var ErrHeld = &shop.Error{Code: shop.InProgress,
+	Message: "The settlement file is being worked on. Ask again in a moment."}
 
 // A Hold is the right to work on a reconciliation. It ends when it
 // is let go, or when its owner is silent for HoldLease and somebody else takes
@@ -27,7 +28,8 @@ type Hold struct {
 	Fence int64
 }
 
-const reconciliationColumns = `id, pg, format, source, file_hash, status, rejection, row_count, percent, matched, plan_hash, started_at, finished_at, version`
+const reconciliationColumns = `id, pg, format, source, file_hash, status, rejection, row_count, percent,
+	matched, plan_hash, started_at, finished_at, version`
 
 // LoadReconciliation reads a reconciliation and sums its discrepancies. It
 // returns NotFound when there is none.
@@ -37,20 +39,23 @@ func LoadReconciliation(ctx context.Context, q Reader, id shop.ReconciliationID)
 
 // ReconciliationOfFile reads the reconciliation of a gateway's file, which is named
 // by the SHA-256 of what is in it, in hex. It returns NotFound when there is none.
-func ReconciliationOfFile(ctx context.Context, q Reader, gateway shop.PG, fileHash string) (shop.Reconciliation, error) {
+func ReconciliationOfFile(ctx context.Context, q Reader, gateway shop.PG, fileHash string) (shop.Reconciliation,
+	error) {
 	return loadReconciliationWhere(ctx, q, `pg = ? AND file_hash = ?`, string(gateway), fileHash)
 }
 
 // LockReconciliationOfFile is ReconciliationOfFile that keeps everybody else from
 // changing the reconciliation until the transaction ends.
-func LockReconciliationOfFile(ctx context.Context, tx *sql.Tx, gateway shop.PG, fileHash string) (shop.Reconciliation, error) {
+func LockReconciliationOfFile(ctx context.Context, tx *sql.Tx, gateway shop.PG, fileHash string) (shop.Reconciliation,
+	error) {
 	return loadReconciliationWhere(ctx, tx, `pg = ? AND file_hash = ? FOR UPDATE`, string(gateway), fileHash)
 }
 
 func loadReconciliationWhere(ctx context.Context, q Reader, where string, args ...any) (shop.Reconciliation, error) {
 	var r shop.Reconciliation
 	row := q.QueryRowContext(ctx, `SELECT `+reconciliationColumns+` FROM reconciliations WHERE `+where, args...)
-	err := row.Scan(&r.ID, &r.PG, &r.Format, &r.Source, &r.FileHash, &r.Status, &r.Rejection, &r.Rows, &r.Percent, &r.Matched,
+	err := row.Scan(&r.ID, &r.PG, &r.Format, &r.Source, &r.FileHash, &r.Status, &r.Rejection, &r.Rows, &r.Percent,
+		&r.Matched,
 		&r.PlanHash, &r.StartedAt, &r.FinishedAt, &r.Version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop.Reconciliation{}, shop.NoSuch("reconciliation")
@@ -66,7 +71,8 @@ func loadReconciliationWhere(ctx context.Context, q Reader, where string, args .
 // planning again found gone.
 func CountDiscrepancies(ctx context.Context, q Reader, id shop.ReconciliationID) ([]shop.DiscrepancyCount, error) {
 	rows, err := q.QueryContext(ctx, `SELECT kind, COUNT(*), LEAST(SUM(amount), ?) FROM discrepancies
-		WHERE reconciliation_id = ? AND (status <> 'IGNORED' OR action = 'NONE') GROUP BY kind ORDER BY kind`, int64(shop.MaxWon), string(id))
+		WHERE reconciliation_id = ? AND (status <> 'IGNORED' OR action = 'NONE') GROUP BY kind ORDER BY kind`,
+		int64(shop.MaxWon), string(id))
 	if err != nil {
 		return nil, fmt.Errorf("count the discrepancies of %s: %w", id, err)
 	}
@@ -95,8 +101,11 @@ const (
 // InsertReconciliation writes a new reconciliation. One of the same file is a
 // duplicate of uq_reconciliations_file.
 func InsertReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, applied Applied) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO reconciliations (id, pg, format, source, file_hash, status, row_count, percent, matched, auto_apply, started_at, finished_at, version)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, string(r.ID), string(r.PG), string(r.Format), r.Source, r.FileHash, string(r.Status), r.Rows, r.Percent, r.Matched,
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO reconciliations (id, pg, format, source, file_hash, status, row_count, percent, matched,
+			auto_apply, started_at, finished_at, version)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, string(r.ID), string(r.PG), string(r.Format), r.Source, r.FileHash,
+		string(r.Status), r.Rows, r.Percent, r.Matched,
 		bool(applied), r.StartedAt, r.FinishedAt, r.Version)
 	if err != nil {
 		return fmt.Errorf("open reconciliation %s: %w", r.ID, err)
@@ -106,9 +115,13 @@ func InsertReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation
 
 // SaveReconciliation writes what may change of a reconciliation, if its version
 // is still the one before, and records the event.
-func SaveReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, kind string, actor shop.Actor, note string, at time.Time) error {
-	err := mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET status = ?, rejection = ?, row_count = ?, percent = ?, matched = ?, plan_hash = ?, finished_at = ?, version = ?
-		WHERE id = ? AND version = ?`, string(r.Status), r.Rejection, r.Rows, r.Percent, r.Matched, r.PlanHash, r.FinishedAt, r.Version, string(r.ID), r.Version-1)
+func SaveReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, kind string, actor shop.Actor,
+	note string, at time.Time) error {
+	err := mysqldb.ExecOne(ctx, tx,
+		`UPDATE reconciliations
+			SET status = ?, rejection = ?, row_count = ?, percent = ?, matched = ?, plan_hash = ?, finished_at = ?, version = ?
+		WHERE id = ? AND version = ?`, string(r.Status), r.Rejection, r.Rows, r.Percent, r.Matched, r.PlanHash, r.FinishedAt,
+		r.Version, string(r.ID), r.Version-1)
 	if err != nil {
 		return fmt.Errorf("save reconciliation %s: %w", r.ID, err)
 	}
@@ -126,7 +139,8 @@ func ReconciliationEvent(r shop.Reconciliation, kind string, actor shop.Actor, n
 // KeepHold renews the hold in the transaction of a step. It returns IN_PROGRESS
 // when somebody else has taken over.
 func KeepHold(ctx context.Context, tx mysqldb.Execer, hold Hold, now time.Time) error {
-	result, err := tx.ExecContext(ctx, `UPDATE reconciliations SET lease_until = ? WHERE id = ? AND fence = ? AND lease_until IS NOT NULL`,
+	result, err := tx.ExecContext(ctx,
+		`UPDATE reconciliations SET lease_until = ? WHERE id = ? AND fence = ? AND lease_until IS NOT NULL`,
 		now.Add(HoldLease), string(hold.ID), hold.Fence)
 	if err != nil {
 		return fmt.Errorf("renew the hold on %s: %w", hold.ID, err)
@@ -152,7 +166,8 @@ func (t *HoldTaking) Take(ctx context.Context, tx *sql.Tx, now time.Time) error 
 	var fence int64
 	var owner string
 	var until sql.NullTime
-	err := tx.QueryRowContext(ctx, `SELECT fence, COALESCE(lease_owner, ''), lease_until FROM reconciliations WHERE id = ? FOR UPDATE`,
+	err := tx.QueryRowContext(ctx,
+		`SELECT fence, COALESCE(lease_owner, ''), lease_until FROM reconciliations WHERE id = ? FOR UPDATE`,
 		string(t.Hold.ID)).Scan(&fence, &owner, &until)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -165,13 +180,16 @@ func (t *HoldTaking) Take(ctx context.Context, tx *sql.Tx, now time.Time) error 
 		return ErrHeld
 	}
 	t.Hold.Fence, t.until = fence+1, Moment(now.Add(HoldLease))
-	return mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET lease_owner = ?, lease_until = ?, fence = ? WHERE id = ?`, t.Owner, t.until, t.Hold.Fence, string(t.Hold.ID))
+	return mysqldb.ExecOne(ctx, tx, `UPDATE reconciliations SET lease_owner = ?, lease_until = ?, fence = ? WHERE id = ?`,
+		t.Owner, t.until, t.Hold.Fence, string(t.Hold.ID))
 }
 
 // LetGo gives a hold back. What is lost already stays lost.
 func LetGo(ctx context.Context, db *sql.DB, hold Hold) (err error) {
 	for range 3 {
-		if _, err = db.ExecContext(context.WithoutCancel(ctx), `UPDATE reconciliations SET lease_until = NULL WHERE id = ? AND fence = ?`, string(hold.ID), hold.Fence); !mysqldb.IsDown(err) {
+		if _, err = db.ExecContext(context.WithoutCancel(ctx),
+			`UPDATE reconciliations SET lease_until = NULL WHERE id = ? AND fence = ?`, string(hold.ID),
+			hold.Fence); !mysqldb.IsDown(err) {
 			break
 		}
 	}
@@ -181,14 +199,16 @@ func LetGo(ctx context.Context, db *sql.DB, hold Hold) (err error) {
 // SetDays notes the business days that a file is about, from the first to before the
 // last; nil when it does not say.
 func SetDays(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, from, before *time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE reconciliations SET day_from = ?, day_to = ? WHERE id = ?`, dateOnly(from), dateOnly(before), string(id))
+	_, err := tx.ExecContext(ctx, `UPDATE reconciliations SET day_from = ?, day_to = ? WHERE id = ?`, dateOnly(from),
+		dateOnly(before), string(id))
 	return err
 }
 
 // SetRecheck notes when the payments of a file's days are next looked for in it; nil
 // for never.
 func SetRecheck(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, due *time.Time) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE reconciliations SET books_due_at = ? WHERE id = ?`, due, string(id)); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE reconciliations SET books_due_at = ? WHERE id = ?`, due,
+		string(id)); err != nil {
 		return fmt.Errorf("note when the books are due for %s: %w", id, err)
 	}
 	return nil
@@ -197,7 +217,9 @@ func SetRecheck(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, due *
 // RecheckNow makes the other files of a gateway that wait due at once, because one
 // has come that may say what they lack.
 func RecheckNow(ctx context.Context, db *sql.DB, gateway shop.PG, came shop.ReconciliationID, now time.Time) error {
-	_, err := db.ExecContext(ctx, `UPDATE reconciliations SET books_due_at = ? WHERE pg = ? AND id <> ? AND books_due_at > ?`, now, string(gateway), string(came), now)
+	_, err := db.ExecContext(ctx,
+		`UPDATE reconciliations SET books_due_at = ? WHERE pg = ? AND id <> ? AND books_due_at > ?`, now, string(gateway),
+		string(came), now)
 	if err != nil {
 		return fmt.Errorf("hasten the files that wait: %w", err)
 	}

@@ -13,7 +13,8 @@ import (
 // for those of one reconciliation.
 type Standing map[string]shop.DiscrepancyID
 
-func (s Standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, column string, values []any) error {
+func (s Standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, column string,
+	values []any) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -27,7 +28,8 @@ func (s Standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but sho
 		err = rows.Scan(&c.id, &f.Kind, &f.PaymentID, &f.AttemptID, &f.Key)
 		c.about = f.about()
 		return c, err
-	}, `SELECT id, kind, payment_id, attempt_id, dedup_key FROM discrepancies WHERE status = ? AND pg = ? AND reconciliation_id <> ? AND `+
+	}, `SELECT id, kind, payment_id, attempt_id, dedup_key FROM discrepancies WHERE status = ? AND pg = ?
+		AND reconciliation_id <> ? AND `+
 		column+` IN (`+marks(len(values))+`) ORDER BY id DESC`, args...)
 	if err != nil {
 		return fmt.Errorf("read the open cases of %s: %w", gateway, err)
@@ -50,7 +52,8 @@ func (s Standing) Note(of Subject) (note string, stands bool) {
 
 // FindStanding reads the open cases that stand for some of the subjects, and lets
 // nobody else open one of the gateway until the transaction ends.
-func FindStanding(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, subjects []Subject) (Standing, error) {
+func FindStanding(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID,
+	subjects []Subject) (Standing, error) {
 	var payments, keys []any
 	for _, f := range subjects {
 		switch {

@@ -16,36 +16,44 @@ import (
 
 // SellStock makes the units that an order holds sold. It returns the ids of the
 // products it touched, and mysqldb.ErrStale when fewer units are held.
-func SellStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string, err error) {
+func SellStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string,
+	err error) {
 	return moveStock(ctx, tx, order, shop.KindStockSold, actor, at)
 }
 
 // ReleaseStock gives the units that an order holds back to the shelf. It
 // returns the ids of the products it touched, and mysqldb.ErrStale when fewer
 // units are held.
-func ReleaseStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string, err error) {
+func ReleaseStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string,
+	err error) {
 	return moveStock(ctx, tx, order, shop.KindStockReleased, actor, at)
 }
 
 // ReturnStock puts the units sold to an order back on the shelf. It returns the
 // ids of the products it touched, and mysqldb.ErrStale when fewer were sold.
-func ReturnStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string, err error) {
+func ReturnStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string,
+	err error) {
 	return moveStock(ctx, tx, order, shop.KindStockReturned, actor, at)
 }
 
 // stockMoves holds, for each kind of event, the statement that moves units of
 // one product: the number of them twice, the product, the number again.
 var stockMoves = map[string]string{
-	shop.KindStockReserved: `UPDATE stock SET available = available - ?, reserved = reserved + ?, version = version + 1 WHERE product_id = ? AND available >= ?`,
-	shop.KindStockSold:     `UPDATE stock SET reserved = reserved - ?, sold = sold + ?, version = version + 1 WHERE product_id = ? AND reserved >= ?`,
-	shop.KindStockReleased: `UPDATE stock SET reserved = reserved - ?, available = available + ?, version = version + 1 WHERE product_id = ? AND reserved >= ?`,
-	shop.KindStockReturned: `UPDATE stock SET sold = sold - ?, available = available + ?, version = version + 1 WHERE product_id = ? AND sold >= ?`,
+	shop.KindStockReserved: `UPDATE stock SET available = available - ?, reserved = reserved + ?, version = version + 1
+		WHERE product_id = ? AND available >= ?`,
+	shop.KindStockSold: `UPDATE stock SET reserved = reserved - ?, sold = sold + ?, version = version + 1
+		WHERE product_id = ? AND reserved >= ?`,
+	shop.KindStockReleased: `UPDATE stock SET reserved = reserved - ?, available = available + ?, version = version + 1
+		WHERE product_id = ? AND reserved >= ?`,
+	shop.KindStockReturned: `UPDATE stock SET sold = sold - ?, available = available + ?, version = version + 1
+		WHERE product_id = ? AND sold >= ?`,
 }
 
 // moveStock moves the units of an order's lines and records each product's
 // event. Products go in order of their ids, so that two orders never wait for
 // each other.
-func moveStock(ctx context.Context, tx *sql.Tx, order shop.Order, kind string, actor shop.Actor, at time.Time) ([]string, error) {
+func moveStock(ctx context.Context, tx *sql.Tx, order shop.Order, kind string, actor shop.Actor,
+	at time.Time) ([]string, error) {
 	quantities := map[shop.ProductID]int{}
 	for _, line := range order.Lines {
 		quantities[line.ProductID] += line.Quantity
@@ -62,12 +70,12 @@ func moveStock(ctx context.Context, tx *sql.Tx, order shop.Order, kind string, a
 		return nil, err
 	}
 	touched := make([]string, len(ids))
-	facts := make([]Event, len(ids))
+	events := make([]Event, len(ids))
 	for i, id := range ids {
 		touched[i] = string(id)
-		facts[i] = ProductEvent(products[id], kind, actor, string(order.ID), at)
+		events[i] = ProductEvent(products[id], kind, actor, string(order.ID), at)
 	}
-	return touched, Append(ctx, tx, facts...)
+	return touched, Append(ctx, tx, events...)
 }
 
 // HoldStock reserves the units taken of each product, all in one statement. It

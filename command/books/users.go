@@ -14,7 +14,8 @@ import (
 // FindUser returns the account of an address and its password's hash, or
 // NotFound.
 func FindUser(ctx context.Context, q Reader, email string) (user shop.User, hash string, err error) {
-	row := q.QueryRowContext(ctx, `SELECT id, email, role, created_at, version, password_hash FROM users WHERE email = ?`, email)
+	row := q.QueryRowContext(ctx, `SELECT id, email, role, created_at, version, password_hash FROM users WHERE email = ?`,
+		email)
 	err = row.Scan(&user.ID, &user.Email, &user.Role, &user.CreatedAt, &user.Version, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return user, "", shop.NoSuch("account")
@@ -29,7 +30,8 @@ func FindUser(ctx context.Context, q Reader, email string) (user shop.User, hash
 // PRIMARY when the account is there already, of uq_users_email when another has the
 // address.
 func InsertUser(ctx context.Context, tx *sql.Tx, user shop.User, hash string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, email, password_hash, role, created_at, version) VALUES (?,?,?,?,?,?)`,
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO users (id, email, password_hash, role, created_at, version) VALUES (?,?,?,?,?,?)`,
 		string(user.ID), user.Email, hash, string(user.Role), user.CreatedAt, user.Version)
 	if err != nil {
 		return fmt.Errorf("insert account %s: %w", user.ID, err)

@@ -20,8 +20,10 @@ type ConfirmEmailVerification struct {
 // ConfirmEmailVerification makes the verification good for one sign-up. It
 // returns Invalid, naming the code when it is wrong and the verification when
 // there is none: it expired, was used, or five wrong codes have spent it.
-func (h *Handler) ConfirmEmailVerification(ctx context.Context, cmd ConfirmEmailVerification) (shop.VerificationConfirmed, error) {
-	answer, err := confirmScript.Run(ctx, h.Redis, []string{verificationKey(cmd.VerificationID)}, codeMAC(cmd.VerificationID, digitsOf(cmd.Code))).Int()
+func (h *Handler) ConfirmEmailVerification(ctx context.Context,
+	cmd ConfirmEmailVerification) (shop.VerificationConfirmed, error) {
+	answer, err := confirmScript.Run(ctx, h.Redis, []string{verificationKey(cmd.VerificationID)},
+		codeMAC(cmd.VerificationID, digitsOf(cmd.Code))).Int()
 	switch {
 	case err != nil:
 		return shop.VerificationConfirmed{}, limits.RedisDown("confirm a verification", err)

@@ -18,7 +18,8 @@ type RequestEmailVerification struct {
 // sent afterwards, so that neither the answer nor its time reports whether the
 // address has an account. It returns Invalid for what is no address,
 // RateLimited, and Unavailable without Redis.
-func (h *Handler) RequestEmailVerification(ctx context.Context, cmd RequestEmailVerification) (shop.VerificationRequested, error) {
+func (h *Handler) RequestEmailVerification(ctx context.Context,
+	cmd RequestEmailVerification) (shop.VerificationRequested, error) {
 	email, err := checkEmail(cmd.Email)
 	if err != nil {
 		return shop.VerificationRequested{}, err

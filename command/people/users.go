@@ -25,7 +25,8 @@ func checkEmail(email string) (string, error) {
 	}
 	email = norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(email))))
 	local, domain, ok := strings.Cut(email, "@")
-	if !ok || len(email) > maxEmailLength || len(local) > 64 || !isDomain(domain) || strings.ContainsFunc(local, isOddInEmail) {
+	if !ok || len(email) > maxEmailLength || len(local) > 64 || !isDomain(domain) ||
+		strings.ContainsFunc(local, isOddInEmail) {
 		return "", notAnEmail()
 	}
 	if parsed, err := netmail.ParseAddress(email); err != nil || parsed.Address != email {
@@ -46,7 +47,8 @@ func isOddInEmail(r rune) bool {
 func isDomain(domain string) bool {
 	labels := strings.Split(domain, ".")
 	for _, label := range labels {
-		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") || strings.ContainsFunc(label, isOddInLabel) {
+		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") ||
+			strings.ContainsFunc(label, isOddInLabel) {
 			return false
 		}
 	}
@@ -59,7 +61,8 @@ func isOddInLabel(r rune) bool {
 
 // openAccount writes an account whose address was checked and whose password
 // was hashed. It returns Conflict when the address has one already.
-func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop.Role, actor shop.Actor) (shop.User, error) {
+func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop.Role, actor shop.Actor) (shop.User,
+	error) {
 	user := shop.User{
 		ID:        shop.UserID(h.NewID(shop.PrefixUser)),
 		Email:     email,

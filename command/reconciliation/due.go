@@ -20,9 +20,10 @@ type NoteBooksDue struct {
 
 // NoteBooksDue keeps the moment. It returns IN_PROGRESS when the hold is lost.
 func (d *Desk) NoteBooksDue(ctx context.Context, cmd NoteBooksDue) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "payments that the file lacks", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
-		return cmd.Found, books.SetRecheck(ctx, tx, r.ID, cmd.Due)
-	})
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "payments that the file lacks",
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+			return cmd.Found, books.SetRecheck(ctx, tx, r.ID, cmd.Due)
+		})
 }
 
 // HastenBooks has the other files of a gateway that wait looked at again now: this

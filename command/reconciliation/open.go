@@ -31,8 +31,10 @@ func (d *Desk) OpenReconciliation(ctx context.Context, cmd OpenReconciliation) (
 		}
 		now := d.now()
 		opened = shop.Reconciliation{
-			ID: shop.ReconciliationID(d.NewID(shop.PrefixReconciliation)), PG: cmd.PG, Format: cmd.Format, Source: text.Clip(cmd.Source, 500),
-			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Counts: []shop.DiscrepancyCount{}, StartedAt: now, Version: 1,
+			ID: shop.ReconciliationID(d.NewID(shop.PrefixReconciliation)), PG: cmd.PG, Format: cmd.Format,
+			Source:   text.Clip(cmd.Source, 500),
+			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Counts: []shop.DiscrepancyCount{}, StartedAt: now,
+			Version: 1,
 		}
 		err = books.InsertReconciliation(ctx, tx, opened, books.Applied(cmd.AutoApply))
 		if mysqldb.IsDuplicate(err, "uq_reconciliations_file") {
@@ -41,7 +43,8 @@ func (d *Desk) OpenReconciliation(ctx context.Context, cmd OpenReconciliation) (
 		if err != nil {
 			return err
 		}
-		return books.Append(ctx, tx, books.ReconciliationEvent(opened, shop.KindReconciliationStarted, shop.ActorReconciliation, "", now))
+		return books.Append(ctx, tx,
+			books.ReconciliationEvent(opened, shop.KindReconciliationStarted, shop.ActorReconciliation, "", now))
 	})
 	if err != nil {
 		return shop.Reconciliation{}, books.Unavailable(err)
@@ -63,13 +66,14 @@ func (d *Desk) HoldReconciliation(ctx context.Context, id shop.ReconciliationID)
 		return Hold{}, shop.Reconciliation{}, err
 	}
 	hold := taking.Hold
-	r, err := d.changeReconciliation(ctx, hold, shop.KindReconciliationStarted, "again", func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
-		failed := r.Status == shop.ReconciliationStatusFailed
-		if failed {
-			r.Status, r.FinishedAt = shop.ReconciliationStatusReading, nil
-		}
-		return failed, nil
-	})
+	r, err := d.changeReconciliation(ctx, hold, shop.KindReconciliationStarted, "again",
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+			failed := r.Status == shop.ReconciliationStatusFailed
+			if failed {
+				r.Status, r.FinishedAt = shop.ReconciliationStatusReading, nil
+			}
+			return failed, nil
+		})
 	if err != nil {
 		d.LetGoReconciliation(ctx, hold)
 	}
@@ -114,18 +118,20 @@ func (d *Desk) FailReconciliation(ctx context.Context, cmd FailReconciliation) (
 	return d.endReading(ctx, cmd.Hold, shop.ReconciliationStatusFailed, shop.KindReconciliationFailed, cmd.Reason)
 }
 
-func (d *Desk) endReading(ctx context.Context, hold Hold, status shop.ReconciliationStatus, kind, reason string) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, hold, kind, reason, func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
-		if r.Status != shop.ReconciliationStatusReading {
-			return false, reconciliationConflict(*r)
-		}
-		now := d.now()
-		r.Status, r.FinishedAt = status, &now
-		if status == shop.ReconciliationStatusRejected {
-			r.Rejection = text.ClipOrNil(reason, 1000)
-		}
-		return true, nil
-	})
+func (d *Desk) endReading(ctx context.Context, hold Hold, status shop.ReconciliationStatus, kind,
+	reason string) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, hold, kind, reason,
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+			if r.Status != shop.ReconciliationStatusReading {
+				return false, reconciliationConflict(*r)
+			}
+			now := d.now()
+			r.Status, r.FinishedAt = status, &now
+			if status == shop.ReconciliationStatusRejected {
+				r.Rejection = text.ClipOrNil(reason, 1000)
+			}
+			return true, nil
+		})
 }
 
 // reconciliationConflict says that the state does not allow what was asked.

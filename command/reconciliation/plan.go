@@ -128,7 +128,7 @@ func (p *planning) note(ctx context.Context) error {
 		return err
 	}
 	var added []books.KeyedDiscrepancy
-	var facts []books.Event
+	var events []books.Event
 	for _, f := range p.cmd.Findings {
 		d, found := known[f.Key]
 		if d.Status != shop.DiscrepancyStatusOpen {
@@ -141,19 +141,20 @@ func (p *planning) note(ctx context.Context) error {
 			continue
 		}
 		d = shop.Discrepancy{
-			ID: shop.DiscrepancyID(p.desk.NewID(shop.PrefixDiscrepancy)), ReconciliationID: p.cmd.Hold.ID, PG: p.cmd.PG, CreatedAt: p.now, Version: 1,
+			ID: shop.DiscrepancyID(p.desk.NewID(shop.PrefixDiscrepancy)), ReconciliationID: p.cmd.Hold.ID, PG: p.cmd.PG,
+			CreatedAt: p.now, Version: 1,
 		}
 		f.fill(&d)
 		_, kind := f.status()
 		known[f.Key] = d
 		added = append(added, books.KeyedDiscrepancy{Discrepancy: d, Key: f.Key})
-		facts = append(facts, books.DiscrepancyEvent(d, kind, shop.ActorReconciliation, p.now))
+		events = append(events, books.DiscrepancyEvent(d, kind, shop.ActorReconciliation, p.now))
 		p.touched = append(p.touched, string(d.ID))
 	}
 	if err := books.InsertDiscrepancies(ctx, p.tx, added); err != nil {
 		return err
 	}
-	return books.Append(ctx, p.tx, facts...)
+	return books.Append(ctx, p.tx, events...)
 }
 
 // known reads the findings that were noted before, by key.
@@ -167,7 +168,8 @@ func (p *planning) known(ctx context.Context) (map[string]shop.Discrepancy, erro
 
 // renew brings a finding up to date, unless a person or the plan dealt with it.
 func (p *planning) renew(ctx context.Context, f Finding, was shop.Discrepancy) error {
-	if was.ResolvedBy != nil || was.Status == shop.DiscrepancyStatusApplied || was.Status == shop.DiscrepancyStatusResolved {
+	if was.ResolvedBy != nil || was.Status == shop.DiscrepancyStatusApplied ||
+		was.Status == shop.DiscrepancyStatusResolved {
 		return nil
 	}
 	d := was
@@ -184,7 +186,8 @@ func (p *planning) renew(ctx context.Context, f Finding, was shop.Discrepancy) e
 // sameFinding reports whether a plan says the same of two discrepancies.
 func sameFinding(a, b shop.Discrepancy) bool {
 	same := func(x, y *string) bool { return x == y || (x != nil && y != nil && *x == *y) }
-	return a.Status == b.Status && a.Action == b.Action && a.Amount == b.Amount && same(a.Expected, b.Expected) && same(a.Actual, b.Actual) && same(a.Note, b.Note)
+	return a.Status == b.Status && a.Action == b.Action && a.Amount == b.Amount && same(a.Expected, b.Expected) &&
+		same(a.Actual, b.Actual) && same(a.Note, b.Note)
 }
 
 // DropFindings says that differences are gone.
@@ -234,12 +237,13 @@ type PlanReconciliation struct {
 // PlanReconciliation makes the plan the one to be carried out, in place of an
 // earlier one. It returns Conflict once carrying out has begun.
 func (d *Desk) PlanReconciliation(ctx context.Context, cmd PlanReconciliation) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationPlanned, "", func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
-		if r.Status != shop.ReconciliationStatusReading && r.Status != shop.ReconciliationStatusPlanned {
-			return false, reconciliationConflict(*r)
-		}
-		r.Status, r.Percent, r.PlanHash = shop.ReconciliationStatusPlanned, 100, &cmd.PlanHash
-		r.Rows, r.Matched = cmd.Rows, cmd.Matched
-		return true, books.SetDays(ctx, tx, r.ID, cmd.From, cmd.Before)
-	})
+	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationPlanned, "",
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+			if r.Status != shop.ReconciliationStatusReading && r.Status != shop.ReconciliationStatusPlanned {
+				return false, reconciliationConflict(*r)
+			}
+			r.Status, r.Percent, r.PlanHash = shop.ReconciliationStatusPlanned, 100, &cmd.PlanHash
+			r.Rows, r.Matched = cmd.Rows, cmd.Matched
+			return true, books.SetDays(ctx, tx, r.ID, cmd.From, cmd.Before)
+		})
 }

@@ -60,15 +60,14 @@ func (f *Fake) Quit(paymentKey string) {
 	}
 }
 
-// Expire lets the time of a payment, or of its virtual account, run out.
+// Expire lets the time of a payment run out. One that waits for a deposit goes on
+// waiting, as at the gateway.
 func (f *Fake) Expire(paymentKey string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch p := f.must(paymentKey); p.Status {
 	case pg.StatusOpen, pg.StatusAuthenticated:
 		p.Status = pg.StatusExpired
-	case pg.StatusWaitingForDeposit:
-		p.DepositExpired = true
 	default:
 	}
 }

@@ -83,6 +83,7 @@ func TestClient_samples(t *testing.T) {
 		"payment_virtual_account_waiting.json": {
 			PG: shop.PGToss, PaymentKey: "znsyz20251130141719u7Ie0", AttemptID: "71", Status: pg.StatusWaitingForDeposit, Currency: "KRW",
 			Amount: 30000, Method: "가상계좌", Secret: "ps_eqRGgYO1r57E4Z541ZMW3QnN2Eya",
+			DepositDue: at("2025-11-30T15:17:19+09:00"),
 		},
 		"payment_ready.json": {
 			PG: shop.PGToss, PaymentKey: readyKey.PaymentKey, AttemptID: "order-0001-abcdef", Status: pg.StatusOpen, Currency: "KRW", Amount: 15000,
@@ -180,7 +181,7 @@ func TestClient_everything(t *testing.T) {
 	want := pg.Payment{
 		PG: shop.PGToss, PaymentKey: "k", AttemptID: "att_1", Status: pg.StatusPartiallyRefunded, Currency: "KRW", Amount: 10000, TaxFree: 1500,
 		Captured: 10000, Refunded: 3000, InstallmentMonths: 3, Method: "가상계좌", ApprovedAt: at("2026-01-01T00:01:00+09:00"), Secret: "ps_1",
-		DepositExpired: true, Failure: &shop.PaymentFailure{Code: "C", Message: "M"},
+		DepositDue: at("2026-01-08T00:00:00+09:00"), Failure: &shop.PaymentFailure{Code: "C", Message: "M"},
 		Cancels: []pg.Cancel{{Key: "t2", Amount: 3000, TaxFree: 500, Reason: "r", At: at("2026-01-02T00:00:00+09:00")}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(pg.Payment{}, "Record", "Raw")); diff != "" {

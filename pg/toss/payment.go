@@ -59,8 +59,8 @@ func (p *payment) read() error {
 	if r.Card != nil && r.Card.InstallmentPlanMonths != nil {
 		p.InstallmentMonths = *r.Card.InstallmentPlanMonths
 	}
-	if r.VirtualAccount != nil && r.VirtualAccount.Expired != nil {
-		p.DepositExpired = *r.VirtualAccount.Expired
+	if r.VirtualAccount != nil {
+		p.DepositDue = moment(r.VirtualAccount.DueDate)
 	}
 	if r.Failure != nil {
 		p.Failure = &shop.PaymentFailure{Code: deref(r.Failure.Code), Message: deref(r.Failure.Message)}
