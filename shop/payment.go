@@ -206,62 +206,6 @@ type PaymentAttempt struct {
 	Method string `json:"-"`
 }
 
-// A RefundStatus is the state of a refund.
-type RefundStatus string
-
-// The states of a refund.
-const (
-	RefundStatusRequested RefundStatus = "REQUESTED"
-	RefundStatusUnknown   RefundStatus = "UNKNOWN"
-	RefundStatusDone      RefundStatus = "DONE"
-	RefundStatusFailed    RefundStatus = "FAILED"
-)
-
-// A RefundCause says why money is given back.
-type RefundCause string
-
-// The causes of refunds.
-const (
-	// RefundCauseRequested was asked for by the shopper or an operator.
-	RefundCauseRequested RefundCause = "REQUESTED"
-	// RefundCauseLateMoney returns money that no order waits for.
-	RefundCauseLateMoney RefundCause = "LATE_MONEY"
-	// RefundCauseWrongAnswer returns money taken in another amount or for
-	// another order than was asked.
-	RefundCauseWrongAnswer RefundCause = "WRONG_ANSWER"
-	// RefundCauseGateway was made at the gateway, in its console, and found there.
-	RefundCauseGateway RefundCause = "GATEWAY"
-	// RefundCauseReconciliation was decided over a settlement file.
-	RefundCauseReconciliation RefundCause = "RECONCILIATION"
-)
-
-// A Refund is a wish to give money back, and what came of it.
-type Refund struct {
-	ID             RefundID     `json:"id"`
-	AttemptID      AttemptID    `json:"attemptId"`
-	Amount         Won          `json:"amount"`
-	TaxFreeAmount  Won          `json:"taxFreeAmount"`
-	Reason         string       `json:"reason"`
-	Cause          RefundCause  `json:"cause"`
-	Status         RefundStatus `json:"status"`
-	TransactionKey *string      `json:"transactionKey,omitempty"` // the gateway's name of the leg
-	RequestedAt    time.Time    `json:"requestedAt"`
-	DoneAt         *time.Time   `json:"doneAt,omitempty"`
-
-	// PGKey is the idempotency key of the call to the gateway, stored before use.
-	PGKey string `json:"-"`
-	// Account is where a refunded virtual account pays out; nil otherwise.
-	Account *RefundAccount `json:"-"`
-}
-
-// A RefundAccount is a bank account that takes a refund. It is personal: never
-// logged, never in an event.
-type RefundAccount struct {
-	BankCode      string
-	AccountNumber string
-	HolderName    string
-}
-
 // A PaymentEvent is a line of a payment's history.
 type PaymentEvent struct {
 	Version int           `json:"version"`
