@@ -125,24 +125,34 @@ func TestMayImport(t *testing.T) {
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
+	for _, file := range sources(t) {
+		folder := path.Dir(filepath.ToSlash(file))
+		found[folder] = append(found[folder], importsOf(t, file)...)
+	}
+	return found
+}
+
+// sources returns the Go files of this module that are no tests.
+func sources(t *testing.T) (files []string) {
+	t.Helper()
+	skipped := []string{"testdata", "node_modules", "bin"}
 	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && file != "." && (strings.HasPrefix(entry.Name(), ".") || isModule(file) || slices.Contains([]string{"testdata", "node_modules", "bin"}, entry.Name())) {
+		isHidden := strings.HasPrefix(entry.Name(), ".")
+		if entry.IsDir() && file != "." && (isHidden || isModule(file) || slices.Contains(skipped, entry.Name())) {
 			return fs.SkipDir
 		}
-		if entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
-			return nil
+		if !entry.IsDir() && strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			files = append(files, file)
 		}
-		folder := path.Dir(filepath.ToSlash(file))
-		found[folder] = append(found[folder], importsOf(t, file)...)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return files
 }
 
 // isModule reports whether folder holds a module of its own, such as tools.
