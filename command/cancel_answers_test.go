@@ -38,7 +38,8 @@ func TestHandler_storedAnswer(t *testing.T) {
 	part := func(key string, p shop.Payment) command.CancelPayment {
 		amount := shop.Won(1_000)
 		return command.CancelPayment{
-			By: shop.Caller{UserID: p.UserID, Actor: shop.ActorShopper}, IdempotencyKey: key, PaymentID: p.ID, Amount: &amount, Reason: "변심",
+			By: shop.Caller{UserID: p.UserID, Actor: shop.ActorShopper}, IdempotencyKey: key, PaymentID: p.ID, Amount: &amount,
+			Reason: "변심",
 		}
 	}
 	t.Run("a shopper who hangs up gets the answer that is stored, not one of today", func(t *testing.T) {

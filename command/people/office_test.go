@@ -197,7 +197,8 @@ func tally(n int, call func(i int) error) map[shop.Code]int {
 func latest[T any](s *office, id string) T {
 	s.t.Helper()
 	var payload []byte
-	s.must(s.DB.QueryRowContext(s.t.Context(), "SELECT payload FROM events WHERE aggregate_id = ? ORDER BY version DESC LIMIT 1", id).Scan(&payload))
+	s.must(s.DB.QueryRowContext(s.t.Context(),
+		"SELECT payload FROM events WHERE aggregate_id = ? ORDER BY version DESC LIMIT 1", id).Scan(&payload))
 	var aggregate T
 	s.must(json.Unmarshal(payload, &aggregate))
 	return aggregate
