@@ -231,7 +231,8 @@ func AttemptNamed(ctx context.Context, q Reader, paymentKey, ref string) (id sho
 // its payment key or, when it carries none, by its order id, and that attempt's
 // secret. It is "" when there is none.
 func AttemptOfWebhook(ctx context.Context, q Reader, paymentKey, ref string) (id shop.AttemptID, secret string,
-	err error) {
+	err error,
+) {
 	if !text.IsASCII(paymentKey + ref) {
 		return "", "", nil
 	}

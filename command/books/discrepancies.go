@@ -117,7 +117,8 @@ func InsertDiscrepancies(ctx context.Context, tx *sql.Tx, found []KeyedDiscrepan
 // SaveDiscrepancy writes what may change of a discrepancy, if its version is
 // still the one before, and records the event.
 func SaveDiscrepancy(ctx context.Context, tx *sql.Tx, d shop.Discrepancy, kind string, actor shop.Actor,
-	at time.Time) error {
+	at time.Time,
+) error {
 	err := mysqldb.ExecOne(ctx, tx,
 		`UPDATE discrepancies
 			SET status = ?, action = ?, line = ?, raw = ?, expected = ?, actual = ?, amount = ?, note = ?,
@@ -146,7 +147,8 @@ func DiscrepancyEvent(d shop.Discrepancy, kind string, actor shop.Actor, at time
 // OverdueCases reads the open cases that say of an attempt that its outcome has been
 // open for too long.
 func OverdueCases(ctx context.Context, tx *sql.Tx, payment shop.PaymentID, attempt shop.AttemptID) ([]shop.Discrepancy,
-	error) {
+	error,
+) {
 	return listDiscrepancies(ctx, tx,
 		`payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND expected = ? ORDER BY id`,
 		string(payment), string(attempt), shop.OverdueExpected)
@@ -208,7 +210,8 @@ func CountPlanned(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID) (n 
 // DiscrepanciesByKey reads those of a reconciliation that were noted under some of
 // the keys given, by key. It never returns nil without an error.
 func DiscrepanciesByKey(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID,
-	keys []string) (map[string]shop.Discrepancy, error) {
+	keys []string,
+) (map[string]shop.Discrepancy, error) {
 	args := append([]any{string(id)}, anys(keys)...)
 	in := `reconciliation_id = ? AND dedup_key IN (` + marks(len(keys)) + `)`
 	keyed := map[string]shop.Discrepancy{}

@@ -184,7 +184,8 @@ func SaveTossRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record s
 }
 
 func saveRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, update mysql.UpdateStatement,
-	insert mysql.InsertStatement) error {
+	insert mysql.InsertStatement,
+) error {
 	err := mysqldb.One(update.ExecContext(ctx, tx))
 	if errors.Is(err, mysqldb.ErrStale) {
 		_, err = insert.ExecContext(ctx, tx)

@@ -15,8 +15,10 @@ func Unavailable(err error) error {
 	if !isDown(err) {
 		return err
 	}
-	return &shop.Error{Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.",
-		Err: err}
+	return &shop.Error{
+		Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.",
+		Err: err,
+	}
 }
 
 // isDown reports whether err is about the state of a server, and is not worded

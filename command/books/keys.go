@@ -16,8 +16,10 @@ import (
 )
 
 // ErrInFlight says that a request of the same key is being carried out.
-var ErrInFlight = &shop.Error{Code: shop.InProgress,
-	Message: "The same request is being carried out. Ask again in a moment."}
+var ErrInFlight = &shop.Error{
+	Code:    shop.InProgress,
+	Message: "The same request is being carried out. Ask again in a moment.",
+}
 
 // A Request is a command that carries an idempotency key: the same key and input
 // always have the same answer, and one effect.

@@ -149,8 +149,10 @@ func refundFromRow(row model.Refunds) shop.Refund {
 		RequestedAt: row.RequestedAt, DoneAt: row.DoneAt, PGKey: row.PgKey,
 	}
 	if row.BankCode != nil && row.AccountNumber != nil && row.HolderName != nil {
-		refund.Account = &shop.RefundAccount{BankCode: *row.BankCode, AccountNumber: *row.AccountNumber,
-			HolderName: *row.HolderName}
+		refund.Account = &shop.RefundAccount{
+			BankCode: *row.BankCode, AccountNumber: *row.AccountNumber,
+			HolderName: *row.HolderName,
+		}
 	}
 	return refund
 }

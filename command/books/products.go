@@ -28,7 +28,8 @@ func LockProducts(ctx context.Context, q Reader, ids []shop.ProductID) (map[shop
 }
 
 func readProducts(ctx context.Context, q Reader, query string, ids []shop.ProductID) (map[shop.ProductID]shop.Product,
-	error) {
+	error,
+) {
 	products := make(map[shop.ProductID]shop.Product, len(ids))
 	if len(ids) == 0 {
 		return products, nil
@@ -100,7 +101,8 @@ func InsertProduct(ctx context.Context, tx *sql.Tx, p shop.Product, by shop.User
 
 // InsertAdjustment notes units that came or went by hand.
 func InsertAdjustment(ctx context.Context, tx *sql.Tx, id shop.ProductID, quantity int, reason string, by shop.UserID,
-	at time.Time) error {
+	at time.Time,
+) error {
 	_, err := tx.ExecContext(ctx,
 		`INSERT INTO stock_adjustments (product_id, quantity, reason, user_id, at) VALUES (?,?,?,?,?)`,
 		string(id), quantity, reason, string(by), at)

@@ -17,8 +17,10 @@ import (
 const HoldLease = 20 * time.Second
 
 // ErrHeld says that somebody else works on the reconciliation.
-var ErrHeld = &shop.Error{Code: shop.InProgress,
-	Message: "The settlement file is being worked on. Ask again in a moment."}
+var ErrHeld = &shop.Error{
+	Code:    shop.InProgress,
+	Message: "The settlement file is being worked on. Ask again in a moment.",
+}
 
 // A Hold is the right to work on a reconciliation. It ends when it
 // is let go, or when its owner is silent for HoldLease and somebody else takes
@@ -40,14 +42,16 @@ func LoadReconciliation(ctx context.Context, q Reader, id shop.ReconciliationID)
 // ReconciliationOfFile reads the reconciliation of a gateway's file, which is named
 // by the SHA-256 of what is in it, in hex. It returns NotFound when there is none.
 func ReconciliationOfFile(ctx context.Context, q Reader, gateway shop.PG, fileHash string) (shop.Reconciliation,
-	error) {
+	error,
+) {
 	return loadReconciliationWhere(ctx, q, `pg = ? AND file_hash = ?`, string(gateway), fileHash)
 }
 
 // LockReconciliationOfFile is ReconciliationOfFile that keeps everybody else from
 // changing the reconciliation until the transaction ends.
 func LockReconciliationOfFile(ctx context.Context, tx *sql.Tx, gateway shop.PG, fileHash string) (shop.Reconciliation,
-	error) {
+	error,
+) {
 	return loadReconciliationWhere(ctx, tx, `pg = ? AND file_hash = ? FOR UPDATE`, string(gateway), fileHash)
 }
 
@@ -116,7 +120,8 @@ func InsertReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation
 // SaveReconciliation writes what may change of a reconciliation, if its version
 // is still the one before, and records the event.
 func SaveReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, kind string, actor shop.Actor,
-	note string, at time.Time) error {
+	note string, at time.Time,
+) error {
 	err := mysqldb.ExecOne(ctx, tx,
 		`UPDATE reconciliations
 			SET status = ?, rejection = ?, row_count = ?, percent = ?, matched = ?, plan_hash = ?, finished_at = ?, version = ?

@@ -15,7 +15,8 @@ import (
 // InsertSettlementRows stores rows of a file. Those that are stored already are left
 // alone.
 func InsertSettlementRows(ctx context.Context, tx mysqldb.Execer, id shop.ReconciliationID,
-	rows []shop.SettlementRow) error {
+	rows []shop.SettlementRow,
+) error {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -14,7 +14,8 @@ import (
 type Standing map[string]shop.DiscrepancyID
 
 func (s Standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, column string,
-	values []any) error {
+	values []any,
+) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -53,7 +54,8 @@ func (s Standing) Note(of Subject) (note string, stands bool) {
 // FindStanding reads the open cases that stand for some of the subjects, and lets
 // nobody else open one of the gateway until the transaction ends.
 func FindStanding(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID,
-	subjects []Subject) (Standing, error) {
+	subjects []Subject,
+) (Standing, error) {
 	var payments, keys []any
 	for _, f := range subjects {
 		switch {

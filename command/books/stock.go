@@ -17,7 +17,8 @@ import (
 // SellStock makes the units that an order holds sold. It returns the ids of the
 // products it touched, and mysqldb.ErrStale when fewer units are held.
 func SellStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string,
-	err error) {
+	err error,
+) {
 	return moveStock(ctx, tx, order, shop.KindStockSold, actor, at)
 }
 
@@ -25,14 +26,16 @@ func SellStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Act
 // returns the ids of the products it touched, and mysqldb.ErrStale when fewer
 // units are held.
 func ReleaseStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string,
-	err error) {
+	err error,
+) {
 	return moveStock(ctx, tx, order, shop.KindStockReleased, actor, at)
 }
 
 // ReturnStock puts the units sold to an order back on the shelf. It returns the
 // ids of the products it touched, and mysqldb.ErrStale when fewer were sold.
 func ReturnStock(ctx context.Context, tx *sql.Tx, order shop.Order, actor shop.Actor, at time.Time) (ids []string,
-	err error) {
+	err error,
+) {
 	return moveStock(ctx, tx, order, shop.KindStockReturned, actor, at)
 }
 
@@ -53,7 +56,8 @@ var stockMoves = map[string]string{
 // event. Products go in order of their ids, so that two orders never wait for
 // each other.
 func moveStock(ctx context.Context, tx *sql.Tx, order shop.Order, kind string, actor shop.Actor,
-	at time.Time) ([]string, error) {
+	at time.Time,
+) ([]string, error) {
 	quantities := map[shop.ProductID]int{}
 	for _, line := range order.Lines {
 		quantities[line.ProductID] += line.Quantity

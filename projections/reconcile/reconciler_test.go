@@ -1148,8 +1148,3 @@ func firstPayment(d *desk) (shop.Payment, error) {
 		Scan(&p.ID, &p.AttemptID, &p.PaymentKey, &p.Amount, &p.TaxFreeAmount)
 	return p, err
 }
-
-// filesOf returns the commands about the files' own tables, on the servers of others.
-func filesOf(h *command.Handler) *reconciliation.Desk {
-	return &reconciliation.Desk{DB: h.DB, Projector: h.Projector, Now: h.Now, NewID: h.NewID, Logger: h.Logger, Replica: h.Replica}
-}
