@@ -3,6 +3,8 @@ RACY := ./command/... ./graph/... ./projections/... ./internal/...
 WITH_SERVERS := go run ./internal/devservers/with --
 # The packages whose tests keep figures, where they keep them for make torture, and how these tests are run.
 PROVING = $(shell grep -rl --include='*_test.go' --exclude-dir=proof 'proof\.Begin' . | xargs -n 1 dirname | sort -u)
+# The packages whose tests take longest, which begin first; most of that time they wait for processes.
+LONG := ./faulttest ./command
 FIGURES := $(CURDIR)/docs/reliability.jsonl
 PROVE = BUGS=all PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
@@ -15,7 +17,7 @@ dev: build ## Run everything, servers and gateway simulators included (ARGS="--d
 	@exec bin/payment-system dev $(ARGS)
 
 test: ## Run the tests on a MariaDB and a Redis of their own (or MYSQL_DSN and REDIS_ADDRS).
-	$(if $(PROOF_FILE),PROOF_FILE=$(abspath $(PROOF_FILE)) )$(WITH_SERVERS) go test -vet=off $(if $(PROOF_FILE),-count=1 )-timeout 25m ./...
+	$(if $(PROOF_FILE),PROOF_FILE=$(abspath $(PROOF_FILE)) )$(WITH_SERVERS) go test -vet=off -parallel 4 $(if $(PROOF_FILE),-count=1 )-timeout 25m $(LONG) ./...
 	@echo "Not run: planted bugs (make bugs), other days and zones (.ci/days), the race detector (make race), the large counts (make torture)."
 
 bugs: ## Plant bugs in the program, one at a time, and want tests to fail (BUGS=changed for some).

@@ -89,9 +89,9 @@ func TestCount(t *testing.T) { //nolint:paralleltest // It sets variables.
 		torture, percent string
 		want, underRace  int
 	}{
-		{"", "", 80, 16},
-		{"", "10", 8, 8},
-		{"", "1000", 800, 16},
+		{"", "", 72, 14},
+		{"", "10", 7, 7},
+		{"", "1000", 720, 14},
 		{"1", "", 1_000, 200},
 		{"", "1", 1, 1},
 	} {
