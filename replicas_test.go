@@ -1,7 +1,11 @@
 package main_test
 
 import (
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"payment-system/internal/mail"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +103,56 @@ func TestServe_stop(t *testing.T) {
 		}
 		shopper.at(d.url).wantPaid(t, order, before)
 	})
+}
+
+// TestServe_stopWithMail stops a replica that has promised a letter, and whose mail server is slow.
+func TestServe_stopWithMail(t *testing.T) {
+	t.Parallel()
+	mailbox, err := mail.OpenMailbox("127.0.0.1:0", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mailbox.Close() })
+	replica := sharedDev(t).startReplica(t, "SMTP_ADDR="+hesitating(t, mailbox.Addr(), time.Second))
+	email := fmt.Sprintf("late-%d@example.com", time.Now().UnixNano())
+	newClient(t, replica.url).do(t, `mutation($input: RequestEmailVerificationInput!) { requestEmailVerification(input: $input) { verificationId } }`,
+		object{"input": object{"email": email}})
+	if err := replica.stop(); err != nil {
+		t.Errorf("the replica ended with %v:\n%s", err, replica.log)
+	}
+	if mails := mailbox.Mails(email); len(mails) != 1 {
+		t.Errorf("%d letters came, want the one that was promised", len(mails))
+	}
+}
+
+// hesitating is the address of a server that lets whoever comes wait before it hands them on.
+func hesitating(t *testing.T, to string, wait time.Duration) (addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer from.Close()
+				time.Sleep(wait) // This makes the server slow; nothing waits for it to end.
+				server, err := net.Dial("tcp", to)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				go io.Copy(server, from)
+				io.Copy(from, server)
+			}()
+		}
+	}()
+	return listener.Addr().String()
 }
 
 // slowApproval makes Kakao Pay take a second and a half over the next approval.

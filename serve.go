@@ -239,7 +239,7 @@ func (s *server) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	waitFor(ctx, &s.sockets)
-	if err := s.app.commands.Drain(ctx); err != nil {
+	if err := errors.Join(s.app.commands.Drain(ctx), s.app.people.Drain(ctx)); err != nil {
 		return err
 	}
 	s.app.logger.Info("stopped")
