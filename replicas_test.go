@@ -5,11 +5,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"payment-system/internal/mail"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"payment-system/internal/mail"
 )
 
 // TestServe_replicas spreads one purchase over two replicas on one MySQL and one Redis.

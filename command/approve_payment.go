@@ -73,7 +73,8 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.
 // intendApproval commits that the gateway is about to be asked. It reports whether
 // it is this call that asks.
 func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool,
-	error) {
+	error,
+) {
 	var mine bool
 	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		mine = false
@@ -153,7 +154,8 @@ func keyOf(attempt shop.PaymentAttempt) pg.Key {
 // approvalAnswered commits what the gateway answered. A nil error says that the
 // books hold it; silence is unknown and is resolved afterwards.
 func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, attempt shop.AttemptID, answer pg.Payment,
-	cause error) error {
+	cause error,
+) error {
 	if cause == nil {
 		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway})
 		return err
@@ -263,7 +265,8 @@ func approveKey(attempt shop.AttemptID) string { return string(attempt) + ":appr
 // is asked once more: never, when it surely does nothing later either. If the payment
 // has left the given state, it changes nothing and returns false.
 func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor,
-	note string, again lookUpTime) (withdrawn bool, err error) {
+	note string, again lookUpTime,
+) (withdrawn bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		if withdrawn = c.isUndecided(attempt, was.Status); !withdrawn {
 			return nil
@@ -284,7 +287,8 @@ func (h *Handler) withdrawApproval(ctx context.Context, was shop.Payment, attemp
 // again is when the gateway is asked once more. If the payment has left the given
 // state, it changes nothing and returns false.
 func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt shop.AttemptID, by shop.Actor,
-	failure shop.PaymentFailure, again lookUpTime) (failed bool, err error) {
+	failure shop.PaymentFailure, again lookUpTime,
+) (failed bool, err error) {
 	_, err = h.changePayment(ctx, was.ID, by, func(c *change) error {
 		c.heardOf = attempt
 		if failed = overtaken(c.payment, attempt); failed {
@@ -305,7 +309,8 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 // approvalOf answers with what came of an approval, waiting a little for one
 // that is under way.
 func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved,
-	error) {
+	error,
+) {
 	payment, err := h.await(ctx, id, func(p shop.Payment) bool { return p.Status != shop.PaymentStatusApproving })
 	if err != nil {
 		return shop.PaymentApproved{}, err
@@ -330,7 +335,8 @@ func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt sho
 // approvalElsewhere is approvalOf for an approval that another call asked for. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
 func (h *Handler) approvalElsewhere(ctx context.Context, id shop.PaymentID,
-	attempt shop.AttemptID) (shop.PaymentApproved, error) {
+	attempt shop.AttemptID,
+) (shop.PaymentApproved, error) {
 	approved, err := h.approvalOf(ctx, id, attempt)
 	if err == nil {
 		h.Projector.Project(ctx, string(approved.Payment.OrderID), string(id))

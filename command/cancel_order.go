@@ -56,7 +56,8 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 // cancelUnpaid ends an order that holds no money. It tells when the order is
 // paid, so that the money must go back first.
 func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder,
-	req books.Request) (done *shop.OrderCanceled, paid bool, err error) {
+	req books.Request,
+) (done *shop.OrderCanceled, paid bool, err error) {
 	earlier, err := req.Begin(ctx, c.tx, string(cmd.OrderID), c.now)
 	if err != nil {
 		return nil, false, err
@@ -87,7 +88,8 @@ func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder,
 
 // cancelPaid refunds all that is left; the refund's end cancels the order.
 func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment,
-	req books.Request) (shop.OrderCanceled, error) {
+	req books.Request,
+) (shop.OrderCanceled, error) {
 	reason := cmp.Or(strings.TrimSpace(cmd.Reason), "주문 취소")
 	_, err := h.refundOnce(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, books.Request{
 		UserID: req.UserID, Operation: "cancelOrder.refund", Key: req.Key, Hash: req.Hash,

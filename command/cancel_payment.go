@@ -118,7 +118,8 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 // refundElsewhere is refundFor for a refund that another call carries out. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
 func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID,
-	req books.Request) (shop.PaymentCanceled, error) {
+	req books.Request,
+) (shop.PaymentCanceled, error) {
 	canceled, err := h.refundResult(ctx, id, refund, req)
 	if err == nil {
 		h.Projector.Project(ctx, string(canceled.Payment.OrderID), string(id))
@@ -129,7 +130,8 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 // intendCancel commits the refund that the gateway is about to be asked for. It
 // reports whether the key had one already.
 func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID,
-	repeated bool, err error) {
+	repeated bool, err error,
+) {
 	_, err = h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		id, repeated = "", false
 		if !cmd.By.MayActOn(c.payment.UserID) {
@@ -173,7 +175,8 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 // refundFor answers with what came of a refund, waiting a little for one that is
 // under way.
 func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID,
-	req books.Request) (shop.PaymentCanceled, error) {
+	req books.Request,
+) (shop.PaymentCanceled, error) {
 	// A shopper who hangs up is answered as any other: what is not found here is worked
 	// out of today's payment, and must not stand in for an answer that is stored.
 	earlier, err := req.Find(context.WithoutCancel(ctx), h.DB)

@@ -57,7 +57,8 @@ const changeTimeout = 30 * time.Second
 // follow. The closure may run again: it must assign, never append. What it
 // returned is the state after the commit.
 func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change,
-	error) {
+	error,
+) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
 	defer cancel()
 	unlock := h.Locks.Lock(ctx, lockKey(string(id)))
@@ -103,7 +104,8 @@ func (c *change) stands(ctx context.Context, db *sql.DB) bool {
 
 // changePayment is changeOrder by the payment's id.
 func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor,
-	do func(*change) error) (shop.Payment, error) {
+	do func(*change) error,
+) (shop.Payment, error) {
 	orderID, err := books.OrderIDOf(ctx, h.DB, id)
 	if err != nil {
 		return shop.Payment{}, err

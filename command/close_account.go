@@ -10,7 +10,8 @@ import (
 // closeOrWait closes a virtual account unless its order still waits for it. The
 // order that has waited long enough ends: the deposit has not come.
 func (h *Handler) closeOrWait(ctx context.Context, gateway pg.Gateway, payment shop.Payment,
-	id shop.AttemptID) (shop.Payment, error) {
+	id shop.AttemptID,
+) (shop.Payment, error) {
 	if payment.AttemptID == id && payment.Status == shop.PaymentStatusWaitingForDeposit {
 		expired, err := h.expireOrder(ctx, payment.OrderID)
 		if err != nil || !expired {
@@ -24,7 +25,8 @@ func (h *Handler) closeOrWait(ctx context.Context, gateway pg.Gateway, payment s
 // no money comes late. Should money come all the same, it is returned. Each try
 // has a key of its own: an account closes once, whoever asks.
 func (h *Handler) closeAccount(ctx context.Context, gateway pg.Gateway, payment shop.Payment,
-	id shop.AttemptID) (shop.Payment, error) {
+	id shop.AttemptID,
+) (shop.Payment, error) {
 	attempt := payment.Attempt(id)
 	answer, err := gateway.Cancel(ctx, pg.CancelRequest{
 		IdempotencyKey: string(id) + ":close:" + h.now().Format(keyTime), Key: keyOf(*attempt), Amount: payment.Amount,

@@ -19,7 +19,8 @@ type correction struct {
 // correct does what an action says about a discrepancy. The error says that the
 // books could not be read or written; what a gateway would not do is a note.
 func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction,
-	actor shop.Actor) (correction, error) {
+	actor shop.Actor,
+) (correction, error) {
 	if d.AttemptID == nil {
 		return correction{note: "Nothing in the books can be acted on."}, nil
 	}

@@ -9,8 +9,10 @@ import (
 )
 
 // errAsking says that a gateway is being asked about this payment.
-var errAsking = &shop.Error{Code: shop.InProgress,
-	Message: "The gateway is being asked about this payment. Watch paymentUpdated, or ask again in a moment."}
+var errAsking = &shop.Error{
+	Code:    shop.InProgress,
+	Message: "The gateway is being asked about this payment. Watch paymentUpdated, or ask again in a moment.",
+}
 
 // errOtherRefund says that another refund of the payment is under way.
 var errOtherRefund = errors.New("another refund is under way")
@@ -28,8 +30,10 @@ func declined(gateway shop.PG, failure shop.PaymentFailure) *shop.Error {
 
 // gatewayAway says that the gateway did nothing for us. Nothing was charged.
 func gatewayAway(cause error) *shop.Error {
-	return &shop.Error{Code: shop.Unavailable,
-		Message: "The gateway cannot be reached now. Nothing was charged; please try again.", Err: cause}
+	return &shop.Error{
+		Code:    shop.Unavailable,
+		Message: "The gateway cannot be reached now. Nothing was charged; please try again.", Err: cause,
+	}
 }
 
 // gatewayError reads err as a gateway's.

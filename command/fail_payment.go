@@ -26,8 +26,10 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 	if err := checkFailure(cmd); err != nil {
 		return shop.PaymentFailed{}, err
 	}
-	failure := shop.PaymentFailure{Code: cmp.Or(cmd.Code, "SHOPPER_LEFT"),
-		Message: cmp.Or(cmd.Message, "The shopper came back without paying.")}
+	failure := shop.PaymentFailure{
+		Code:    cmp.Or(cmd.Code, "SHOPPER_LEFT"),
+		Message: cmp.Or(cmd.Message, "The shopper came back without paying."),
+	}
 	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
 		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")

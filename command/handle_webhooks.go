@@ -67,7 +67,8 @@ func (h *Handler) emptyInbox(ctx context.Context) (handled int, woken []shop.Att
 // handleWebhook wakes the resolver for the attempt that the webhook names. It
 // returns why nothing was done, "" when something was.
 func (h *Handler) handleWebhook(ctx context.Context, e books.InboxEntry) (id shop.AttemptID, verdict string,
-	err error) {
+	err error,
+) {
 	id, secret, err := books.AttemptOfWebhook(ctx, h.DB, e.PaymentKey, e.AttemptRef)
 	switch {
 	case err != nil:

@@ -87,7 +87,8 @@ func (h *Handler) openCaseIn(ctx context.Context, tx *sql.Tx, cmd OpenCase, now 
 // openCase writes the case and its event. Its dedup key counts the earlier cases
 // of the same kind and subject, which are closed.
 func (h *Handler) openCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, of shop.ReconciliationID,
-	now time.Time) (shop.Discrepancy, error) {
+	now time.Time,
+) (shop.Discrepancy, error) {
 	earlier, err := books.CountOf(ctx, tx, of)
 	if err != nil {
 		return shop.Discrepancy{}, err
@@ -110,7 +111,8 @@ func (h *Handler) openCase(ctx context.Context, tx *sql.Tx, cmd OpenCase, of sho
 // holdLive locks the gateway's reconciliation of the day for cases found outside
 // any file, which it opens when the day has none: cases are opened one by one.
 func (h *Handler) holdLive(ctx context.Context, tx *sql.Tx, gateway shop.PG, now time.Time) (shop.Reconciliation,
-	error) {
+	error,
+) {
 	hash := shop.HashOf(LiveSource, string(gateway), now.In(korea).Format(time.DateOnly))
 	live, err := books.LockReconciliationOfFile(ctx, tx, gateway, hash)
 	if shop.CodeOf(err) != shop.NotFound {

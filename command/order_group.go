@@ -104,8 +104,10 @@ func (h *Handler) placeOrders(ctx context.Context, tx *sql.Tx, group []*pendingO
 	if err != nil {
 		return err
 	}
-	stock := &stockOnHand{products: products, taken: map[shop.ProductID]int{},
-		holders: map[shop.ProductID][]shop.OrderID{}}
+	stock := &stockOnHand{
+		products: products, taken: map[shop.ProductID]int{},
+		holders: map[shop.ProductID][]shop.OrderID{},
+	}
 	at := h.now()
 	placed := stock.serve(fresh, at, at.Add(h.OrderHold))
 	if len(placed) == 0 {

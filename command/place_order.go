@@ -52,8 +52,10 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 		return pending.placed, pending.err
 	case <-ctx.Done():
 		return shop.OrderPlaced{},
-			&shop.Error{Code: shop.InProgress, Message: "The order is being placed. Ask again with the same key.",
-				Err: ctx.Err()}
+			&shop.Error{
+				Code: shop.InProgress, Message: "The order is being placed. Ask again with the same key.",
+				Err: ctx.Err(),
+			}
 	}
 }
 

@@ -107,7 +107,8 @@ func (h *Handler) mayReturnTo(target string) bool {
 // key that was used before it returns the stored answer, or the attempt that was
 // opened then.
 func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.Request) (*change, shop.PaymentAttempt,
-	*shop.PaymentReadied, error) {
+	*shop.PaymentReadied, error,
+) {
 	var attempt shop.PaymentAttempt
 	var done *shop.PaymentReadied
 	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
@@ -214,7 +215,8 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 // readied commits the gateway's key. Of two answers to one request the first
 // that is stored stands; the other's payment is never used, and expires.
 func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready,
-	req books.Request) (shop.PaymentReadied, error) {
+	req books.Request,
+) (shop.PaymentReadied, error) {
 	var readied shop.PaymentReadied
 	_, err := h.changeOrder(ctx, id, shop.ActorGateway, func(c *change) error {
 		opened := c.payment.Attempt(attempt)

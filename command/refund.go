@@ -14,7 +14,8 @@ import (
 // intendRefund requests a refund of the attempt that paid. A nil tax-free part is
 // worked out: all that is left of it when all is refunded, else as little as fits.
 func (h *Handler) intendRefund(c *change, amount shop.Won, taxFree *shop.Won, reason string, cause shop.RefundCause,
-	account *shop.RefundAccount) (shop.Refund, error) {
+	account *shop.RefundAccount,
+) (shop.Refund, error) {
 	id := shop.RefundID(h.NewID(shop.PrefixRefund))
 	taxFreeLeft := c.payment.TaxFreeAmount - c.payment.RefundedTaxFree
 	part := max(0, amount-(c.payment.Balance()-taxFreeLeft))
@@ -53,7 +54,8 @@ func (h *Handler) carryOutRefund(ctx context.Context, id shop.PaymentID, refundI
 // make it twice. When the payment is not any more the version that it was after
 // that look-up, the gateway is not asked.
 func (h *Handler) repeatRefund(ctx context.Context, lookedAt shop.Payment, refundID shop.RefundID) (shop.Payment,
-	error) {
+	error,
+) {
 	ctx = context.WithoutCancel(ctx)
 	payment, err := books.LoadPayment(ctx, h.DB, lookedAt.ID)
 	if err != nil || payment.Version != lookedAt.Version || !isToBeMade(payment, refundID) {
@@ -79,7 +81,8 @@ func isToBeMade(payment shop.Payment, id shop.RefundID) bool {
 // askForRefund asks the gateway to make a refund. The gateway is nil, and the error
 // Unavailable, when none is configured.
 func (h *Handler) askForRefund(ctx context.Context, payment shop.Payment, refund shop.Refund) (pg.Gateway, pg.Payment,
-	error) {
+	error,
+) {
 	attempt := payment.Attempt(refund.AttemptID)
 	gateway := h.gateway(attempt.PG)
 	if gateway == nil {
@@ -94,7 +97,8 @@ func (h *Handler) askForRefund(ctx context.Context, payment shop.Payment, refund
 // or to a call that nobody waits for: the gateway refuses too what an earlier
 // call, thought lost, or another replica's made since the look-up before.
 func (h *Handler) repeatRefused(ctx context.Context, gateway pg.Gateway, payment shop.Payment, refund shop.Refund,
-	refusal *pg.Error) (shop.Payment, error) {
+	refusal *pg.Error,
+) (shop.Payment, error) {
 	attempt := payment.Attempt(refund.AttemptID)
 	answer, err := lookUp(ctx, gateway, keyOf(*attempt), payment.Amount)
 	if err != nil {
@@ -121,7 +125,8 @@ func cancelRequest(attempt shop.PaymentAttempt, refund shop.Refund) pg.CancelReq
 
 // refundAnswered commits what the gateway answered to a refund.
 func (h *Handler) refundAnswered(ctx context.Context, payment shop.Payment, refund shop.Refund, answer pg.Payment,
-	cause error) (shop.Payment, error) {
+	cause error,
+) (shop.Payment, error) {
 	if cause == nil {
 		return h.ApplyEvidence(ctx,
 			ApplyEvidence{AttemptID: refund.AttemptID, Evidence: nameLeg(answer, refund), Actor: shop.ActorGateway})
@@ -166,7 +171,8 @@ const (
 // that answers whoever asked for it, opens a case: a person decides about money
 // that was promised, or that the books meant to return by themselves.
 func (h *Handler) refuseRefund(ctx context.Context, payment shop.Payment, refund shop.Refund,
-	failure shop.PaymentFailure, tell audience) (shop.Payment, error) {
+	failure shop.PaymentFailure, tell audience,
+) (shop.Payment, error) {
 	after, err := h.changePayment(ctx, payment.ID, shop.ActorGateway, func(c *change) error {
 		open := c.payment.Refund(refund.ID)
 		if open.Status == shop.RefundStatusDone || open.Status == shop.RefundStatusFailed {
@@ -208,7 +214,8 @@ func refusedCase(payment shop.Payment, refund shop.Refund, failure shop.PaymentF
 
 // refundUnknown records the gateway's silence; the resolver asks again.
 func (h *Handler) refundUnknown(ctx context.Context, id shop.PaymentID, refund shop.Refund, cause error) (shop.Payment,
-	error) {
+	error,
+) {
 	wait := resolveSchedule[0]
 	if e := gatewayError(cause); e != nil && e.RetryAfter > 0 {
 		wait = e.RetryAfter

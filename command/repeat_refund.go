@@ -113,7 +113,8 @@ func (c *correcting) plannedLeft() shop.Won {
 // Pay refuses it when the money that is left is not what was looked up just now,
 // Toss repeats its answer to the key. A correction tells why it was not made.
 func (c *correcting) repeatRefund(ctx context.Context, refund shop.Refund, answer pg.Payment) (pg.Payment, *correction,
-	error) {
+	error,
+) {
 	if refund.AskedAgain() && c.h.now().Before(c.payment.UpdatedAt.Add(c.h.PGTimeout+time.Second)) {
 		return answer, &correction{waits: true, note: unanswered}, nil // the call may still be under way
 	}

@@ -109,7 +109,8 @@ func listed(answer pg.Payment) (sum shop.Won) {
 // or currency, or does not find, though it has named it itself, for 15 minutes;
 // silence, and an answer about another payment altogether, leave everything as it is.
 func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attempt shop.PaymentAttempt,
-	cause error) (shop.Payment, error) {
+	cause error,
+) (shop.Payment, error) {
 	refusal := gatewayError(cause)
 	switch {
 	case refusal != nil && refusal.Payment != nil && attempt.PaymentKey != nil &&
@@ -129,7 +130,8 @@ func (h *Handler) lookUpFailed(ctx context.Context, payment shop.Payment, attemp
 // notFound ends an attempt that the gateway does not find: not before it was
 // asked about for 15 minutes, and it is asked about once more after that.
 func (h *Handler) notFound(ctx context.Context, payment shop.Payment, id shop.AttemptID, cause error,
-	code string) (shop.Payment, error) {
+	code string,
+) (shop.Payment, error) {
 	if unresolved(payment, id) {
 		alone, err := h.isLeftAlone(ctx, payment, id)
 		if err != nil || alone {
@@ -157,7 +159,8 @@ func (h *Handler) muchLater() time.Time {
 
 // carryOn does what the look-up left to do.
 func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.Payment, id shop.AttemptID,
-	status pg.Status) (shop.Payment, error) {
+	status pg.Status,
+) (shop.Payment, error) {
 	switch alone, err := h.isLeftAlone(ctx, payment, id); {
 	case err != nil:
 		return payment, err
@@ -190,7 +193,8 @@ func (h *Handler) carryOn(ctx context.Context, gateway pg.Gateway, payment shop.
 // the same idempotency key, while the order still holds its stock; else the
 // attempt has failed, and nothing was charged.
 func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment shop.Payment,
-	id shop.AttemptID) (shop.Payment, error) {
+	id shop.AttemptID,
+) (shop.Payment, error) {
 	order, err := books.LoadOrder(ctx, h.DB, payment.OrderID)
 	if err != nil {
 		return payment, err
@@ -200,8 +204,10 @@ func (h *Handler) approveAgain(ctx context.Context, gateway pg.Gateway, payment 
 		return now, err // somebody went on since the look-up
 	}
 	if order.Status != shop.OrderStatusPlaced || !h.now().Before(order.ExpiresAt) {
-		failure := shop.PaymentFailure{Code: "HOLD_OVER",
-			Message: "The order's time was over before the gateway took the money."}
+		failure := shop.PaymentFailure{
+			Code:    "HOLD_OVER",
+			Message: "The order's time was over before the gateway took the money.",
+		}
 		_, err = h.failApproval(ctx, now, id, shop.ActorResolver, failure, at(h.muchLater()))
 	} else {
 		var answer pg.Payment
@@ -234,7 +240,8 @@ func (h *Handler) intendAgain(ctx context.Context, was shop.Payment) (now shop.P
 // approvedAgain commits what the gateway answered to a repeat. Silence leaves
 // the payment unknown: the next look-up tells.
 func (h *Handler) approvedAgain(ctx context.Context, payment shop.Payment, id shop.AttemptID, answer pg.Payment,
-	cause error) error {
+	cause error,
+) error {
 	if cause == nil {
 		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: id, Evidence: answer, Actor: shop.ActorResolver})
 		return err

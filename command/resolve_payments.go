@@ -13,8 +13,10 @@ import (
 
 // resolveSchedule is how long the resolver waits before it asks a gateway again;
 // the last step repeats.
-var resolveSchedule = [...]time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute,
-	5 * time.Minute}
+var resolveSchedule = [...]time.Duration{
+	2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute,
+	5 * time.Minute,
+}
 
 // resolveWorkers is how many answers of a gateway the resolver waits for at once.
 const resolveWorkers = 8

@@ -113,7 +113,8 @@ func leaveToPerson(ctx context.Context, tx *sql.Tx, d *shop.Discrepancy) (kind s
 // names no event changes nothing.
 func (h *Handler) endDiscrepancy(ctx context.Context, id shop.DiscrepancyID,
 	do func(context.Context, *sql.Tx, *shop.Discrepancy) (kind string, err error), actor shop.Actor) (shop.Discrepancy,
-	error) {
+	error,
+) {
 	var after shop.Discrepancy
 	err := mysqldb.InTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		d, err := books.LoadDiscrepancy(ctx, tx, id)

@@ -80,8 +80,10 @@ func (c *correcting) evidence() pg.Payment {
 	}
 	switch {
 	case c.rows.failed:
-		return pg.Payment{PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed,
-			Currency: "KRW", Amount: c.payment.Amount}
+		return pg.Payment{
+			PG: p.PG, PaymentKey: p.PaymentKey, AttemptID: p.AttemptID, Status: pg.StatusFailed,
+			Currency: "KRW", Amount: c.payment.Amount,
+		}
 	case p.Refunded == p.Captured:
 		p.Status = pg.StatusRefunded
 	case p.Refunded > 0:

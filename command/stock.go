@@ -63,8 +63,10 @@ func (s *stockOnHand) order(pending *pendingOrder) (shop.Order, error) {
 		return order, err
 	}
 	if short := s.short(order); short != nil {
-		return order, &shop.Error{Code: shop.SoldOut, Message: "There is not enough stock.",
-			Details: map[string]any{"lines": short}}
+		return order, &shop.Error{
+			Code: shop.SoldOut, Message: "There is not enough stock.",
+			Details: map[string]any{"lines": short},
+		}
 	}
 	for _, line := range order.Lines {
 		s.taken[line.ProductID] += line.Quantity

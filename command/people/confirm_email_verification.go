@@ -21,7 +21,8 @@ type ConfirmEmailVerification struct {
 // returns Invalid, naming the code when it is wrong and the verification when
 // there is none: it expired, was used, or five wrong codes have spent it.
 func (h *Handler) ConfirmEmailVerification(ctx context.Context,
-	cmd ConfirmEmailVerification) (shop.VerificationConfirmed, error) {
+	cmd ConfirmEmailVerification,
+) (shop.VerificationConfirmed, error) {
 	answer, err := confirmScript.Run(ctx, h.Redis, []string{verificationKey(cmd.VerificationID)},
 		codeMAC(cmd.VerificationID, digitsOf(cmd.Code))).Int()
 	switch {

@@ -19,7 +19,8 @@ type RequestEmailVerification struct {
 // address has an account. It returns Invalid for what is no address,
 // RateLimited, and Unavailable without Redis.
 func (h *Handler) RequestEmailVerification(ctx context.Context,
-	cmd RequestEmailVerification) (shop.VerificationRequested, error) {
+	cmd RequestEmailVerification,
+) (shop.VerificationRequested, error) {
 	email, err := checkEmail(cmd.Email)
 	if err != nil {
 		return shop.VerificationRequested{}, err

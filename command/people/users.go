@@ -62,7 +62,8 @@ func isOddInLabel(r rune) bool {
 // openAccount writes an account whose address was checked and whose password
 // was hashed. It returns Conflict when the address has one already.
 func (h *Handler) openAccount(ctx context.Context, email, hash string, role shop.Role, actor shop.Actor) (shop.User,
-	error) {
+	error,
+) {
 	user := shop.User{
 		ID:        shop.UserID(h.NewID(shop.PrefixUser)),
 		Email:     email,

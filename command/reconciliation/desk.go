@@ -48,7 +48,8 @@ func (d *Desk) now() time.Time { return books.Moment(d.Now()) }
 // the hold renewed; then the read models follow. A do that reports false changes
 // nothing.
 func (d *Desk) changeReconciliation(ctx context.Context, hold Hold, kind, note string,
-	do func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error)) (shop.Reconciliation, error) {
+	do func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error),
+) (shop.Reconciliation, error) {
 	var after shop.Reconciliation
 	err := mysqldb.InTx(ctx, d.DB, func(ctx context.Context, tx *sql.Tx) error {
 		now := d.now()

@@ -119,7 +119,8 @@ func (d *Desk) FailReconciliation(ctx context.Context, cmd FailReconciliation) (
 }
 
 func (d *Desk) endReading(ctx context.Context, hold Hold, status shop.ReconciliationStatus, kind,
-	reason string) (shop.Reconciliation, error) {
+	reason string,
+) (shop.Reconciliation, error) {
 	return d.changeReconciliation(ctx, hold, kind, reason,
 		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
 			if r.Status != shop.ReconciliationStatusReading {
