@@ -34,7 +34,7 @@ func TestSale(t *testing.T) {
 		wiped, expired := 0, 0
 		for i := range count {
 			s := &sale{seed: seed + uint64(i)}
-			if i%2 == 1 {
+			if (uint64(i)+seed)%2 == 1 {
 				s.noLocks = true
 				figure.NoLocks++
 			}
