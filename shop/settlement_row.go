@@ -1,8 +1,6 @@
 package shop
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -35,15 +33,9 @@ type SettlementRow struct {
 	Malformed string
 }
 
-// Hash names what the row says: equal rows have equal hashes. It is the SHA-256,
-// in hex, of the hashes of its parts.
+// Hash names what the row says: equal rows have equal hashes.
 func (r SettlementRow) Hash() string {
-	h := sha256.New()
-	for _, part := range r.parts() {
-		sum := sha256.Sum256([]byte(part))
-		h.Write(sum[:])
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	return HashOf(r.parts()...)
 }
 
 func (r SettlementRow) parts() []string {
