@@ -281,7 +281,7 @@ func (j *job) walkLater(ctx context.Context) error {
 		if err != nil {
 			return err // another plan is made, and says when the books are due
 		}
-		return j.became(j.reconciler.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due}))
+		return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due}))
 	case shop.ReconciliationStatusApplied:
 		return j.walkApplied(ctx)
 	default:
@@ -312,5 +312,5 @@ func (j *job) walkApplied(ctx context.Context) error {
 	if err := p.flush(ctx); err != nil {
 		return err
 	}
-	return j.became(j.reconciler.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due, Found: p.lacks}))
+	return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due, Found: p.lacks}))
 }

@@ -44,7 +44,7 @@ func (j *job) plan(ctx context.Context) error {
 		if err := p.find(ctx); err != nil {
 			return err
 		}
-		if _, err := j.reconciler.Files.NoteBooksDue(ctx, reconciliation.NoteBooksDue{Hold: j.hold, Due: p.due}); err != nil {
+		if _, err := j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due}); err != nil {
 			return err
 		}
 		err := j.became(j.reconciler.Files.PlanReconciliation(ctx, reconciliation.PlanReconciliation{
@@ -57,7 +57,7 @@ func (j *job) plan(ctx context.Context) error {
 			break
 		}
 	}
-	return j.reconciler.Files.HastenBooks(ctx, j.rec.PG, j.rec.ID)
+	return j.reconciler.Files.RecheckNow(ctx, j.rec.PG, j.rec.ID)
 }
 
 // resolve asks the gateway about attempts in doubt. It reports whether there were some.

@@ -9,25 +9,25 @@ import (
 	"payment-system/shop"
 )
 
-// NoteBooksDue says when the payments of a settlement file's days are next looked
+// NoteRecheck says when the payments of a settlement file's days are next looked
 // for in it.
-type NoteBooksDue struct {
+type NoteRecheck struct {
 	Hold Hold
 	Due  *time.Time // nil for never
 	// Found says that looking opened cases, which whoever watches is shown.
 	Found bool
 }
 
-// NoteBooksDue keeps the moment. It returns IN_PROGRESS when the hold is lost.
-func (d *Desk) NoteBooksDue(ctx context.Context, cmd NoteBooksDue) (shop.Reconciliation, error) {
+// NoteRecheck keeps the moment. It returns IN_PROGRESS when the hold is lost.
+func (d *Desk) NoteRecheck(ctx context.Context, cmd NoteRecheck) (shop.Reconciliation, error) {
 	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "payments that the file lacks",
 		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
 			return cmd.Found, books.SetRecheck(ctx, tx, r.ID, cmd.Due)
 		})
 }
 
-// HastenBooks has the other files of a gateway that wait looked at again now: this
-// one has come.
-func (d *Desk) HastenBooks(ctx context.Context, gateway shop.PG, came shop.ReconciliationID) error {
+// RecheckNow has the gateway's other files that wait for a recheck looked at again
+// now, for the one named has come.
+func (d *Desk) RecheckNow(ctx context.Context, gateway shop.PG, came shop.ReconciliationID) error {
 	return books.RecheckNow(ctx, d.DB, gateway, came, d.now())
 }
