@@ -17,18 +17,18 @@ type BeginApplying struct {
 // BeginApplying returns Conflict unless the plan is the one named. Where
 // carrying out was begun and broke off, it goes on.
 func (d *Desk) BeginApplying(ctx context.Context, cmd BeginApplying) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "",
-		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			switch {
 			case r.PlanHash == nil || *r.PlanHash != cmd.PlanHash:
-				return false, PlanMoved(*r)
+				return nil, PlanMoved(*r)
 			case r.Status == shop.ReconciliationStatusApplying:
-				return false, nil
+				return nil, nil
 			case r.Status != shop.ReconciliationStatusPlanned:
-				return false, reconciliationConflict(*r)
+				return nil, reconciliationConflict(*r)
 			}
 			r.Status, r.Percent = shop.ReconciliationStatusApplying, 0
-			return true, nil
+			return &step{kind: shop.KindReconciliationApplying}, nil
 		})
 }
 
@@ -52,13 +52,13 @@ type ShowApplying struct {
 
 // ShowApplying returns Conflict unless the plan is being carried out.
 func (d *Desk) ShowApplying(ctx context.Context, cmd ShowApplying) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplying, "",
-		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			if r.Status != shop.ReconciliationStatusApplying {
-				return false, reconciliationConflict(*r)
+				return nil, reconciliationConflict(*r)
 			}
 			r.Percent = cmd.Percent
-			return true, nil
+			return &step{kind: shop.KindReconciliationApplying}, nil
 		})
 }
 
@@ -68,17 +68,17 @@ type FinishApplying struct{ Hold Hold }
 // FinishApplying returns Conflict unless the plan is being carried out. It
 // changes nothing while a correction still waits for a gateway's answer.
 func (d *Desk) FinishApplying(ctx context.Context, cmd FinishApplying) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "",
-		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			if r.Status != shop.ReconciliationStatusApplying {
-				return false, reconciliationConflict(*r)
+				return nil, reconciliationConflict(*r)
 			}
 			waiting, err := books.CountPlanned(ctx, tx, r.ID)
 			if err != nil || waiting > 0 {
-				return false, err
+				return nil, err
 			}
 			now := d.now()
 			r.Status, r.Percent, r.FinishedAt = shop.ReconciliationStatusApplied, 100, &now
-			return true, nil
+			return &step{kind: shop.KindReconciliationApplied}, nil
 		})
 }

@@ -44,11 +44,15 @@ const HoldLease = books.HoldLease
 // now is the time as the books keep it.
 func (d *Desk) now() time.Time { return books.Moment(d.Now()) }
 
+// A step is the event that a change of a reconciliation records: its kind, and what
+// is said of it, "" for nothing.
+type step struct{ kind, note string }
+
 // changeReconciliation lets do change a reconciliation in one transaction, with
-// the hold renewed; then the read models follow. A do that reports false changes
-// nothing.
-func (d *Desk) changeReconciliation(ctx context.Context, hold Hold, kind, note string,
-	do func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error),
+// the hold renewed; then the read models follow. A do that returns no step leaves
+// the reconciliation as it is; what else it wrote stays.
+func (d *Desk) changeReconciliation(ctx context.Context, hold Hold,
+	do func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error),
 ) (shop.Reconciliation, error) {
 	var after shop.Reconciliation
 	err := mysqldb.InTx(ctx, d.DB, func(ctx context.Context, tx *sql.Tx) error {
@@ -60,13 +64,13 @@ func (d *Desk) changeReconciliation(ctx context.Context, hold Hold, kind, note s
 		if err != nil {
 			return err
 		}
-		changed, err := do(ctx, tx, &r)
-		if after = r; err != nil || !changed {
+		made, err := do(ctx, tx, &r)
+		if after = r; err != nil || made == nil {
 			return err
 		}
 		r.Version++
 		after = r
-		return books.SaveReconciliation(ctx, tx, r, kind, shop.ActorReconciliation, note, now)
+		return books.SaveReconciliation(ctx, tx, r, made.kind, shop.ActorReconciliation, made.note, now)
 	})
 	if err != nil {
 		return shop.Reconciliation{}, err

@@ -66,13 +66,13 @@ func (d *Desk) HoldReconciliation(ctx context.Context, id shop.ReconciliationID)
 		return Hold{}, shop.Reconciliation{}, err
 	}
 	hold := taking.Hold
-	r, err := d.changeReconciliation(ctx, hold, shop.KindReconciliationStarted, "again",
-		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
-			failed := r.Status == shop.ReconciliationStatusFailed
-			if failed {
-				r.Status, r.FinishedAt = shop.ReconciliationStatusReading, nil
+	r, err := d.changeReconciliation(ctx, hold,
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (*step, error) {
+			if r.Status != shop.ReconciliationStatusFailed {
+				return nil, nil
 			}
-			return failed, nil
+			r.Status, r.FinishedAt = shop.ReconciliationStatusReading, nil
+			return &step{kind: shop.KindReconciliationStarted, note: "again"}, nil
 		})
 	if err != nil {
 		d.LetGoReconciliation(ctx, hold)
@@ -121,17 +121,17 @@ func (d *Desk) FailReconciliation(ctx context.Context, cmd FailReconciliation) (
 func (d *Desk) endReading(ctx context.Context, hold Hold, status shop.ReconciliationStatus, kind,
 	reason string,
 ) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, hold, kind, reason,
-		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return d.changeReconciliation(ctx, hold,
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			if r.Status != shop.ReconciliationStatusReading {
-				return false, reconciliationConflict(*r)
+				return nil, reconciliationConflict(*r)
 			}
 			now := d.now()
 			r.Status, r.FinishedAt = status, &now
 			if status == shop.ReconciliationStatusRejected {
 				r.Rejection = text.ClipOrNil(reason, 1000)
 			}
-			return true, nil
+			return &step{kind: kind, note: reason}, nil
 		})
 }
 

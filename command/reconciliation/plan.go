@@ -237,13 +237,13 @@ type PlanReconciliation struct {
 // PlanReconciliation makes the plan the one to be carried out, in place of an
 // earlier one. It returns Conflict once carrying out has begun.
 func (d *Desk) PlanReconciliation(ctx context.Context, cmd PlanReconciliation) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationPlanned, "",
-		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			if r.Status != shop.ReconciliationStatusReading && r.Status != shop.ReconciliationStatusPlanned {
-				return false, reconciliationConflict(*r)
+				return nil, reconciliationConflict(*r)
 			}
 			r.Status, r.Percent, r.PlanHash = shop.ReconciliationStatusPlanned, 100, &cmd.PlanHash
 			r.Rows, r.Matched = cmd.Rows, cmd.Matched
-			return true, books.SetDays(ctx, tx, r.ID, cmd.From, cmd.Before)
+			return &step{kind: shop.KindReconciliationPlanned}, books.SetDays(ctx, tx, r.ID, cmd.From, cmd.Before)
 		})
 }

@@ -20,9 +20,12 @@ type NoteRecheck struct {
 
 // NoteRecheck keeps the moment. It returns IN_PROGRESS when the hold is lost.
 func (d *Desk) NoteRecheck(ctx context.Context, cmd NoteRecheck) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationApplied, "payments that the file lacks",
-		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
-			return cmd.Found, books.SetRecheck(ctx, tx, r.ID, cmd.Due)
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
+			if err := books.SetRecheck(ctx, tx, r.ID, cmd.Due); err != nil || !cmd.Found {
+				return nil, err
+			}
+			return &step{kind: shop.KindReconciliationApplied, note: "payments that the file lacks"}, nil
 		})
 }
 

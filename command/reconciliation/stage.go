@@ -20,12 +20,12 @@ type StageRows struct {
 // StageRows stores the rows, all or none. Rows stored before are left alone, so
 // that reading may be resumed anywhere. It returns IN_PROGRESS when the hold is lost.
 func (d *Desk) StageRows(ctx context.Context, cmd StageRows) (shop.Reconciliation, error) {
-	return d.changeReconciliation(ctx, cmd.Hold, shop.KindReconciliationRead, "",
-		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (bool, error) {
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			if err := books.InsertSettlementRows(ctx, tx, cmd.Hold.ID, cmd.Rows); err != nil || !cmd.Announce {
-				return false, err
+				return nil, err
 			}
 			r.Rows, r.Percent = cmd.Total, cmd.Percent
-			return true, nil
+			return &step{kind: shop.KindReconciliationRead}, nil
 		})
 }
