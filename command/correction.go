@@ -165,12 +165,6 @@ func (c *correcting) records(leg pg.Cancel) bool {
 	})
 }
 
-// returnReason is the reason of the refund that settles a discrepancy; it names
-// it, so that no second one is made.
-func (c *correcting) returnReason() string {
-	return "정산 대사에 따라 돌려드립니다. " + string(c.d.ID)
-}
-
 // giveBack has the gateway give back money that it should not hold.
 func (c *correcting) giveBack(ctx context.Context, answer pg.Payment) (correction, error) {
 	if answer.Captured == answer.Refunded && c.attempt.CapturedAmount == c.attempt.RefundedAmount &&
@@ -196,7 +190,7 @@ func (c *correcting) giveBack(ctx context.Context, answer pg.Payment) (correctio
 		return correction{note: "No money was moved: the gateway, asked again, has taken none."}, nil
 	case left == 0:
 		return correction{done: true, note: "The money was given back."}, nil
-	case open != nil && (!c.pays() || c.returning(left).isRefund(*open)):
+	case open != nil && (!c.pays() || c.settles(*open)):
 		return correction{done: true, note: "The refund is under way; the resolver ends it."}, nil
 	case c.pays() && c.d.Kind == shop.DiscrepancyKindPaidAfterEnd:
 		return correction{note: "This money pays the order by now."}, nil
@@ -209,6 +203,12 @@ func (c *correcting) pays() bool {
 	return c.payment.AttemptID == c.attempt.ID && c.payment.CapturedAmount > 0
 }
 
+// settles reports whether the refund is the one that settles the discrepancy.
+func (c *correcting) settles(refund shop.Refund) bool {
+	id, ok := refund.Settles()
+	return ok && id == c.d.ID && refund.AttemptID == c.attempt.ID
+}
+
 // returning is the refund that settles the discrepancy, of an attempt that holds
 // what is left.
 func (c *correcting) returning(left shop.Won) ReturnMoney {
@@ -217,8 +217,8 @@ func (c *correcting) returning(left shop.Won) ReturnMoney {
 		amount = min(left, c.d.Amount)
 	}
 	return ReturnMoney{
-		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation, Reason: c.returnReason(),
-		Actor: c.actor,
+		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation,
+		Reason: shop.SettlingReason(c.d.ID), Actor: c.actor,
 	}
 }
 

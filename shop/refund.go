@@ -61,6 +61,25 @@ type RefundAccount struct {
 	HolderName    string
 }
 
+// settling begins the reason of a refund that a settlement file calls for; what it is
+// made for ends it. The customer reads it.
+const settling = "정산 대사에 따라 돌려드립니다. "
+
+// SettlingReason returns the reason of the refund that settles a discrepancy. Such a
+// refund is known by its reason alone, so that no second one is made.
+func SettlingReason(id DiscrepancyID) string { return settling + string(id) }
+
+// Settles returns the discrepancy that the refund settles, and reports whether there is
+// one. The reason alone says so, whatever the cause: the gateway may have made it, and
+// told of it, when the books had given it up.
+func (r Refund) Settles() (id DiscrepancyID, ok bool) {
+	name, ok := strings.CutPrefix(r.Reason, settling)
+	if !ok || !strings.HasPrefix(name, PrefixDiscrepancy+"_") {
+		return "", false
+	}
+	return DiscrepancyID(name), true
+}
+
 // A refund is told from others by the gateway's name of it, its transaction key. One
 // that is done may be nameless: the gateway's answer was lost, or it does not say.
 //

@@ -6,6 +6,48 @@ import (
 	"payment-system/shop"
 )
 
+func TestRefund_Settles(t *testing.T) {
+	t.Parallel()
+	reason := shop.SettlingReason("dsc_1")
+	if reason != "정산 대사에 따라 돌려드립니다. dsc_1" {
+		t.Errorf("the reason is %q: refunds that are stored would not be found by it", reason)
+	}
+	for name, test := range map[string]struct {
+		refund shop.Refund
+		want   shop.DiscrepancyID
+	}{
+		"a correction's own":               {shop.Refund{Reason: reason, Cause: shop.RefundCauseReconciliation}, "dsc_1"},
+		"as the gateway told of it":        {shop.Refund{Reason: reason, Cause: shop.RefundCauseGateway}, "dsc_1"},
+		"asked for again by a correction":  {shop.Refund{Reason: "정산 대사에 따라 돌려드립니다. rfd_1"}, ""},
+		"a shopper's":                      {shop.Refund{Reason: "변심", Cause: shop.RefundCauseRequested}, ""},
+		"an id without the sentence":       {shop.Refund{Reason: "dsc_1"}, ""},
+		"the sentence without an id":       {shop.Refund{Reason: "정산 대사에 따라 돌려드립니다. "}, ""},
+		"no reason, as some gateways tell": {shop.Refund{Cause: shop.RefundCauseGateway}, ""},
+	} {
+		if got, ok := test.refund.Settles(); got != test.want || ok != (test.want != "") {
+			t.Errorf("%s: it settles %q, %v; want %q", name, got, ok, test.want)
+		}
+	}
+}
+
+func TestDiscrepancy_IsOverdue(t *testing.T) {
+	t.Parallel()
+	line, answer, other := 1, "an answer", "APPROVED 50,000 won, order ord_1 is PAID"
+	for name, test := range map[string]struct {
+		d    shop.Discrepancy
+		want bool
+	}{
+		"an outcome open for too long":       {shop.Discrepancy{Expected: &answer}, true},
+		"a case that expects something else": {shop.Discrepancy{Expected: &other}, false},
+		"a case that expects nothing":        {shop.Discrepancy{}, false},
+		"a row of a file":                    {shop.Discrepancy{Expected: &answer, Line: &line}, false},
+	} {
+		if got := test.d.IsOverdue(); got != test.want {
+			t.Errorf("%s: IsOverdue is %v", name, got)
+		}
+	}
+}
+
 // TestRefund_names asks each predicate about the names of refunds that are done, and
 // of some that are not.
 func TestRefund_names(t *testing.T) {

@@ -106,7 +106,9 @@ const (
 )
 
 // OverdueExpected is what a Discrepancy expects that is a case of an outcome open for
-// too long: it ends with the outcome, and explains nothing once that is known.
+// too long: it ends with the outcome, and explains nothing once that is known. Such a
+// case is of no line of a file. IsOverdue asks this of a Discrepancy, and SQL of a row
+// by line IS NULL AND expected = OverdueExpected.
 const OverdueExpected = "an answer"
 
 // A Discrepancy is one difference between a settlement file, or a gateway's
@@ -131,6 +133,11 @@ type Discrepancy struct {
 	CreatedAt  time.Time  `json:"createdAt"`
 	ResolvedAt *time.Time `json:"resolvedAt,omitempty"`
 	Version    int        `json:"version"`
+}
+
+// IsOverdue reports whether d is the case of an outcome that has been open for too long.
+func (d Discrepancy) IsOverdue() bool {
+	return d.Line == nil && d.Expected != nil && *d.Expected == OverdueExpected
 }
 
 // IsNode marks Discrepancy as a GraphQL Node.

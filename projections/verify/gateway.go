@@ -179,23 +179,21 @@ type difference struct {
 
 // excuse returns "" when exactly one case that can explain the difference stands for it, or a plan.
 func (v *Verifier) excuse(ctx context.Context, d difference) (string, error) {
-	rows, err := v.DB.QueryContext(ctx, `SELECT kind, status, COALESCE(expected, '') = ? FROM discrepancies
+	rows, err := v.DB.QueryContext(ctx, `SELECT kind, status, line, expected FROM discrepancies
 WHERE payment_id = ? AND (attempt_id IS NULL OR attempt_id = ?)
-AND status IN ('OPEN', 'PLANNED')`, shop.OverdueExpected, d.attempt.paymentID, d.attempt.id)
+AND status IN ('OPEN', 'PLANNED')`, d.attempt.paymentID, d.attempt.id)
 	if err != nil {
 		return "", fmt.Errorf("read the cases of %s: %w", d.attempt.id, err)
 	}
 	defer rows.Close()
 	cases := map[shop.DiscrepancyStatus]int{}
 	for rows.Next() {
-		var kind shop.DiscrepancyKind
-		var status shop.DiscrepancyStatus
-		var overdue bool
-		if err := rows.Scan(&kind, &status, &overdue); err != nil {
+		var found shop.Discrepancy
+		if err := rows.Scan(&found.Kind, &found.Status, &found.Line, &found.Expected); err != nil {
 			return "", fmt.Errorf("read a case of %s: %w", d.attempt.id, err)
 		}
-		if !overdue && d.explainedBy(kind) {
-			cases[status]++
+		if !found.IsOverdue() && d.explainedBy(found.Kind) {
+			cases[found.Status]++
 		}
 	}
 	switch open := cases[shop.DiscrepancyStatusOpen]; {
