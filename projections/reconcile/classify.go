@@ -240,8 +240,9 @@ func (v *verdict) strangeLegs() (sum shop.Won, legs map[string]bool) {
 	return sum, legs
 }
 
-// isUnnamed reports whether a refund is done, and neither a leg of this file, by
-// their names, nor one of another is it.
+// isUnnamed reports whether a refund is done, and no leg has its name: none of this
+// file, whose names are given, and none of another. It asks the files, where
+// shop.Refund.IsNameless asks the books: a name that no leg has is as good as none.
 func (r bookedRefund) isUnnamed(legs map[string]bool) bool {
 	named := r.namedElsewhere || (r.leg != nil && legs[*r.leg])
 	return r.status == shop.RefundStatusDone && r.doneAt != nil && !named
