@@ -45,7 +45,7 @@ func TestServer_errors(t *testing.T) {
 		if len(got.Errors) != 1 || len(got.Errors[0].Path) != 1 || got.Errors[0].Path[0] != "renamed" || got.Errors[0].Extensions.RequestID != id {
 			t.Fatalf("it answers %s", answer)
 		}
-		if lines := s.log.lines(`"request refused"`, id); len(lines) != 1 {
+		if lines := s.log.Lines(`"request refused"`, id); len(lines) != 1 {
 			t.Errorf("it is logged %d times: %q", len(lines), lines)
 		}
 		return got.Errors[0]
@@ -56,7 +56,7 @@ func TestServer_errors(t *testing.T) {
 		if got.Extensions.Code != shop.Internal || strings.Contains(got.Message, "hunter2") {
 			t.Errorf("it answers %+v", got)
 		}
-		if lines := s.log.lines("ERROR", "errors-1", "dial root"); len(lines) != 1 {
+		if lines := s.log.Lines("ERROR", "errors-1", "dial root"); len(lines) != 1 {
 			t.Errorf("the log says %q", lines)
 		}
 	})
@@ -65,7 +65,7 @@ func TestServer_errors(t *testing.T) {
 		if got.Extensions.Code != shop.Internal || strings.Contains(got.Message, "hunter2") {
 			t.Errorf("it answers %+v", got)
 		}
-		if lines := s.log.lines("ERROR", "errors-2", "stack", "errors_test.go"); len(lines) != 1 {
+		if lines := s.log.Lines("ERROR", "errors-2", "stack", "errors_test.go"); len(lines) != 1 {
 			t.Errorf("the log says %q", lines)
 		}
 	})
@@ -114,7 +114,7 @@ func TestServer_panickingRoute(t *testing.T) {
 	if response.StatusCode != 500 || strings.Contains(body, "hunter2") {
 		t.Errorf("it answers %d %s", response.StatusCode, body)
 	}
-	if lines := s.log.lines("ERROR", "errors-5", "stack"); len(lines) != 1 {
+	if lines := s.log.Lines("ERROR", "errors-5", "stack"); len(lines) != 1 {
 		t.Errorf("the log says %q", lines)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"payment-system/graph"
+	"payment-system/internal/shoptest"
 	"payment-system/pg/pgtest"
 	"payment-system/shop"
 )
@@ -35,7 +36,7 @@ func (b *browser) payable(product string) payable {
 		map[string]any{"input": map[string]any{"idempotencyKey": uuid.NewString(), "orderId": b.order(product), "pg": "TOSS", "returnUrl": "/orders"}})
 	payment := dig(data, "readyPayment", "payment").(map[string]any)
 	p := payable{payment: payment["id"].(string), key: payment["paymentKey"].(string)}
-	if err := b.site.db.QueryRowContext(b.t.Context(), "SELECT attempt_id, amount FROM payments WHERE id = ?", p.payment).Scan(&p.attempt, &p.amount); err != nil {
+	if err := b.site.shop.DB.QueryRowContext(b.t.Context(), "SELECT attempt_id, amount FROM payments WHERE id = ?", p.payment).Scan(&p.attempt, &p.amount); err != nil {
 		b.t.Fatal(err)
 	}
 	b.site.toss(b.t).Pay(p.key)
@@ -60,7 +61,7 @@ func (s *site) books(t *testing.T, p payable) map[string]any {
 		t.Fatal(err)
 	}
 	var payment, order, events string
-	err := s.db.QueryRowContext(t.Context(), `SELECT CONCAT(p.status, ' ', p.version), CONCAT(o.status, ' ', o.version),
+	err := s.shop.DB.QueryRowContext(t.Context(), `SELECT CONCAT(p.status, ' ', p.version), CONCAT(o.status, ' ', o.version),
 (SELECT COUNT(*) FROM events e WHERE e.aggregate_id IN (p.id, o.id)) FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.id = ?`, p.payment).
 		Scan(&payment, &order, &events)
 	if err != nil {
@@ -95,7 +96,7 @@ func TestServer_tamperedReturn(t *testing.T) {
 	} {
 		t.Run(test.name+" asks nobody, changes nothing and is logged", func(t *testing.T) {
 			before := []map[string]any{s.books(t, mine), s.books(t, other)}
-			logged := len(s.log.lines(`"return refused"`))
+			logged := len(s.log.Lines(`"return refused"`))
 			response, _ := stranger.do(http.MethodGet, mine.back(test.outcome, test.change), "")
 			if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || !strings.Contains(to, "status=READY") {
 				t.Errorf("it answers %d and sends the browser to %q", response.StatusCode, to)
@@ -103,7 +104,7 @@ func TestServer_tamperedReturn(t *testing.T) {
 			if diff := cmp.Diff(before, []map[string]any{s.books(t, mine), s.books(t, other)}); diff != "" {
 				t.Errorf("books and calls changed (-before +after):\n%s", diff)
 			}
-			lines := s.log.lines(`"return refused"`)[logged:]
+			lines := s.log.Lines(`"return refused"`)[logged:]
 			if len(lines) != 1 || !strings.Contains(lines[0], mine.attempt) || !strings.Contains(lines[0], `"field":"`+test.field+`"`) {
 				t.Fatalf("the log says %q, want one line about %s", lines, test.field)
 			}
@@ -141,12 +142,9 @@ func (b *browser) flood(n int, body func(int) string) (answers map[int]int, last
 	return answers, last
 }
 
-func (s *site) inbox(t *testing.T) (n int) {
+func (s *site) inbox(t *testing.T) int {
 	t.Helper()
-	if err := s.db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM webhook_inbox").Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return shoptest.Count(t, s.shop.DB, "SELECT COUNT(*) FROM webhook_inbox")
 }
 
 func TestServer_forgedWebhooks(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"payment-system/graph"
+	"payment-system/internal/shoptest"
 	"payment-system/shop"
 )
 
@@ -88,7 +89,7 @@ func TestServer_secrets(t *testing.T) {
 			if got := decodeReply(t, answer); got.code() != shop.GraphQLInvalid || strings.Contains(answer, "hunter2") {
 				t.Errorf("it answers %s", answer)
 			}
-			if lines := s.log.lines("hunter2"); len(lines) > 0 {
+			if lines := s.log.Lines("hunter2"); len(lines) > 0 {
 				t.Errorf("the log says %q", lines)
 			}
 		})
@@ -264,8 +265,8 @@ func TestServer_routes(t *testing.T) {
 	t.Run("the log tells the route and no address", func(t *testing.T) {
 		t.Parallel()
 		b.do(http.MethodGet, "/payments/att_secret/return/failed?pg_token=hush", "", "X-Request-Id", "walk-1")
-		eventually(t, "it is logged", func() bool { return len(s.log.lines(`"request answered"`, "walk-1")) == 1 })
-		for _, line := range s.log.lines("walk-1") {
+		shoptest.Eventually(t, "it is logged", func() bool { return len(s.log.Lines(`"request answered"`, "walk-1")) == 1 })
+		for _, line := range s.log.Lines("walk-1") {
 			if strings.Contains(line, "hush") || strings.Contains(line, "127.0.0.1") {
 				t.Errorf("the log says %s", line)
 			}
@@ -311,11 +312,7 @@ func TestServer_gateways(t *testing.T) {
 		t.Parallel()
 		body := `{"eventType":"PAYMENT_STATUS_CHANGED","createdAt":"2026-01-31T00:00:00.000000","data":{"paymentKey":"tgen_x","orderId":"att_00000000000000000000000000","status":"DONE"}}`
 		response, answer := b.do(http.MethodPost, "/webhooks/toss", body, "Content-Type", jsonType, "tosspayments-webhook-transmission-id", "whtrans_1")
-		var stored int
-		if err := s.db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM webhook_inbox").Scan(&stored); err != nil {
-			t.Fatal(err)
-		}
-		if response.StatusCode != 200 || stored != 1 {
+		if stored := s.inbox(t); response.StatusCode != 200 || stored != 1 {
 			t.Errorf("it answers %d %q with %d stored", response.StatusCode, answer, stored)
 		}
 	})
@@ -324,7 +321,7 @@ func TestServer_gateways(t *testing.T) {
 func TestServer_webhookThatCannotBeStored(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	if err := s.db.Close(); err != nil {
+	if err := s.shop.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"eventType":"PAYMENT_STATUS_CHANGED","createdAt":"2026-01-31T00:00:00.000000","data":{"paymentKey":"tgen_x","orderId":"att_x","status":"DONE"}}`

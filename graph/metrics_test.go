@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"payment-system/graph"
+	"payment-system/internal/shoptest"
 )
 
 func TestServer_metrics(t *testing.T) {
@@ -61,11 +62,11 @@ func TestServer_metrics(t *testing.T) {
 		l.hear("next", "1")
 		l.subscribe("2", order)
 		l.hear("next", "2")
-		eventually(t, "they are counted", func() bool { return has("graphql_websockets 1", "graphql_subscriptions 2") })
+		shoptest.Eventually(t, "they are counted", func() bool { return has("graphql_websockets 1", "graphql_subscriptions 2") })
 		l.say(`{"type": "complete", "id": "1"}`)
-		eventually(t, "one is over", func() bool { return has("graphql_websockets 1", "graphql_subscriptions 1") })
+		shoptest.Eventually(t, "one is over", func() bool { return has("graphql_websockets 1", "graphql_subscriptions 1") })
 		_ = l.conn.CloseNow()
-		eventually(t, "all are over", func() bool { return has("graphql_websockets 0", "graphql_subscriptions 0") })
+		shoptest.Eventually(t, "all are over", func() bool { return has("graphql_websockets 0", "graphql_subscriptions 0") })
 	})
 }
 

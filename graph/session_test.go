@@ -10,6 +10,7 @@ import (
 
 	"payment-system/graph"
 	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
@@ -22,7 +23,7 @@ func (c *clock) now() time.Time { return c.at }
 func openSessions(t *testing.T) (*graph.Sessions, *clock) {
 	t.Helper()
 	c := &clock{at: testclock.Now()}
-	return &graph.Sessions{Redis: redistest.New(t), Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: c.now, Random: random}, c
+	return &graph.Sessions{Redis: redistest.New(t), Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: c.now, Random: shoptest.Random}, c
 }
 
 func start(t *testing.T, sessions *graph.Sessions) string {
@@ -107,7 +108,7 @@ func TestSessions(t *testing.T) {
 	})
 	t.Run("without Redis nobody is signed in", func(t *testing.T) {
 		t.Parallel()
-		sessions := &graph.Sessions{Redis: deadRedis(t), Idle: time.Minute, Max: time.Hour, Now: testclock.Now, Random: random}
+		sessions := &graph.Sessions{Redis: deadRedis(t), Idle: time.Minute, Max: time.Hour, Now: testclock.Now, Random: shoptest.Random}
 		_, err := sessions.Start(t.Context(), "usr_1")
 		expectCode(t, err, shop.Unavailable)
 		_, err = sessions.Find(t.Context(), strings.Repeat("A", 43))
@@ -232,7 +233,7 @@ func TestServer_withoutRedis(t *testing.T) {
 		if got := b.ask(`mutation { signOut { ok } }`, nil); got.code() != shop.Unavailable {
 			t.Errorf("signOut answers %+v", got)
 		}
-		if lines := s.log.lines("WARN", "UNAVAILABLE"); len(lines) < 2 {
+		if lines := s.log.Lines("WARN", "UNAVAILABLE"); len(lines) < 2 {
 			t.Errorf("the log says %q", lines)
 		}
 	})

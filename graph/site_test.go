@@ -1,41 +1,29 @@
 package graph_test
 
 import (
-	"bytes"
-	"context"
-	"crypto/rand"
-	"database/sql"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
-	"payment-system/command"
 	"payment-system/command/people"
-	"payment-system/command/reconciliation"
 	"payment-system/graph"
 	"payment-system/internal/mail"
-	"payment-system/internal/mysqltest"
-	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/pg"
 	"payment-system/pg/kakao"
 	"payment-system/pg/pgsim"
 	"payment-system/pg/toss"
-	"payment-system/projections"
-	"payment-system/projections/reconcile"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -45,54 +33,34 @@ import (
 type site struct {
 	*httptest.Server
 	graph     *graph.Server
-	db        *sql.DB
-	redis     redis.UniversalClient
-	projector *projections.Projector
+	shop      *shoptest.Shop
 	mailbox   *mail.Mailbox
-	log       *journal
+	log       *shoptest.Log
 	simulator string // where the gateways are
 }
 
 // open starts a site; change may alter it before it serves.
 func open(t *testing.T, change ...func(*graph.Server)) *site {
 	t.Helper()
-	s := &site{db: mysqltest.New(t), redis: redistest.New(t), log: &journal{}, Server: httptest.NewUnstartedServer(nil)}
+	s := &site{mailbox: shoptest.OpenMailbox(t), log: &shoptest.Log{}, Server: httptest.NewUnstartedServer(nil)}
 	publicURL := "http://" + s.Listener.Addr().String()
-	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	var err error
-	if s.mailbox, err = mail.OpenMailbox("127.0.0.1:0", testclock.Now); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.mailbox.Close() })
-	floors := &views.Floors{}
-	s.projector = &projections.Projector{DB: s.db, Redis: s.redis, Logger: logger, Now: testclock.Now, Replica: "test", Floors: floors}
-	t.Cleanup(s.projector.Close)
-	commands := &command.Handler{
-		DB: s.db, Locks: command.NoLocks{}, Gateways: s.openGateways(t), Projector: s.projector,
-		Redis: s.redis, Now: testclock.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
-		OrderHold: 15 * time.Minute, PGTimeout: 5 * time.Second, Replica: "test",
-	}
-	t.Cleanup(func() { _ = commands.Drain(context.WithoutCancel(t.Context())) })
-	accounts := &people.Handler{
-		DB: s.db, Projector: s.projector, Mailer: &mail.Mailer{Addr: s.mailbox.Addr(), From: "shop@example.com", Now: testclock.Now},
-		Redis: s.redis, Now: testclock.Now, NewID: newID, Random: random, Logger: logger, PublicURL: publicURL,
-	}
-	t.Cleanup(func() { _ = accounts.Drain(context.WithoutCancel(t.Context())) })
+	s.shop = shoptest.Open(t, shoptest.Options{
+		Gateways: s.openGateways(t), PGTimeout: 5 * time.Second, Logger: s.log.Logger(), PublicURL: publicURL,
+	})
+	s.shop.Projector.Floors = &views.Floors{}
 	s.graph = &graph.Server{
-		Commands: commands,
-		People:   accounts,
+		Commands: s.shop.Commands,
+		People:   s.shop.People(t, s.mailbox),
 		Queries: &query.Reader{
-			DB: s.db, Redis: s.redis, Logger: logger, Now: testclock.Now, Floors: floors, Backlog: s.projector.Backlog,
+			DB: s.shop.DB, Redis: s.shop.Redis, Logger: s.shop.Logger, Now: testclock.Now, Floors: s.shop.Projector.Floors,
+			Backlog: s.shop.Projector.Backlog,
 		},
-		Reconciler: &reconcile.Reconciler{
-			DB: s.db, Money: commands, Logger: logger, Now: testclock.Now, AutoApplyCap: 1_000_000,
-			Files: &reconciliation.Desk{DB: s.db, Projector: s.projector, Now: testclock.Now, NewID: newID, Logger: logger, Replica: "test"},
-		},
-		Republisher: s.projector,
+		Reconciler:  s.shop.Reconciler(),
+		Republisher: s.shop.Projector,
 		Sessions: &graph.Sessions{
-			Redis: s.redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: testclock.Now, Random: random,
+			Redis: s.shop.Redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: testclock.Now, Random: shoptest.Random,
 		},
-		PublicURL: publicURL, Introspection: true, Playground: true, Logger: logger, Now: testclock.Now,
+		PublicURL: publicURL, Introspection: true, Playground: true, Logger: s.shop.Logger, Now: testclock.Now,
 	}
 	for _, f := range change {
 		f(s.graph)
@@ -118,40 +86,6 @@ func (s *site) openGateways(t *testing.T) map[shop.PG]pg.Gateway {
 	}
 }
 
-func newID(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) }
-
-func random(p []byte) { _, _ = rand.Read(p) }
-
-// A journal is a log that tests read.
-type journal struct {
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.out.Write(p)
-}
-
-// lines returns what was logged that holds every word.
-func (j *journal) lines(words ...string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-next:
-	for line := range strings.SplitSeq(strings.TrimSpace(j.out.String()), "\n") {
-		for _, word := range words {
-			if !strings.Contains(line, word) {
-				continue next
-			}
-		}
-		found = append(found, line)
-	}
-	return found
-}
-
 // A browser is a client with cookies.
 type browser struct {
 	t    *testing.T
@@ -161,12 +95,8 @@ type browser struct {
 
 func (s *site) browser(t *testing.T) *browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &browser{t: t, site: s, http: &http.Client{
-		Jar:           jar,
+		Jar:           shoptest.Must(cookiejar.New(nil))(t),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -251,7 +181,7 @@ func (b *browser) must(document string, variables map[string]any) map[string]any
 	b.t.Helper()
 	answer := b.ask(document, variables)
 	if len(answer.Errors) > 0 {
-		b.t.Fatalf("unexpected errors: %+v\n%s", answer.Errors, strings.Join(b.site.log.lines("ERROR"), "\n"))
+		b.t.Fatalf("unexpected errors: %+v\n%s", answer.Errors, strings.Join(b.site.log.Lines("ERROR"), "\n"))
 	}
 	return answer.Data
 }
@@ -287,7 +217,7 @@ func (b *browser) signUp(email string) {
 func (b *browser) mailedCode(email string) string {
 	b.t.Helper()
 	var code string
-	eventually(b.t, "the mail comes", func() bool {
+	shoptest.Eventually(b.t, "the mail comes", func() bool {
 		for _, m := range b.site.mailbox.Mails(email) {
 			code = sixDigits.FindString(m.Text)
 		}
@@ -346,16 +276,4 @@ func (b *browser) session() string {
 		}
 	}
 	return ""
-}
-
-// eventually waits, a bounded time, until something is so.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !is() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }

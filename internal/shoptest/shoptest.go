@@ -17,12 +17,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command"
+	"payment-system/command/people"
 	"payment-system/command/reconciliation"
+	"payment-system/internal/mail"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
 	"payment-system/internal/testclock"
 	"payment-system/pg"
 	"payment-system/projections"
+	"payment-system/projections/reconcile"
 	"payment-system/projections/verify"
 	"payment-system/shop"
 )
@@ -70,6 +73,8 @@ type Options struct {
 	Gateways map[shop.PG]pg.Gateway
 	// PGTimeout is how long a gateway may take; a second when zero.
 	PGTimeout time.Duration
+	Logger    *slog.Logger // discards when nil
+	PublicURL string       // "http://localhost" when ""
 }
 
 // A Shop is the commands of one replica, and what they work on.
@@ -77,9 +82,29 @@ type Shop struct {
 	DB        *sql.DB
 	Redis     redis.UniversalClient
 	Clock     *Clock
-	Logger    *slog.Logger // discards
+	Logger    *slog.Logger
 	Projector *projections.Projector
 	Commands  *command.Handler
+}
+
+// People returns the commands about accounts, on the shop's servers; their letters go
+// to a mailbox. When the test ends it waits for the letters that were promised.
+func (s *Shop) People(t testing.TB, box *mail.Mailbox) *people.Handler {
+	t.Helper()
+	h := &people.Handler{
+		DB: s.DB, Projector: s.Projector, Redis: s.Redis, Now: s.Clock.Now, NewID: NewID, Random: Random, Logger: s.Logger,
+		Mailer:    &mail.Mailer{Addr: box.Addr(), From: "shop@example.com", Now: s.Clock.Now},
+		PublicURL: s.Commands.PublicURL,
+	}
+	drainAtEnd(t, h.Drain)
+	return h
+}
+
+// Reconciler returns what holds settlement files against the shop's books.
+func (s *Shop) Reconciler() *reconcile.Reconciler {
+	return &reconcile.Reconciler{
+		DB: s.DB, Money: s.Commands, Files: s.Desk(), Logger: s.Logger, Now: s.Clock.Now, AutoApplyCap: 1_000_000,
+	}
 }
 
 // Desk returns the commands about settlement files' own tables, on the shop's servers.
@@ -93,26 +118,43 @@ func (s *Shop) Desk() *reconciliation.Desk {
 // commands have promised to do in the background.
 func Open(t testing.TB, o Options) *Shop {
 	t.Helper()
-	s := &Shop{DB: o.DB, Clock: o.Clock, Redis: redistest.New(t), Logger: slog.New(slog.DiscardHandler)}
+	s := &Shop{DB: o.DB, Clock: o.Clock, Logger: o.Logger, Redis: redistest.New(t)}
 	if s.DB == nil {
 		s.DB = mysqltest.New(t)
 	}
 	if s.Clock == nil {
 		s.Clock = &Clock{}
 	}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
 	s.Projector = &projections.Projector{DB: s.DB, Redis: s.Redis, Logger: s.Logger, Now: s.Clock.Now, Replica: "test"}
 	t.Cleanup(s.Projector.Close)
 	s.Commands = &command.Handler{
 		DB: s.DB, Locks: command.NoLocks{}, Gateways: o.Gateways, Projector: s.Projector, Redis: s.Redis,
-		Now: s.Clock.Now, NewID: NewID, Random: Random, Logger: s.Logger, PublicURL: "http://localhost",
+		Now: s.Clock.Now, NewID: NewID, Random: Random, Logger: s.Logger,
+		PublicURL: cmp.Or(o.PublicURL, "http://localhost"),
 		OrderHold: time.Hour, PGTimeout: cmp.Or(o.PGTimeout, time.Second), Replica: "test",
 	}
+	drainAtEnd(t, s.Commands.Drain)
+	return s
+}
+
+// drainAtEnd waits, when the test ends, for what was promised in the background.
+func drainAtEnd(t testing.TB, drain func(context.Context) error) {
 	t.Cleanup(func() {
-		if err := s.Commands.Drain(context.Background()); err != nil {
+		if err := drain(context.Background()); err != nil {
 			t.Log(err)
 		}
 	})
-	return s
+}
+
+// OpenMailbox opens a mailbox that is closed when the test ends.
+func OpenMailbox(t testing.TB) *mail.Mailbox {
+	t.Helper()
+	box := Must(mail.OpenMailbox("127.0.0.1:0", testclock.Now))(t)
+	t.Cleanup(func() { box.Close() })
+	return box
 }
 
 // Sell puts a product up for sale, tea, of which nothing is tax-free.
@@ -157,15 +199,4 @@ func (s *Shop) ViolationsLater(t testing.TB, gateways map[shop.PG]pg.Gateway, af
 		t.Fatal(err)
 	}
 	return found
-}
-
-// Must returns what a command answered, or fails the test.
-func Must[T any](answer T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer
-	}
 }
