@@ -15,6 +15,8 @@ import (
 
 	"payment-system/command/people"
 	"payment-system/internal/mail"
+	"payment-system/internal/mysqltest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
@@ -29,7 +31,7 @@ func (s *office) request(email string) (shop.VerificationRequested, mail.Mail) {
 	before := len(s.box.Mails(""))
 	requested, err := s.RequestEmailVerification(s.t.Context(), people.RequestEmailVerification{Email: email, RemoteIP: "192.0.2.1"})
 	s.must(err)
-	eventually(s.t, "a mail arrives", func() bool { return len(s.box.Mails("")) > before })
+	shoptest.Eventually(s.t, "a mail arrives", func() bool { return len(s.box.Mails("")) > before })
 	return requested, s.box.Mails("")[0]
 }
 
@@ -141,7 +143,7 @@ func TestHandler_SignUp(t *testing.T) {
 		s := openOffice(t)
 		requested, mail := s.request("kim@example.com")
 		code := sixDigits.FindString(mail.Text)
-		got := tally(4, func(int) error { return s.confirm(requested.VerificationID, wrong(code)) })
+		got := shoptest.Tally(4, func(int) error { return s.confirm(requested.VerificationID, wrong(code)) })
 		if diff := cmp.Diff(map[shop.Code]int{shop.Invalid: 4}, got); diff != "" {
 			t.Errorf("outcomes differ (-want +got):\n%s", diff)
 		}
@@ -161,17 +163,17 @@ func TestHandler_SignUp(t *testing.T) {
 		s := openOffice(t)
 		requested, mail := s.request("kim@example.com")
 		confirmed := s.verified("lee@example.com")
-		keys := s.redis.Keys(t.Context(), "verification:*").Val()
+		keys := s.shop.Redis.Keys(t.Context(), "verification:*").Val()
 		if len(keys) != 2 {
 			t.Fatalf("%d verifications are stored, want 2", len(keys))
 		}
 		for _, key := range keys {
-			if ttl := s.redis.PTTL(t.Context(), key).Val(); ttl < 9*time.Minute || ttl > 10*time.Minute {
+			if ttl := s.shop.Redis.PTTL(t.Context(), key).Val(); ttl < 9*time.Minute || ttl > 10*time.Minute {
 				t.Errorf("a verification lives %v more, want ten minutes", ttl)
 			}
-			s.must(s.redis.PExpire(t.Context(), key, time.Millisecond).Err())
+			s.must(s.shop.Redis.PExpire(t.Context(), key, time.Millisecond).Err())
 		}
-		eventually(t, "they expire", func() bool { return s.redis.Exists(t.Context(), keys...).Val() == 0 })
+		shoptest.Eventually(t, "they expire", func() bool { return s.shop.Redis.Exists(t.Context(), keys...).Val() == 0 })
 		s.wants("an expired code", s.confirm(requested.VerificationID, sixDigits.FindString(mail.Text)), shop.Invalid, "verificationId")
 		s.wants("an expired confirmation", s.second(s.signUp(confirmed, passphrase)), shop.Invalid, "verificationId")
 		s.wants("an id that is none", s.confirm("nonsense", "123456"), shop.Invalid, "verificationId")
@@ -204,14 +206,14 @@ func TestHandler_SignUp(t *testing.T) {
 		one, two := s.verified("kim@example.com"), s.verified("kim@example.com")
 		_, err := s.signUp(one, passphrase)
 		s.must(err)
-		s.refuses("the second", shop.Conflict, "", func(context.Context) error { return s.second(s.signUp(two, passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
+		s.refuses("the second", shop.Conflict, "", func(context.Context) error { return s.second(s.signUp(two, passphrase)) }) //nolint:contextcheck // The office has its own.
 	})
 
 	t.Run("one verification opens one account, however many use it at once", func(t *testing.T) {
 		t.Parallel()
 		s := openOffice(t)
 		id := s.verified("kim@example.com")
-		got := tally(4, func(int) error { return s.second(s.signUp(id, passphrase)) })
+		got := shoptest.Tally(4, func(int) error { return s.second(s.signUp(id, passphrase)) })
 		if diff := cmp.Diff(map[shop.Code]int{"": 1, shop.Invalid: 3}, got); diff != "" {
 			t.Errorf("outcomes differ (-want +got):\n%s", diff)
 		}
@@ -222,7 +224,7 @@ func TestHandler_SignUp(t *testing.T) {
 		s := openOffice(t)
 		id := s.verified("kim@example.com")
 		for _, password := range []string{"", "일곱글자일곱글", "1234567", strings.Repeat("x", 1001), "null\x00byte", "bad\xffbytes", "half a pair \ufffd", strings.Repeat("x", 1<<20)} {
-			s.refuses("a password", shop.Invalid, "password", func(context.Context) error { return s.second(s.signUp(id, password)) }) //nolint:contextcheck // The shopfloor has its own.
+			s.refuses("a password", shop.Invalid, "password", func(context.Context) error { return s.second(s.signUp(id, password)) }) //nolint:contextcheck // The office has its own.
 		}
 		for _, email := range []string{
 			"", "kim", "kim@", "@example.com", "kim@example", "kim@@example.com", "kim@example..com", "kim@.com", "kim@-a.com",
@@ -251,16 +253,17 @@ func TestHandler_SignUp(t *testing.T) {
 			_, err := s.RequestEmailVerification(ctx, people.RequestEmailVerification{Email: "park@example.com", RemoteIP: "192.0.2.1"})
 			return err
 		})
-		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") })                      //nolint:contextcheck // The shopfloor has its own.
-		s.refuses("a sign-up", shop.Unavailable, "", func(context.Context) error { return s.second(s.signUp(id, passphrase)) })                //nolint:contextcheck // The shopfloor has its own.
-		s.refuses("a sign-in", shop.Unavailable, "", func(context.Context) error { return s.second(s.signIn("kim@example.com", passphrase)) }) //nolint:contextcheck // The shopfloor has its own.
+		s.refuses("a confirmation", shop.Unavailable, "", func(context.Context) error { return s.confirm(id, "123456") })                      //nolint:contextcheck // The office has its own.
+		s.refuses("a sign-up", shop.Unavailable, "", func(context.Context) error { return s.second(s.signUp(id, passphrase)) })                //nolint:contextcheck // The office has its own.
+		s.refuses("a sign-in", shop.Unavailable, "", func(context.Context) error { return s.second(s.signIn("kim@example.com", passphrase)) }) //nolint:contextcheck // The office has its own.
 	})
 
 	t.Run("a sign-up that met no database can be tried again", func(t *testing.T) {
 		t.Parallel()
 		s := openOffice(t)
 		id := s.verified("kim@example.com")
-		broken := s.replica(s.dsn)
+		broken := s.replica()
+		broken.DB = mysqltest.New(t)
 		s.must(broken.DB.Close())
 		if _, err := broken.SignUp(t.Context(), people.SignUp{VerificationID: id, Password: passphrase}); err == nil {
 			t.Fatal("signed up without a database")
@@ -311,13 +314,13 @@ func TestHandler_SignIn(t *testing.T) {
 		guess := func() error { return s.second(s.signIn("kim@example.com", "guess after guess")) }
 		s.wants("a guess", guess(), shop.Unauthenticated, "")
 		s.must(s.second(s.signIn("kim@example.com", passphrase)))
-		if left := s.redis.Keys(t.Context(), "rate:tries:address:*").Val(); len(left) != 0 {
+		if left := s.shop.Redis.Keys(t.Context(), "rate:tries:address:*").Val(); len(left) != 0 {
 			t.Errorf("success left %d counters", len(left))
 		}
 		s.wants("a guess", guess(), shop.Unauthenticated, "")
 		// Eight more take seconds of hashing: count them where they are counted.
-		counter := strings.TrimPrefix(s.redis.Keys(t.Context(), "rate:tries:address:*").Val()[0], "rate:")
-		_, err := redis_rate.NewLimiter(s.redis).AllowN(t.Context(), counter, redis_rate.Limit{Rate: 10, Burst: 10, Period: 10 * time.Minute}, 8)
+		counter := strings.TrimPrefix(s.shop.Redis.Keys(t.Context(), "rate:tries:address:*").Val()[0], "rate:")
+		_, err := redis_rate.NewLimiter(s.shop.Redis).AllowN(t.Context(), counter, redis_rate.Limit{Rate: 10, Burst: 10, Period: 10 * time.Minute}, 8)
 		s.must(err)
 		s.wants("the tenth guess", guess(), shop.Unauthenticated, "")
 		_, err = s.signIn("Kim@example.com", passphrase)
@@ -333,7 +336,7 @@ func TestHandler_SignIn(t *testing.T) {
 	t.Run("mails are limited by address", func(t *testing.T) {
 		t.Parallel()
 		s := openOffice(t)
-		got := tally(8, func(i int) error {
+		got := shoptest.Tally(8, func(i int) error {
 			_, err := s.RequestEmailVerification(t.Context(), people.RequestEmailVerification{Email: "kim@example.com", RemoteIP: "192.0.2.1"})
 			return err
 		})
@@ -351,7 +354,7 @@ func TestHandler_SignIn(t *testing.T) {
 		s := openOffice(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		got := tally(8, func(int) error {
+		got := shoptest.Tally(8, func(int) error {
 			_, err := s.SignIn(ctx, people.SignIn{Email: "kim@example.com", Password: passphrase})
 			return err
 		})

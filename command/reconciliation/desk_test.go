@@ -1,29 +1,16 @@
 package reconciliation_test
 
 import (
-	"context"
-	"log/slog"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"payment-system/command/reconciliation"
-	"payment-system/internal/mysqltest"
-	"payment-system/internal/testclock"
+	"payment-system/internal/shoptest"
 	"payment-system/shop"
 )
 
-// A projector has no read models: these tests read the books.
-type projector struct{}
-
-func (projector) Project(context.Context, ...string) {}
-
 func TestDesk_HoldReconciliation(t *testing.T) {
 	t.Parallel()
-	desk := &reconciliation.Desk{
-		DB: mysqltest.New(t), Projector: projector{}, Now: testclock.Now, Logger: slog.New(slog.DiscardHandler), Replica: "test",
-		NewID: func(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.NewV7())) },
-	}
+	desk := shoptest.Open(t, shoptest.Options{}).Desk()
 	for _, id := range []string{"", "x", "한글", "rec_한글"} {
 		if _, _, err := desk.HoldReconciliation(t.Context(), shop.ReconciliationID(id)); shop.CodeOf(err) != shop.NotFound {
 			t.Errorf("reconciliation %q: %v", id, err)
