@@ -12,6 +12,7 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 )
 
 // sound is a configuration that serve has nothing against, but for the database that is not there.
@@ -185,7 +186,7 @@ func TestDev(t *testing.T) {
 			t.Fatal(err)
 		}
 		first.command.Wait()
-		eventually(t, "the servers to be gone", func() bool {
+		shoptest.Eventually(t, "the servers are gone", func() bool {
 			_, err := os.Stat(folder)
 			return os.IsNotExist(err) && !anyProcess(folder)
 		})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 )
 
@@ -89,7 +90,7 @@ func (c *client) signUp(t *testing.T, email, password string) {
 func (c *client) mailedCode(t *testing.T, email string) string {
 	t.Helper()
 	var mails []struct{ To, Subject, Text, HTML string }
-	eventually(t, "the mail to "+email, func() bool {
+	shoptest.Eventually(t, "the mail to "+email+" comes", func() bool {
 		_, body := c.get(t, c.url+"/dev/mailbox?to="+url.QueryEscape(email))
 		if err := json.Unmarshal([]byte(body), &mails); err != nil {
 			t.Fatalf("the mailbox answered %s", body)
@@ -236,7 +237,7 @@ func (c *client) wantPaid(t *testing.T, order object, before aisle) {
 	t.Helper()
 	const document = `query($id: ID!) { order(id: $id) { status paidAt payment { status balance vat gatewayRecord { __typename } history { kind status version } } } }`
 	var paid object
-	eventually(t, "the order to be paid", func() bool {
+	shoptest.Eventually(t, "the order is paid", func() bool {
 		paid = c.do(t, document, object{"id": order.text("order", "id")})
 		return paid.text("status") == "PAID"
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/shoptest"
 )
 
 // A counter is a shop of its own with an operator, a shopper and what the shopper bought.
@@ -48,23 +49,15 @@ func newCounter(t *testing.T) *counter {
 // books is a checksum of every write table that a refused request could have touched.
 func (c *counter) books(t *testing.T) map[string]string {
 	t.Helper()
-	eventually(t, "the events to be published", func() bool {
+	shoptest.Eventually(t, "the events are published", func() bool {
 		var pending int
 		err := c.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM events WHERE published_at IS NULL`).Scan(&pending)
 		return err == nil && pending == 0
 	})
-	sums := map[string]string{}
-	for _, table := range []string{
+	return shoptest.Checksums(t, c.db,
 		"users", "products", "stock", "stock_adjustments", "orders", "order_lines", "payments", "attempts", "refunds", "events",
-		"idempotency", "reconciliations", "settlement_rows", "discrepancies", "kakao_payments", "order_views", "payment_views", "product_views",
-	} {
-		var name, sum string
-		if err := c.db.QueryRowContext(t.Context(), "CHECKSUM TABLE "+table).Scan(&name, &sum); err != nil {
-			t.Fatal(err)
-		}
-		sums[table] = sum
-	}
-	return sums
+		"idempotency", "reconciliations", "settlement_rows", "discrepancies", "kakao_payments", "order_views", "payment_views",
+		"product_views")
 }
 
 // sound is an input of each mutation that has nothing wrong with it by itself.

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"payment-system/internal/shoptest"
 )
 
 // program is the program with arguments and an environment of its own: nothing of the tests' is
@@ -54,32 +55,12 @@ type service struct {
 	command *exec.Cmd
 	stdin   io.Closer // the service ends with it
 	stop    func() error
-	log     *lockedBuffer
-}
-
-// A lockedBuffer is written by a process and read by a test.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write keeps the text.
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// String returns the text so far.
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	log     *shoptest.Log
 }
 
 // start starts the program; its stop ends it as Ctrl-C would, and returns how it ended.
 func start(environment []string, args ...string) (*service, io.Reader, error) {
-	s := &service{log: &lockedBuffer{}}
+	s := &service{log: &shoptest.Log{}}
 	s.command = program(context.Background(), "service", environment, args...)
 	out, err := s.command.StdoutPipe()
 	if err != nil {
@@ -161,7 +142,7 @@ func (d *dev) startReplica(t *testing.T, more ...string) *service {
 			t.Errorf("a replica ended with %v:\n%s", err, s.log)
 		}
 	})
-	eventually(t, "the replica to be ready", func() bool { return status(ready) == http.StatusOK })
+	shoptest.Eventually(t, "the replica is ready", func() bool { return status(ready) == http.StatusOK })
 	return s
 }
 
@@ -188,17 +169,6 @@ func status(address string) int {
 	}
 	response.Body.Close()
 	return response.StatusCode
-}
-
-// eventually polls until the condition holds, a minute at most.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // shared is the dev that tests share; it ends with the process that started it.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payment-system/internal/mail"
+	"payment-system/internal/shoptest"
 )
 
 // TestServe_replicas spreads one purchase over two replicas on one MySQL and one Redis.
@@ -88,7 +89,7 @@ func TestServe_stop(t *testing.T) {
 			response.Body.Close()
 			answered <- response.Status
 		}()
-		eventually(t, "the gateway to be asked", func() bool {
+		shoptest.Eventually(t, "the gateway is asked", func() bool {
 			_, ledger := shopper.get(t, d.sim()+"/sim/ledger?paymentKey="+payment.text("payment", "paymentKey"))
 			return strings.Contains(ledger, `"approve":1`)
 		})

@@ -72,7 +72,7 @@ func TestHistory_actors(t *testing.T) {
 				p := d.ready(d.order())
 				d.gateway.Fail("approve", pg.OutcomeUnknown, 1)
 				_, err := d.approve(p)
-				d.wantCode(err, shop.InProgress)
+				shoptest.WantCode(d.t, err, shop.InProgress)
 				d.resolve()
 				return p
 			},
@@ -83,7 +83,7 @@ func TestHistory_actors(t *testing.T) {
 				p := d.ready(d.order())
 				d.gateway.Fail("approve", pg.OutcomeUnknown, 1)
 				_, err := d.approve(p)
-				d.wantCode(err, shop.InProgress)
+				shoptest.WantCode(d.t, err, shop.InProgress)
 				d.Clock.Advance(2 * time.Hour)
 				d.resolve()
 				shoptest.Must(d.Commands.ExpireOrders(d.t.Context()))(d.t)
@@ -114,7 +114,7 @@ func TestHistory_actors(t *testing.T) {
 				p := d.ready(d.order())
 				d.gateway.Fail("approve", pg.OutcomeRefused, 1)
 				_, err := d.approve(p)
-				d.wantCode(err, shop.Declined)
+				shoptest.WantCode(d.t, err, shop.Declined)
 				return p
 			},
 			[]string{"payment.opened SHOPPER", "payment.readied GATEWAY", "payment.approving SHOPPER", "payment.failed GATEWAY"},
@@ -141,7 +141,7 @@ func TestHistory_actors(t *testing.T) {
 			func(d *desk) shop.Payment {
 				p := d.paid()
 				d.gateway.Lose("cancel", 1)
-				d.wantCode(d.refundBy(shoptest.Operator, p, 50_000), shop.InProgress)
+				shoptest.WantCode(d.t, d.refundBy(shoptest.Operator, p, 50_000), shop.InProgress)
 				d.resolve()
 				return p
 			},
@@ -151,7 +151,7 @@ func TestHistory_actors(t *testing.T) {
 			func(d *desk) shop.Payment {
 				p := d.paid()
 				d.gateway.Fail("cancel", pg.OutcomeRefused, 1)
-				d.wantCode(d.refundBy(shoptest.Operator, p, 50_000), shop.Declined)
+				shoptest.WantCode(d.t, d.refundBy(shoptest.Operator, p, 50_000), shop.Declined)
 				return p
 			},
 			[]string{"payment.opened SHOPPER", "payment.readied GATEWAY", "payment.approving SHOPPER", "payment.approved GATEWAY", "payment.canceling OPERATOR", "payment.cancel_refused GATEWAY"},
@@ -206,12 +206,5 @@ func TestHistory_actors(t *testing.T) {
 			}
 			d.agree()
 		})
-	}
-}
-
-func (d *desk) wantCode(err error, code shop.Code) {
-	d.t.Helper()
-	if shop.CodeOf(err) != code {
-		d.t.Fatalf("error %v, want %v", err, code)
 	}
 }

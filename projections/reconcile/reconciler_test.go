@@ -68,13 +68,7 @@ func openDesk(t *testing.T) *desk {
 func newDesk(t *testing.T, o shoptest.Options) *desk {
 	t.Helper()
 	s := shoptest.Open(t, o)
-	return &desk{t: t, Shop: s, reconciler: newReconciler(s)}
-}
-
-func newReconciler(s *shoptest.Shop) *reconcile.Reconciler {
-	return &reconcile.Reconciler{
-		DB: s.DB, Money: s.Commands, Files: s.Desk(), Logger: s.Logger, Now: s.Clock.Now, AutoApplyCap: 1_000_000,
-	}
+	return &desk{t: t, Shop: s, reconciler: s.Reconciler()}
 }
 
 func (d *desk) order() shop.Order {
@@ -227,9 +221,12 @@ func (d *desk) notes(rec shop.Reconciliation) string {
 // agree fails the test where books and gateway differ, or an invariant is broken.
 func (d *desk) agree() {
 	d.t.Helper()
-	d.gateway.Heal()
-	verifier := &verify.Verifier{DB: d.DB, Now: d.Clock.Now, Gateways: d.Commands.Gateways}
-	d.must(verifier.Verify(d.t.Context(), func(v verify.Violation) { d.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) }))
+	if d.gateway != nil {
+		d.gateway.Heal()
+	}
+	for _, violation := range d.Violations(d.t, d.Commands.Gateways) {
+		d.t.Error(violation)
+	}
 }
 
 // approvedAt moves the approval of a payment to a time of the gateway's first day.
@@ -807,7 +804,7 @@ func TestReconciler_missing(t *testing.T) {
 		d.Clock.Advance(d.reconciler.Window)
 		for range 2 { // another process
 			window := d.reconciler.Window
-			d.reconciler = newReconciler(d.Shop)
+			d.reconciler = d.Reconciler()
 			d.reconciler.Window = window
 			d.must(d.reconciler.Resume(t.Context()))
 			d.must(d.reconciler.Poll(t.Context()))

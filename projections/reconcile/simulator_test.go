@@ -23,7 +23,6 @@ import (
 	"payment-system/pg/pgsim"
 	"payment-system/pg/pgtest"
 	"payment-system/pg/toss"
-	"payment-system/projections/verify"
 	"payment-system/shop"
 )
 
@@ -112,13 +111,6 @@ func (c *counter) settlement(format shop.SettlementFormat, defects string) shop.
 	return shoptest.Must(c.reconciler.ImportSettlement(c.t.Context(), reconciliation.ImportSettlement{
 		PG: c.pg, Format: format, File: reconciliation.Upload{Name: "payments_" + counterDay().Format(time.DateOnly), Body: strings.NewReader(string(body))},
 	}))(c.t).Reconciliation
-}
-
-// agree fails the test where books and gateway differ.
-func (c *counter) agree() {
-	c.t.Helper()
-	verifier := &verify.Verifier{DB: c.DB, Now: c.Clock.Now, Gateways: c.Commands.Gateways}
-	c.must(verifier.Verify(c.t.Context(), func(v verify.Violation) { c.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail) }))
 }
 
 var simulatedFormats = map[shop.PG][]shop.SettlementFormat{
