@@ -115,7 +115,7 @@ func TestServe_stopWithMail(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mailbox.Close() })
-	replica := sharedDev(t).startReplica(t, "SMTP_ADDR="+hesitating(t, mailbox.Addr(), time.Second))
+	replica := sharedDev(t).startReplica(t, "SMTP_ADDR="+slowServer(t, mailbox.Addr(), time.Second))
 	email := fmt.Sprintf("late-%d@example.com", time.Now().UnixNano())
 	newClient(t, replica.url).do(t, `mutation($input: RequestEmailVerificationInput!) { requestEmailVerification(input: $input) { verificationId } }`,
 		object{"input": object{"email": email}})
@@ -127,8 +127,8 @@ func TestServe_stopWithMail(t *testing.T) {
 	}
 }
 
-// hesitating is the address of a server that lets whoever comes wait before it hands them on.
-func hesitating(t *testing.T, to string, wait time.Duration) (addr string) {
+// slowServer is the address of a server that lets whoever comes wait before it hands them on.
+func slowServer(t *testing.T, to string, wait time.Duration) (addr string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -174,11 +174,11 @@ func (d *dev) slowApproval(t *testing.T) {
 	}
 }
 
-// A liar tells servers that it reached them under another name.
-type liar struct{}
+// A wrongHost tells servers that it reached them under another name.
+type wrongHost struct{}
 
 // RoundTrip sends the request with names that are not the server's.
-func (liar) RoundTrip(r *http.Request) (*http.Response, error) {
+func (wrongHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Host = "evil.example"
 	for name, value := range map[string]string{"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example", "X-Original-URL": "https://evil.example/"} {
@@ -193,7 +193,7 @@ func TestServe_hostHeader(t *testing.T) {
 	d := sharedDev(t)
 	honest := newClient(t, d.url)
 	honest.signIn(t, "shopper@example.com", "correct horse battery staple")
-	shopper := &client{url: d.url, http: &http.Client{Jar: honest.http.Jar, Transport: liar{}, CheckRedirect: honest.http.CheckRedirect}}
+	shopper := &client{url: d.url, http: &http.Client{Jar: honest.http.Jar, Transport: wrongHost{}, CheckRedirect: honest.http.CheckRedirect}}
 	order := shopper.placeOrder(t, shopper.stock(t))
 	payment := shopper.ready(t, order, "TOSS")
 	if address := payment.text("checkoutUrl"); strings.Contains(address, "evil") {

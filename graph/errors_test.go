@@ -18,22 +18,22 @@ import (
 	"payment-system/shop"
 )
 
-// A breaking Reconciler does what reconcilers should not.
-type breaking struct {
+// A failingReconciler fails to apply in the way that a test chooses.
+type failingReconciler struct {
 	graph.Reconciler
 	apply func(ctx context.Context) error
 }
 
-// ApplyReconciliation breaks.
-func (b breaking) ApplyReconciliation(ctx context.Context, _ reconciliation.ApplyReconciliation) (shop.ReconciliationApplied, error) {
-	return shop.ReconciliationApplied{}, b.apply(ctx)
+// ApplyReconciliation fails.
+func (r failingReconciler) ApplyReconciliation(ctx context.Context, _ reconciliation.ApplyReconciliation) (shop.ReconciliationApplied, error) {
+	return shop.ReconciliationApplied{}, r.apply(ctx)
 }
 
 func TestServer_errors(t *testing.T) {
 	t.Parallel()
 	var apply func(context.Context) error
 	s := open(t, func(g *graph.Server) {
-		g.Reconciler = breaking{apply: func(ctx context.Context) error { return apply(ctx) }}
+		g.Reconciler = failingReconciler{apply: func(ctx context.Context) error { return apply(ctx) }}
 	})
 	b := s.operator(t)
 	const document = `mutation { renamed: applyReconciliation(input: {id: "rec_x", planHash: "x"}) { reconciliation { id } } }`

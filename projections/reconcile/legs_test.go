@@ -16,38 +16,38 @@ import (
 	"payment-system/shop"
 )
 
-// A hushed gateway answers no look-up while it is quiet, and tells of every
-// moment around its calls.
-type hushed struct {
+// A hookedGateway answers no look-up while it is silent, and calls around before and
+// after each of its calls.
+type hookedGateway struct {
 	pg.Gateway
-	quiet  bool
-	moment func()
+	silent bool
+	around func()
 }
 
-func (g *hushed) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
-	if g.quiet {
+func (g *hookedGateway) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
+	if g.silent {
 		return pg.Payment{}, &pg.Error{Call: "lookup", Outcome: pg.OutcomeUnknown, Err: errors.New("no answer came")}
 	}
-	g.tell()
-	defer g.tell()
+	g.hook()
+	defer g.hook()
 	return g.Gateway.LookUp(ctx, key)
 }
 
-func (g *hushed) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
-	g.tell()
-	defer g.tell()
+func (g *hookedGateway) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+	g.hook()
+	defer g.hook()
 	return g.Gateway.Cancel(ctx, req)
 }
 
-func (g *hushed) tell() {
-	if g.moment != nil {
-		g.moment()
+func (g *hookedGateway) hook() {
+	if g.around != nil {
+		g.around()
 	}
 }
 
-// hush puts a hushed gateway before the counter's own.
-func (c *counter) hush() *hushed {
-	g := &hushed{Gateway: c.Commands.Gateways[c.pg]}
+// withHooks puts a hookedGateway before the counter's own.
+func (c *counter) withHooks() *hookedGateway {
+	g := &hookedGateway{Gateway: c.Commands.Gateways[c.pg]}
 	c.Commands.Gateways[c.pg] = g
 	return g
 }
@@ -118,33 +118,33 @@ func TestReconciler_legsOfDays(t *testing.T) {
 	t.Run("a refund of a later day is recorded once while the gateway does not tell", func(t *testing.T) {
 		t.Parallel()
 		c := openCounter(t, shop.PGKakao)
-		gateway := c.hush()
+		gateway := c.withHooks()
 		p := c.paid()
 		c.refund(p, 3_000)
 		body := nextDay(p, c.console(p, 2_000, 57_000), 2_000)
 		rec, again := c.imported(format, body), c.imported(format, body+"\n")
 		c.want(rec, unrecorded(statusPlanned))
 		c.want(again, unrecorded(statusPlanned))
-		gateway.quiet = true
+		gateway.silent = true
 		for _, settle := range []func() shop.Discrepancy{c.settler(rec, p), c.settler(again, p)} {
 			if d := settle(); d.Status != statusApplied {
 				t.Errorf("the discrepancy is %s: %s", d.Status, *d.Note)
 			}
 			c.wantBooks(p, 5_000)
 		}
-		gateway.quiet = false
+		gateway.silent = false
 		c.agree()
 	})
 	t.Run("a refund without a name in the books may be the one that the file names", func(t *testing.T) {
 		t.Parallel()
 		c := openCounter(t, shop.PGKakao)
-		gateway := c.hush()
+		gateway := c.withHooks()
 		p := c.paid()
 		c.refund(p, 3_000)
 		rec := c.imported(format, nextDay(p, c.console(p, 2_000, 57_000), 2_000))
 		_, err := c.DB.ExecContext(t.Context(), `UPDATE refunds SET transaction_key = NULL, amount = 2000 WHERE payment_id = ?`, string(p.ID))
 		c.must(err)
-		gateway.quiet = true
+		gateway.silent = true
 		if d := c.settler(rec, p)(); d.Status != statusOpen {
 			t.Errorf("the discrepancy is %s: %s", d.Status, *d.Note)
 		}
@@ -154,7 +154,7 @@ func TestReconciler_legsOfDays(t *testing.T) {
 
 func TestReconciler_monthsOfLegs(t *testing.T) {
 	t.Parallel()
-	eachGateway(t, "installments that differ hide no refund of the console", func(t *testing.T, c *counter, _ *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "installments that differ hide no refund of the console", func(t *testing.T, c *counter, _ *faultyCancels, format shop.SettlementFormat) {
 		p := c.paid()
 		c.sim.Refund(*p.PaymentKey, 10_000)
 		rec := c.settlement(format, "installment")
@@ -170,7 +170,7 @@ func TestReconciler_monthsOfLegs(t *testing.T) {
 // Proves that what a gateway says of another payment is not recorded of this one.
 func TestReconciler_otherPayment(t *testing.T) {
 	t.Parallel()
-	eachGateway(t, "a refund that the file tells is recorded, and no more", func(t *testing.T, c *counter, _ *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "a refund that the file tells is recorded, and no more", func(t *testing.T, c *counter, _ *faultyCancels, format shop.SettlementFormat) {
 		other := c.paid()
 		c.refund(other, 60_000)
 		p := c.paid()
@@ -191,16 +191,16 @@ func TestReconciler_twoRepeats(t *testing.T) {
 	t.Parallel()
 	type rounds struct {
 		*counter
-		lapsing *lapsing
-		hushed  *hushed
+		cancels *faultyCancels
+		hooked  *hookedGateway
 		format  shop.SettlementFormat
 	}
 	// missing is a payment whose refund of 1,000 won the gateway lacks, and what settles it by each of two files.
 	missing := func(r rounds) (shop.Payment, []func() shop.Discrepancy) {
 		p := r.paid()
-		r.lapsing.forgets = true
+		r.cancels.claims = true
 		r.refund(p, 1_000)
-		r.lapsing.forgets, r.lapsing.kept = false, 0
+		r.cancels.claims, r.cancels.claimed = false, 0
 		body := r.daysFile(r.format)
 		return p, []func() shop.Discrepancy{r.settler(r.imported(r.format, body), p), r.settler(r.imported(r.format, body+"\n"), p)}
 	}
@@ -225,24 +225,24 @@ func TestReconciler_twoRepeats(t *testing.T) {
 			t.Parallel()
 			c := openCounter(t, gateway)
 			c.Commands.PGTimeout = 500 * time.Millisecond
-			r := rounds{counter: c, lapsing: c.lapse(gateway), format: format}
-			r.hushed = c.hush()
+			r := rounds{counter: c, cancels: c.withFaultyCancels(gateway), format: format}
+			r.hooked = c.withHooks()
 			for turn, met := 1, true; met; turn++ {
 				p, settle := missing(r)
 				left := turn
-				r.hushed.moment = func() {
+				r.hooked.around = func() {
 					if left--; left == 0 {
 						settle[0]()
 					}
 				}
 				settle[1]()
-				r.hushed.moment = nil
+				r.hooked.around = nil
 				met = left <= 0
 				ended(r, p, settle)
 			}
 			for _, lose := range []string{"before", "after"} {
 				p, settle := missing(r)
-				r.lapsing.lose = lose
+				r.cancels.lose = lose
 				ended(r, p, settle)
 			}
 			c.agree()
@@ -263,10 +263,10 @@ func TestReconciler_missingInSilence(t *testing.T) {
 		c.must(err)
 		return ""
 	}
-	eachGateway(t, "silence while a plan is carried out", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "silence while a plan is carried out", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
-		gateway := c.hush()
-		gateway.quiet = true
+		gateway := c.withHooks()
+		gateway.silent = true
 		if hash := apply(c, rec); hash != "" {
 			rec.PlanHash = &hash
 			apply(c, rec)
@@ -278,28 +278,28 @@ func TestReconciler_missingInSilence(t *testing.T) {
 			t.Errorf("%d cases are open", open)
 		}
 	})
-	eachGateway(t, "silence while a plan is made", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "silence while a plan is made", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p := c.paid()
-		g.forgets = true
+		g.claims = true
 		c.refund(p, 1_000)
-		c.hush().quiet = true
+		c.withHooks().silent = true
 		c.want(c.imported(format, c.daysFile(format)), found{shop.DiscrepancyKindRefundMissing, statusOpen, shop.CorrectiveActionOpenCase, 1_000})
 	})
-	eachGateway(t, "silence about a refund near midnight, which another day's file may name", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "silence about a refund near midnight, which another day's file may name", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p := c.paid()
-		g.forgets = true
+		g.claims = true
 		c.refund(p, 1_000)
 		body := c.daysFile(format)
 		_, err := c.DB.ExecContext(t.Context(), `UPDATE refunds SET done_at = ? WHERE payment_id = ?`, counterDay().Add(23*time.Hour+55*time.Minute).UTC(), string(p.ID))
 		c.must(err)
-		gateway := c.hush()
-		gateway.quiet = true
+		gateway := c.withHooks()
+		gateway.silent = true
 		c.want(c.imported(format, body+"\n"))
-		gateway.quiet = false
+		gateway.silent = false
 		rec := c.imported(format, body)
 		missing := found{shop.DiscrepancyKindRefundMissing, statusPlanned, shop.CorrectiveActionRefundAtGateway, 1_000}
 		c.want(rec, missing)
-		gateway.quiet = true
+		gateway.silent = true
 		if hash := apply(c, rec); hash == "" {
 			t.Error("the plan was carried out as if the gateway had spoken")
 		}

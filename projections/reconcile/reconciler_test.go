@@ -35,18 +35,19 @@ type desk struct {
 	*shoptest.Shop
 	reconciler *reconcile.Reconciler
 	t          *testing.T
-	gateway    *forgetful
+	gateway    *claimsRefunds
 	product    shop.Product
 }
 
-// forgetful is a gateway that may say that it gave money back, and not do it.
-type forgetful struct {
+// A claimsRefunds is a gateway that, while it claims, says that it gave money back and
+// does not.
+type claimsRefunds struct {
 	*pgtest.Fake
-	forgets bool
+	claims bool
 }
 
-func (f *forgetful) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
-	if !f.forgets {
+func (f *claimsRefunds) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+	if !f.claims {
 		return f.Fake.Cancel(ctx, req)
 	}
 	p, err := f.LookUp(ctx, req.Key)
@@ -58,7 +59,7 @@ func (f *forgetful) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Paymen
 
 func openDesk(t *testing.T) *desk {
 	t.Helper()
-	gateway := &forgetful{Fake: pgtest.NewFake(shop.PGToss)}
+	gateway := &claimsRefunds{Fake: pgtest.NewFake(shop.PGToss)}
 	d := newDesk(t, shoptest.Options{Gateways: map[shop.PG]pg.Gateway{shop.PGToss: gateway}})
 	d.gateway, d.product = gateway, d.Sell(t, 50_000, 100)
 	return d
@@ -432,9 +433,9 @@ func TestReconciler_classes(t *testing.T) {
 			name: "a refund that the gateway never made is made",
 			rows: func(d *desk) (shop.Payment, []string) {
 				p := d.paid()
-				d.gateway.forgets = true
+				d.gateway.claims = true
 				p = d.refunded(p)
-				d.gateway.forgets = false
+				d.gateway.claims = false
 				return p, []string{row(p, 1)}
 			},
 			planned: []found{{shop.DiscrepancyKindRefundMissing, statusPlanned, shop.CorrectiveActionRefundAtGateway, 50_000}},
@@ -577,9 +578,9 @@ func TestReconciler_classes(t *testing.T) {
 }
 
 // silenced is the gateway of the desk, which falls silent after its next look-up.
-func (d *desk) silenced() *hushed {
-	gateway := &hushed{Gateway: d.gateway}
-	gateway.moment = func() { gateway.quiet = true }
+func (d *desk) silenced() *hookedGateway {
+	gateway := &hookedGateway{Gateway: d.gateway}
+	gateway.around = func() { gateway.silent = true }
 	d.Commands.Gateways[shop.PGToss] = gateway
 	return gateway
 }
@@ -644,7 +645,7 @@ func TestReconciler_silentGateway(t *testing.T) {
 		d.must(err)
 		d.want(rec, found{shop.DiscrepancyKindPaidAfterEnd, statusPlanned, shop.CorrectiveActionRefundAtGateway, 50_000})
 		d.wantStatus(p, shop.PaymentStatusExpired, 50_000)
-		gateway.moment, gateway.quiet = nil, false
+		gateway.around, gateway.silent = nil, false
 		d.resumed(rec)
 		d.want(rec, found{shop.DiscrepancyKindPaidAfterEnd, statusApplied, shop.CorrectiveActionRefundAtGateway, 50_000})
 		d.wantStatus(p, shop.PaymentStatusExpired, 0)

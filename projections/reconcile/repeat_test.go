@@ -20,18 +20,18 @@ import (
 	"payment-system/shop"
 )
 
-// A lapsing gateway may claim refunds that it does not make, and lose calls for
-// them or its answers.
-type lapsing struct {
+// A faultyCancels is a gateway that may claim refunds that it does not make, refuse
+// them, and lose calls for them or its answers.
+type faultyCancels struct {
 	pg.Gateway
-	forgets bool
-	kept    shop.Won // what it claims to have given back, and did not
+	claims  bool
+	claimed shop.Won // what it claims to have given back, and did not
 	lose    string   // before, after or ""; once
 	refuse  string   // the code of a refusal, or ""
 	asked   func(pg.CancelRequest)
 }
 
-func (g *lapsing) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+func (g *faultyCancels) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
 	if g.asked != nil {
 		g.asked(req)
 	}
@@ -46,22 +46,22 @@ func (g *lapsing) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment,
 			}
 		}
 		return pg.Payment{}, &pg.Error{Call: "cancel", Outcome: pg.OutcomeUnknown, Err: errors.New("no answer came")}
-	case !g.forgets:
-		req.Available += g.kept
+	case !g.claims:
+		req.Available += g.claimed
 		return g.Gateway.Cancel(ctx, req)
 	}
-	g.kept += req.Amount
+	g.claimed += req.Amount
 	p, err := g.LookUp(ctx, req.Key)
 	p.LegKey = "never " + string(req.RefundID)
-	p.Refunded += g.kept
+	p.Refunded += g.claimed
 	p.Status = pg.StatusPartiallyRefunded
 	p.Cancels = append(p.Cancels, pg.Cancel{Key: p.LegKey, RefundID: req.RefundID, Amount: req.Amount, Reason: req.Reason})
 	return p, err
 }
 
-// lapse puts a lapsing gateway between the shop and its own.
-func (d *desk) lapse(gateway shop.PG) *lapsing {
-	g := &lapsing{Gateway: d.Commands.Gateways[gateway]}
+// withFaultyCancels puts a faultyCancels between the shop and its own gateway.
+func (d *desk) withFaultyCancels(gateway shop.PG) *faultyCancels {
+	g := &faultyCancels{Gateway: d.Commands.Gateways[gateway]}
 	d.Commands.Gateways[gateway] = g
 	return g
 }
@@ -121,24 +121,24 @@ func (c *counter) imported(format shop.SettlementFormat, body string) shop.Recon
 // threeRefunds is a payment of 60,000 won: the books gave back 1,000, 5,000 and
 // 1,000 won of it, and the gateway made the second alone. After the first,
 // meanwhile happens.
-func (c *counter) threeRefunds(g *lapsing, meanwhile func()) shop.Payment {
+func (c *counter) threeRefunds(g *faultyCancels, meanwhile func()) shop.Payment {
 	c.t.Helper()
 	p := c.paid()
-	g.forgets = true
+	g.claims = true
 	c.refund(p, 1_000)
-	g.forgets = false
+	g.claims = false
 	meanwhile()
 	c.refund(p, 5_000)
-	g.forgets = true
+	g.claims = true
 	c.refund(p, 1_000)
-	g.forgets, g.kept = false, 0
+	g.claims, g.claimed = false, 0
 	c.wantRefunded(c.pg, p, 5_000, 1)
 	return p
 }
 
 // missingRefunds are threeRefunds, with the day's file as it was written before
 // the second.
-func (c *counter) missingRefunds(g *lapsing, format shop.SettlementFormat) (shop.Payment, shop.Reconciliation) {
+func (c *counter) missingRefunds(g *faultyCancels, format shop.SettlementFormat) (shop.Payment, shop.Reconciliation) {
 	c.t.Helper()
 	var body string
 	p := c.threeRefunds(g, func() { body = c.daysFile(format) })
@@ -151,14 +151,14 @@ var detailedFormats = map[shop.PG]shop.SettlementFormat{
 	shop.PGKakao: shop.SettlementFormatKakaoPaymentsJSON, shop.PGToss: shop.SettlementFormatTossSettlementsJSON,
 }
 
-func eachGateway(t *testing.T, sentence string, run func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat)) {
+func eachGateway(t *testing.T, sentence string, run func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat)) {
 	t.Helper()
 	for gateway, format := range detailedFormats {
 		t.Run(sentence+" at "+string(gateway), func(t *testing.T) {
 			t.Parallel()
 			c := openCounter(t, gateway)
 			c.Commands.PGTimeout = 500 * time.Millisecond
-			run(t, c, c.lapse(gateway), format)
+			run(t, c, c.withFaultyCancels(gateway), format)
 		})
 	}
 }
@@ -168,14 +168,14 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 	missing := func(status shop.DiscrepancyStatus) found {
 		return found{shop.DiscrepancyKindRefundMissing, status, shop.CorrectiveActionRefundAtGateway, 2_000}
 	}
-	eachGateway(t, "of three refunds the two that the gateway lacks are made, and no more", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "of three refunds the two that the gateway lacks are made, and no more", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
 		c.applied(rec)
 		c.want(rec, missing(statusApplied))
 		c.wantRefunded(c.pg, p, 7_000, 3)
 		c.agree()
 	})
-	eachGateway(t, "a refund that the file tells hides none that it lacks", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "a refund that the file tells hides none that it lacks", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p := c.threeRefunds(g, func() {})
 		rec := c.imported(format, c.daysFile(format))
 		c.want(rec, missing(statusPlanned))
@@ -184,7 +184,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		c.wantRefunded(c.pg, p, 7_000, 3)
 		c.agree()
 	})
-	eachGateway(t, "each repeat is written down with its key before the gateway is asked", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "each repeat is written down with its key before the gateway is asked", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
 		asked := 0
 		g.asked = func(req pg.CancelRequest) {
@@ -202,7 +202,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		c.wantRefunded(c.pg, p, 7_000, 3)
 	})
 	for _, lose := range []string{"before", "after"} {
-		eachGateway(t, "a repeat whose answer is lost "+lose+" it took effect is made once", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+		eachGateway(t, "a repeat whose answer is lost "+lose+" it took effect is made once", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 			p, rec := c.missingRefunds(g, format)
 			g.lose = lose
 			_, err := c.reconciler.ApplyReconciliation(t.Context(), reconciliation.ApplyReconciliation{ID: rec.ID, PlanHash: *rec.PlanHash})
@@ -220,7 +220,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 			c.agree()
 		})
 	}
-	eachGateway(t, "what a repeat may not move is left to a person", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "what a repeat may not move is left to a person", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
 		_, err := c.DB.ExecContext(t.Context(), `UPDATE discrepancies SET amount = 1999 WHERE reconciliation_id = ?`, string(rec.ID))
 		c.must(err)
@@ -230,7 +230,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		}
 		c.wantRefunded(c.pg, p, 6_000, 2)
 	})
-	eachGateway(t, "more given back at the gateway than in the books is a case", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "more given back at the gateway than in the books is a case", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
 		shoptest.Must(g.Gateway.Cancel(t.Context(), pg.CancelRequest{
 			IdempotencyKey: "console", Key: pg.Key{PaymentKey: *p.PaymentKey, AttemptID: p.AttemptID}, Amount: 10_000, Available: 55_000, Reason: "console",
@@ -245,7 +245,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		}
 		c.wantRefunded(c.pg, p, 15_000, 2)
 	})
-	eachGateway(t, "a repeat that is refused is a case, and can be asked for again", func(t *testing.T, c *counter, g *lapsing, format shop.SettlementFormat) {
+	eachGateway(t, "a repeat that is refused is a case, and can be asked for again", func(t *testing.T, c *counter, g *faultyCancels, format shop.SettlementFormat) {
 		p, rec := c.missingRefunds(g, format)
 		g.refuse = "NOT_TODAY"
 		c.applied(rec)
