@@ -24,6 +24,10 @@ import (
 // and only then flagged as published. A crash between any two repeats harmlessly,
 // and any number of Projectors may work on the same aggregate.
 //
+// Whoever committed events hands them over with Hand, and nothing is read back.
+// Whoever only knows which aggregates changed asks for them with Project. What
+// neither was told of Run finds.
+//
 // A Redis that is away delays nobody. What it was not told is told again in the
 // background; meanwhile readers of this process go by Floors, and readers of
 // others may see a cached view for views.MaxEntryTTL at most.
@@ -51,13 +55,18 @@ type Projector struct {
 	mu      sync.Mutex
 	forming *batch
 	busy    bool
+	arrived chan struct{}   // wakes the worker while it waits for a batch
+	held    int             // bytes of events that were handed over and are not shown yet
 	life    context.Context // ends what Republish began
 	endLife context.CancelFunc
 	working sync.WaitGroup
 
-	parked parking
-	owed   debts
-	stamps stamps
+	parked   parking
+	owed     debts
+	stamps   stamps
+	unset    flags
+	lately   lately
+	payments paymentMemory
 }
 
 // A Batch tells what came of events that were applied together.
@@ -67,12 +76,6 @@ type Batch struct {
 	Parked     int // aggregates with an event that could not be applied
 	Took       time.Duration
 	Err        error // nil, or why the rest waits for the next pass
-}
-
-// A batch is the aggregates to be projected next, whoever asks for them.
-type batch struct {
-	ids  map[string][]int64
-	done chan struct{}
 }
 
 // batchTime bounds the work on a batch.
@@ -86,62 +89,108 @@ func (p *Projector) Project(ctx context.Context, aggregateIDs ...string) {
 	if len(aggregateIDs) == 0 {
 		return
 	}
-	joined := p.join(aggregateIDs)
+	joined := p.join(func(b *batch) { b.read(aggregateIDs...) })
+	p.await(ctx, joined, len(aggregateIDs))
+}
+
+// await waits until a batch is shown, and no longer than Wait or ctx.
+func (p *Projector) await(ctx context.Context, joined *batch, aggregates int) {
 	timer := time.NewTimer(cmp.Or(p.Wait, 2*time.Second))
 	defer timer.Stop()
 	select {
 	case <-joined.done:
 	case <-ctx.Done():
 	case <-timer.C:
-		p.Logger.WarnContext(ctx, "read models are late", "aggregates", len(aggregateIDs))
+		p.Logger.WarnContext(ctx, "read models are late", "aggregates", aggregates)
 	}
 }
 
-// join adds aggregates to the batch that is forming. One batch is in flight at a
-// time: whoever arrives meanwhile is in the next.
-func (p *Projector) join(aggregateIDs []string) *batch {
+// join adds to the batch that is forming. One batch is in flight at a time:
+// whoever arrives meanwhile is in the next.
+func (p *Projector) join(add func(*batch)) *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.forming == nil {
-		p.forming = &batch{ids: map[string][]int64{}, done: make(chan struct{})}
+		p.forming = &batch{ids: map[string][]int{}, handed: map[string][]handedEvent{}, done: make(chan struct{})}
 	}
-	for _, id := range aggregateIDs {
-		p.forming.ids[id] = nil
+	add(p.forming)
+	if p.arrived == nil {
+		p.arrived = make(chan struct{}, 1)
 	}
-	if !p.busy {
-		p.busy = true
-		p.working.Go(p.work)
+	if p.busy {
+		select {
+		case p.arrived <- struct{}{}:
+		default:
+		}
+		return p.forming
 	}
+	p.busy = true
+	p.working.Go(p.work)
 	return p.forming
 }
 
-// work applies batches until none is forming.
+// work applies batches until none is forming and no flag is left to be set.
 func (p *Projector) work() {
-	for {
-		next := p.take()
-		if next == nil {
-			return
-		}
+	for next := p.take(); next != nil; next = p.take() {
 		ctx, cancel := context.WithTimeout(failpoint.In(context.Background(), "project"), batchTime)
-		if err := p.apply(ctx, next.ids); err != nil {
+		if err := p.applyBatch(ctx, next); err != nil {
 			p.Logger.ErrorContext(ctx, "project events", "error", err)
 		}
 		cancel()
-		close(next.done)
+		p.finish(next)
 	}
 }
 
+// take returns the batch that has formed, or nil when there is nothing to do.
+// Flags that the last batch left wait for the next for a moment, and are set
+// without one then.
 func (p *Projector) take() *batch {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	next := p.forming
-	p.forming = nil
-	p.busy = next != nil
-	return next
+	for {
+		next, owing, closing := p.form()
+		if next != nil || !owing {
+			return next
+		}
+		if !p.arrives(closing) {
+			p.flagAlone()
+		}
+	}
 }
 
-// Close stops the republishing that Republish began, and waits for what is
-// under way. Nothing is lost by it: what is pending stays pending.
+// form ends the forming of a batch, and reports whether flags are left to be set
+// and where the end of this Projector shows.
+func (p *Projector) form() (next *batch, owing bool, closing <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next, p.forming = p.forming, nil
+	owing = p.unset.any()
+	p.busy = next != nil || owing
+	return next, owing, p.lifeLocked().Done()
+}
+
+// arrives reports whether another batch begins to form soon.
+func (p *Projector) arrives(closing <-chan struct{}) bool {
+	timer := time.NewTimer(flagWithin)
+	defer timer.Stop()
+	select {
+	case <-p.arrived:
+		return true
+	case <-timer.C:
+	case <-closing:
+	}
+	return false
+}
+
+// finish lets go of a batch and of those who wait for it.
+func (p *Projector) finish(done *batch) {
+	p.mu.Lock()
+	p.held -= done.size
+	p.mu.Unlock()
+	close(done.done)
+}
+
+// Close stops the republishing that Republish began, and waits for what is under
+// way: what was handed over is shown and flagged then. Nothing is lost by it: what
+// is pending stays pending.
 func (p *Projector) Close() {
 	p.mu.Lock()
 	p.lifeLocked()

@@ -39,50 +39,111 @@ type head struct {
 	pending     bool // not flagged as published
 }
 
+// A chunk is aggregates that are shown in one transaction.
+type chunk struct {
+	ids   []string         // whose events are to be read
+	known map[string][]int // versions of pending events of theirs
+	given []handed         // whose events were handed over
+	unset []place          // flags that an earlier chunk left to be set
+}
+
 // apply brings the views of aggregates up to their latest events. Each
-// aggregate comes with ids of pending events that are known of it, or none.
-func (p *Projector) apply(ctx context.Context, known map[string][]int64) error {
+// aggregate comes with versions of pending events that are known of it, or none.
+func (p *Projector) apply(ctx context.Context, known map[string][]int) error {
 	var failures []error
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(known)), chunkSize) {
-		began := p.Now()
-		done, err := p.applyChunk(ctx, ids, known)
-		if done.Took, done.Err = p.Now().Sub(began), err; p.Observe != nil {
-			p.Observe(done)
-		}
-		failures = append(failures, err)
+		failures = append(failures, p.applyObserved(ctx, chunk{ids: ids, known: known}))
 	}
 	return errors.Join(failures...)
 }
 
-func (p *Projector) applyChunk(ctx context.Context, ids []string, known map[string][]int64) (Batch, error) {
-	heads, err := p.heads(ctx, ids)
-	if err != nil {
-		return Batch{}, err
+// applyObserved applies a chunk and tells Observe of it.
+func (p *Projector) applyObserved(ctx context.Context, c chunk) error {
+	began := p.Now()
+	done, err := p.applyChunk(ctx, c)
+	if done.Took, done.Err = p.Now().Sub(began), err; p.Observe != nil {
+		p.Observe(done)
 	}
-	for id, of := range heads {
-		if known[id] == nil && !slices.ContainsFunc(of, func(h head) bool { return h.pending }) {
-			// Another replica was faster, and told everybody but this process's readers.
-			p.Floors.Raise(p.Now(), id, of[0].version)
-			delete(heads, id)
-		}
-	}
-	rows, unread, err := p.rows(ctx, heads)
+	return err
+}
+
+// applyChunk writes the views, evicts and announces them, and flags the events
+// that were read. Those that were handed over are flagged with the next chunk.
+func (p *Projector) applyChunk(ctx context.Context, c chunk) (Batch, error) {
+	rows, heads, unread, err := p.rowsOf(ctx, c)
 	if err != nil {
+		p.unset.add(c.unset)
 		return Batch{}, err
 	}
 	failpoint.At(ctx, failpoint.BeforePublish)
-	refused, err := p.write(ctx, rows, newerOnly)
+	refused, earlier, err := p.writeFlagged(ctx, rows, c.unset)
 	if err != nil {
 		return Batch{}, err
 	}
 	maps.Copy(unread, refused)
 	rows = slices.DeleteFunc(rows, func(r row) bool { return refused[r.id] != nil })
+	p.payments.remember(rows)
 	failpoint.At(ctx, failpoint.BeforeEvict)
-	p.announce(ctx, rows, changedLists(heads, known)...)
-	flagged, err := p.flag(ctx, rows, heads, known)
-	failpoint.At(ctx, failpoint.AfterPublish)
+	p.announce(ctx, rows, c.lists(heads)...)
+	p.unset.add(places(c.given, refused))
+	flagged, err := p.flag(ctx, mysqldb.Alone(p.DB), pendingOf(rows, heads, c.known))
+	if len(c.ids) > 0 {
+		failpoint.At(ctx, failpoint.AfterPublish)
+	}
 	p.park(ctx, rows, unread)
-	return Batch{Aggregates: len(rows), Events: flagged, Parked: len(unread)}, err
+	return Batch{Aggregates: len(rows), Events: earlier + flagged, Parked: len(unread)}, err
+}
+
+// rowsOf makes the rows of a chunk: of those aggregates that are read, from their
+// latest event that can be, and tells of those whose latest event cannot.
+func (p *Projector) rowsOf(
+	ctx context.Context, c chunk,
+) (rows []row, heads map[string][]head, unread map[string]error, err error) {
+	if len(c.ids) > 0 {
+		if heads, err = p.pendingHeads(ctx, c); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if rows, unread, err = p.rows(ctx, heads); err != nil {
+		return nil, nil, nil, err
+	}
+	if len(c.given) == 0 {
+		return rows, heads, unread, nil
+	}
+	if err := p.fillGiven(ctx, c.given); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, g := range c.given {
+		rows = append(rows, g.row)
+	}
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.id, b.id) })
+	return rows, heads, unread, nil
+}
+
+// pendingHeads returns the latest events of those aggregates of a chunk that are
+// not shown by their latest event yet.
+func (p *Projector) pendingHeads(ctx context.Context, c chunk) (map[string][]head, error) {
+	heads, err := p.heads(ctx, c.ids)
+	if err != nil {
+		return nil, err
+	}
+	shown := make(map[place]bool, len(c.unset))
+	for _, at := range c.unset {
+		shown[at] = true
+	}
+	for id, of := range heads {
+		pending := false
+		for i := range of {
+			of[i].pending = of[i].pending && !shown[place{id, of[i].version}]
+			pending = pending || of[i].pending
+		}
+		if c.known[id] == nil && !pending {
+			// Whoever was faster, another replica perhaps, told everybody but this process's readers.
+			p.Floors.Raise(p.Now(), id, of[0].version)
+			delete(heads, id)
+		}
+	}
+	return heads, nil
 }
 
 // heads returns the latest events of each aggregate, newest first.
@@ -158,16 +219,47 @@ func scanEvent(rows *sql.Rows) (e shop.Event, err error) {
 	return e, rows.Scan(&e.ID, &e.AggregateID, &e.Version, &e.Payload)
 }
 
+// writeFlagged puts rows into their views, and sets flags that were left to be set,
+// in one transaction. It returns how many it set, and which rows the database
+// refuses, with the reasons: those are left out.
+func (p *Projector) writeFlagged(
+	ctx context.Context, rows []row, unset []place,
+) (refused map[string]error, flagged int, err error) {
+	flagged, err = p.writeAll(ctx, rows, newerOnly, unset)
+	switch {
+	case isRefusal(err):
+		if refused, err = p.writeEach(ctx, rows, newerOnly); err == nil {
+			flagged, err = p.flag(ctx, mysqldb.Alone(p.DB), unset)
+		}
+	case err == nil:
+		refused = map[string]error{}
+	}
+	if err != nil {
+		p.unset.add(unset)
+		return nil, 0, err
+	}
+	if len(unset) > 0 {
+		failpoint.At(ctx, failpoint.AfterPublish)
+	}
+	return refused, flagged, nil
+}
+
 // write puts rows into their views, in one transaction. Rows that the database
 // refuses are left out and returned with the reason.
 func (p *Projector) write(ctx context.Context, rows []row, pass gate) (refused map[string]error, err error) {
-	refused = map[string]error{}
-	err = p.writeAll(ctx, rows, pass)
-	if err == nil || !isRefusal(err) {
-		return refused, err
+	_, err = p.writeAll(ctx, rows, pass, nil)
+	if isRefusal(err) {
+		return p.writeEach(ctx, rows, pass)
 	}
+	return map[string]error{}, err
+}
+
+// writeEach puts each row into its view by itself, and returns those that the
+// database refuses.
+func (p *Projector) writeEach(ctx context.Context, rows []row, pass gate) (refused map[string]error, err error) {
+	refused = map[string]error{}
 	for _, r := range rows {
-		if err := p.writeAll(ctx, []row{r}, pass); isRefusal(err) {
+		if _, err := p.writeAll(ctx, []row{r}, pass, nil); isRefusal(err) {
 			refused[r.id] = err
 		} else if err != nil {
 			return nil, err
@@ -176,25 +268,30 @@ func (p *Projector) write(ctx context.Context, rows []row, pass gate) (refused m
 	return refused, nil
 }
 
-func (p *Projector) writeAll(ctx context.Context, rows []row, pass gate) error {
+func (p *Projector) writeAll(ctx context.Context, rows []row, pass gate, unset []place) (flagged int, err error) {
 	if len(rows) == 0 {
-		return nil
+		return p.flag(ctx, mysqldb.Alone(p.DB), unset)
 	}
 	at := p.Now()
 	due := p.stamps.due(rows, at)
-	err := mysqldb.InTx(ctx, p.DB, func(ctx context.Context, tx *sql.Tx) error {
+	err = mysqldb.InTx(ctx, p.DB, func(ctx context.Context, tx *sql.Tx) error {
 		for _, of := range allViews {
 			if err := upsertInto(ctx, tx, of, rows, pass); err != nil {
 				return err
 			}
 		}
-		return stamp(ctx, tx, due, at)
+		if err := stamp(ctx, tx, due, at); err != nil {
+			return err
+		}
+		set, err := p.flag(ctx, tx, unset)
+		flagged = set
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write views: %w", err)
+		return 0, fmt.Errorf("write views: %w", err)
 	}
 	p.stamps.made(due, at)
-	return nil
+	return flagged, nil
 }
 
 // upsertInto writes those rows that belong to the view.
@@ -233,7 +330,7 @@ func isRefusal(err error) bool {
 
 // changedLists names the lists that pending events may have changed: which products
 // there are, or how they sort. Events that only move stock change none.
-func changedLists(heads map[string][]head, known map[string][]int64) []string {
+func changedLists(heads map[string][]head, known map[string][]int) []string {
 	for id, of := range heads {
 		if !strings.HasPrefix(id, shop.PrefixProduct+"_") {
 			continue
@@ -273,50 +370,23 @@ func (p *Projector) tell(ctx context.Context, versions []views.Version) {
 	}
 }
 
-// flag marks as published the pending events that the rows include.
-func (p *Projector) flag(
-	ctx context.Context, rows []row, heads map[string][]head, known map[string][]int64,
-) (int, error) {
-	var ids []int64
+// pendingOf returns where the pending events stand that rows include: those among the
+// latest of their aggregates, and those that are known besides.
+func pendingOf(rows []row, heads map[string][]head, known map[string][]int) []place {
+	var pending []place
 	for _, r := range rows {
-		ids = append(ids, pendingUpTo(r.version, heads[r.id], known[r.id])...)
-	}
-	slices.Sort(ids)
-	flagged := 0
-	for some := range slices.Chunk(slices.Compact(ids), 1000) {
-		args := append([]any{p.Now()}, anys(some)...)
-		result, err := p.DB.ExecContext(ctx,
-			"UPDATE events SET published_at = ? WHERE published_at IS NULL AND id IN ("+list(len(some))+")", args...)
-		if err != nil {
-			return flagged, fmt.Errorf("flag events: %w", err)
+		for _, h := range heads[r.id] {
+			if h.pending && h.version <= r.version {
+				pending = append(pending, place{r.id, h.version})
+			}
 		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return flagged, fmt.Errorf("flag events: %w", err)
-		}
-		flagged += int(n)
-	}
-	return flagged, nil
-}
-
-// pendingUpTo returns the ids of the pending events that a row of the version
-// given includes. Those known but not among the latest are older than these.
-func pendingUpTo(version int, latest []head, known []int64) []int64 {
-	var ids []int64
-	beyond := map[int64]bool{}
-	for _, h := range latest {
-		if h.version > version {
-			beyond[h.id] = true
-		} else if h.pending {
-			ids = append(ids, h.id)
+		for _, version := range known[r.id] {
+			if version <= r.version {
+				pending = append(pending, place{r.id, version})
+			}
 		}
 	}
-	for _, id := range known {
-		if !beyond[id] {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return pending
 }
 
 func anys[T any](values []T) []any {

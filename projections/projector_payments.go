@@ -45,18 +45,28 @@ func (r *row) complete(histories map[string][]shop.PaymentEvent, records map[str
 	if r.payment == nil {
 		return nil
 	}
+	var history []shop.PaymentEvent
 	for _, event := range histories[r.id] {
 		if event.Version <= r.version {
-			r.payment.History = append(r.payment.History, event)
+			history = append(history, event)
 		}
 	}
 	if record, ok := records[string(r.payment.AttemptID)]; ok {
-		r.values[len(r.values)-1] = record
+		return r.show(history, record)
 	}
-	var err error
+	return r.show(history, nil)
+}
+
+// show gives the row of a payment its history and the gateway's record, a string or nil.
+func (r *row) show(history []shop.PaymentEvent, record any) (err error) {
+	r.payment.History = history
+	r.values[len(r.values)-1] = record
 	r.document, err = json.Marshal(r.payment)
 	return err
 }
+
+// record returns the gateway's record that the row of a payment shows.
+func (r *row) record() any { return r.values[len(r.values)-1] }
 
 // readHistories returns what happened to each payment, oldest first.
 func readHistories(ctx context.Context, db *sql.DB, ids []any) (map[string][]shop.PaymentEvent, error) {

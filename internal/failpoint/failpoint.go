@@ -21,7 +21,7 @@ const (
 	AfterCommit   Point = "after_commit"   // COMMIT is answered, and nobody knows
 	BeforePublish Point = "before_publish" // events are read, no view is written
 	BeforeEvict   Point = "before_evict"   // views are written, the cache is as it was
-	AfterPublish  Point = "after_publish"  // events are flagged, nobody is answered
+	AfterPublish  Point = "after_publish"  // events are flagged
 )
 
 // Points are all points.
