@@ -295,7 +295,7 @@ func (a *app) newSchedule() *schedule.Schedule {
 	return &schedule.Schedule{
 		Commands: a.commands, Projector: a.projector, Reconciler: a.reconciler,
 		Runs:           &jobs.Runs{DB: a.db, Owner: a.replica, Logger: a.logger},
-		ReconcileEvery: a.settings.ReconcileEvery, Now: a.world.now, Logger: a.logger,
+		ReconcileEvery: a.settings.ReconcileEvery, Now: a.world.now, Logger: a.logger, DB: a.db,
 	}
 }
 

@@ -4,6 +4,7 @@ package schedule
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -27,6 +28,9 @@ type Schedule struct {
 	ReconcileEvery time.Duration
 	Now            func() time.Time
 	Logger         *slog.Logger
+	// DB, the primary, is asked whether there is work before commands look for it
+	// themselves. Nil is not, and they look each time.
+	DB *sql.DB
 
 	// How often each replica looks for work; 1 s, 2 s, 1 s and 5 s when zero. The
 	// commands share the work among replicas by leases.
@@ -82,6 +86,14 @@ func (s *Schedule) Run(ctx context.Context) error {
 	return nil
 }
 
+// How often jobs run though nothing seems due: for cases that are overdue, for old
+// webhooks that are to be forgotten, and to be sure.
+const (
+	resolveAtLeast  = 30 * time.Second
+	webhooksAtLeast = 10 * time.Second
+	othersAtLeast   = time.Minute
+)
+
 // A scheduledJob is something done again and again.
 type scheduledJob struct {
 	name  string
@@ -90,11 +102,16 @@ type scheduledJob struct {
 }
 
 func (s *Schedule) jobs() []scheduledJob {
+	l := &lookout{db: s.DB, now: s.Now}
+	resolve := s.when(l, func(d due) bool { return d.payments }, resolveAtLeast, repeat(s.Commands.ResolvePayments))
+	expire := s.when(l, func(d due) bool { return d.orders }, othersAtLeast, repeat(s.Commands.ExpireOrders))
+	webhooks := s.when(l, func(d due) bool { return d.webhooks }, webhooksAtLeast, repeat(s.Commands.HandleWebhooks))
+	resume := s.when(l, func(d due) bool { return d.files }, othersAtLeast, s.Reconciler.Resume)
 	return []scheduledJob{
-		{"resolve_payments", cmp.Or(s.ResolveEvery, time.Second), repeat(s.Commands.ResolvePayments)},
-		{"expire_orders", cmp.Or(s.ExpireEvery, 2*time.Second), repeat(s.Commands.ExpireOrders)},
-		{"handle_webhooks", cmp.Or(s.WebhooksEvery, time.Second), repeat(s.Commands.HandleWebhooks)},
-		{"resume_reconciliations", cmp.Or(s.ResumeEvery, 5*time.Second), s.Reconciler.Resume},
+		{"resolve_payments", cmp.Or(s.ResolveEvery, time.Second), resolve},
+		{"expire_orders", cmp.Or(s.ExpireEvery, 2*time.Second), expire},
+		{"handle_webhooks", cmp.Or(s.WebhooksEvery, time.Second), webhooks},
+		{"resume_reconciliations", cmp.Or(s.ResumeEvery, 5*time.Second), resume},
 		// Tried more often than it is due, so that a window whose replica died is taken over.
 		{"reconcile", min(s.ReconcileEvery, 15*time.Second), s.reconcile},
 	}
