@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	// defaultWait is how long a call waits for its locks: who holds one is soon done, or gone.
+	defaultWait = 20 * time.Millisecond
 	// defaultExpiry is when Redis forgets a lock whose holder died.
 	defaultExpiry = 8 * time.Second
 	// callTimeout bounds one question to a node, and one to all.
@@ -33,7 +35,7 @@ const (
 // second at a time, and never makes a caller wait longer than Wait.
 type Locker struct {
 	Nodes  []redis.UniversalClient // independent of each other; Dial makes good ones
-	Wait   time.Duration           // for all the locks of a call; 1 s when zero
+	Wait   time.Duration           // for all the locks of a call; 20 ms when zero
 	Expiry time.Duration           // when Redis forgets a lock whose holder died; 8 s when zero
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -58,16 +60,17 @@ func Dial(addr string) redis.UniversalClient {
 	})
 }
 
-// Lock locks keys, in order of their names, and returns what unlocks them, on a
-// context that outlives ctx. It waits until it has all, ctx ends, Wait is over
-// or Redis fails; in the latter cases the caller goes on without some of them.
+// Lock asks for all keys at once, and returns what unlocks them, on a context that
+// outlives ctx. When somebody holds one, it waits for that one and those after it in
+// order of their names, until it has all, ctx ends, Wait is over or Redis fails; in the
+// latter cases the caller goes on without some of them.
 func (l *Locker) Lock(ctx context.Context, keys ...string) (unlock func()) {
 	l.once.Do(l.open)
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.Wait, time.Second))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.Wait, defaultWait))
 	defer cancel()
 	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
-	held := make([]*redsync.Mutex, 0, len(keys))
-	for _, key := range keys {
+	held := l.tryAll(ctx, keys)
+	for _, key := range keys[len(held):] {
 		if ctx.Err() != nil || l.resting() {
 			break
 		}
@@ -80,6 +83,40 @@ func (l *Locker) Lock(ctx context.Context, keys ...string) (unlock func()) {
 	return sync.OnceFunc(func() { l.unlock(ctx, held) })
 }
 
+// tryAll tries once to lock each of the keys, all at the same time. It returns the locks
+// up to the first that somebody else holds; whoever waits holds none that comes later.
+func (l *Locker) tryAll(ctx context.Context, keys []string) []*redsync.Mutex {
+	if l.resting() {
+		return nil
+	}
+	tried := make([]*redsync.Mutex, len(keys))
+	var trying sync.WaitGroup
+	for i, key := range keys {
+		trying.Go(func() {
+			mutex := l.mutex(key)
+			if err := mutex.TryLockContext(context.WithoutCancel(ctx)); err == nil {
+				tried[i] = mutex
+			} else if l.isDown(err) {
+				l.giveUp(err)
+			}
+		})
+	}
+	trying.Wait()
+	n := slices.Index(tried, nil)
+	if n < 0 {
+		return tried
+	}
+	later := slices.DeleteFunc(tried[n:], func(mutex *redsync.Mutex) bool { return mutex == nil })
+	l.unlock(context.WithoutCancel(ctx), later)
+	return tried[:n]
+}
+
+func (l *Locker) mutex(key string) *redsync.Mutex {
+	expiry := cmp.Or(l.Expiry, defaultExpiry)
+	return l.sync.NewMutex(key, redsync.WithExpiry(expiry),
+		redsync.WithTimeoutFactor(callTimeout.Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
+}
+
 func (l *Locker) open() {
 	pools := make([]redsyncredis.Pool, len(l.Nodes))
 	for i, node := range l.Nodes {
@@ -90,8 +127,7 @@ func (l *Locker) open() {
 
 // lock tries until it has the lock or ctx ends, and returns nil without it.
 func (l *Locker) lock(ctx context.Context, key string) *redsync.Mutex {
-	expiry := cmp.Or(l.Expiry, defaultExpiry)
-	mutex := l.sync.NewMutex(key, redsync.WithExpiry(expiry), redsync.WithTimeoutFactor(callTimeout.Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
+	mutex := l.mutex(key)
 	for {
 		// A try that ctx cut short could leave the key behind, for its whole
 		// expiry: each is let finish, and bounded by callTimeout.
@@ -122,16 +158,20 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// unlock gives locks back, last first. What it cannot give back expires.
+// unlock gives locks back, all at once. What it cannot give back expires.
 func (l *Locker) unlock(ctx context.Context, held []*redsync.Mutex) {
-	for _, mutex := range slices.Backward(held) {
+	var giving sync.WaitGroup
+	for _, mutex := range held {
 		if l.resting() {
-			return
+			break
 		}
-		if _, err := mutex.UnlockContext(ctx); l.isDown(err) {
-			l.giveUp(err)
-		}
+		giving.Go(func() {
+			if _, err := mutex.UnlockContext(ctx); l.isDown(err) {
+				l.giveUp(err)
+			}
+		})
 	}
+	giving.Wait()
 }
 
 // isDown reports whether err says that too many nodes failed for any lock to be
