@@ -58,6 +58,7 @@ func (m *meteredApp) advance(d time.Duration) { m.shop.Clock.Advance(d) }
 // least one.
 func (m *meteredApp) metrics() map[string]int {
 	m.t.Helper()
+	m.shop.Published(m.t)
 	families, err := m.registry.Gather()
 	m.must(err)
 	found := map[string]int{}

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 
-	"payment-system/command/books"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -29,25 +28,28 @@ func (h *Handler) ApplyEvidence(ctx context.Context, cmd ApplyEvidence) (shop.Pa
 // applyEvidence is ApplyEvidence, and returns which version of the payment the
 // evidence was held against.
 func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment shop.Payment, version int, err error) {
-	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
+	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return shop.Payment{}, 0, err
 	}
-	payment, err = h.changePayment(ctx, id, cmd.Actor, func(c *change) error {
-		version, c.heardOf = c.payment.Version, cmd.AttemptID
-		e := evidence{books: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), says: cmd.Evidence, note: cmd.Note}
-		if err := e.apply(ctx); err != nil {
-			return err
-		}
-		if e.wrong != "" {
-			c.needCase(evidenceCase(c.payment, cmd, e.wrong))
-		}
-		return nil
+	c, err := h.stepOf(ctx, id, &decision{
+		actor: cmd.Actor, attempt: cmd.AttemptID, evidence: len(cmd.Evidence.Raw), do: func(c *change) error {
+			version, c.heardOf = c.payment.Version, cmd.AttemptID
+			e := evidence{books: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), says: cmd.Evidence, note: cmd.Note}
+			if err := e.apply(); err != nil {
+				return err
+			}
+			if e.wrong != "" {
+				c.needCase(evidenceCase(c.payment, cmd, e.wrong))
+			}
+			return nil
+		},
 	})
 	if err != nil {
 		return shop.Payment{}, 0, err
 	}
-	return payment, version, nil
+	c.decision.shown(ctx)
+	return c.payment, version, nil
 }
 
 // evidenceCase asks for a person where the gateway's evidence cannot be right.
@@ -87,16 +89,16 @@ type evidence struct {
 	impossible bool // our open refund was ended, for less is left than it asks for
 }
 
-func (e *evidence) apply(ctx context.Context) error {
+func (e *evidence) apply() error {
 	if e.attempt == nil {
 		return shop.NoSuch("attempt")
 	}
 	versionWas := e.books.payment.Version
-	changed, err := e.saveRecord(ctx)
+	changed, err := e.keepRecord()
 	if err != nil {
 		return err
 	}
-	if err := e.applyStatus(ctx); err != nil {
+	if err := e.applyStatus(); err != nil {
 		return err
 	}
 	if changed && e.books.payment.Version == versionWas {
@@ -105,13 +107,13 @@ func (e *evidence) apply(ctx context.Context) error {
 	return nil
 }
 
-func (e *evidence) applyStatus(ctx context.Context) error {
+func (e *evidence) applyStatus() error {
 	if e.says.Secret != "" {
 		e.attempt.Secret = e.says.Secret
 	}
 	switch e.says.Status {
 	case pg.StatusPaid, pg.StatusPartiallyRefunded, pg.StatusRefunded:
-		return e.applyMoney(ctx)
+		return e.applyMoney()
 	case pg.StatusWaitingForDeposit:
 		return e.applyWaiting()
 	case pg.StatusFailed, pg.StatusExpired:

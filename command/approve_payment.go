@@ -29,59 +29,68 @@ type ApprovePayment struct {
 // when it surely did nothing, Conflict when the order or payment does not allow
 // it and Invalid when the browser carried something else than the books hold.
 func (h *Handler) ApprovePayment(ctx context.Context, cmd ApprovePayment) (shop.PaymentApproved, error) {
-	ctx = failpoint.In(ctx, "approve")
-	payment, err := books.LoadPayment(ctx, h.DB, cmd.PaymentID)
+	payment, attempt, err := h.approve(ctx, cmd, "")
 	if err != nil {
 		return shop.PaymentApproved{}, err
 	}
-	if !cmd.By.MayActOn(payment.UserID) {
-		return shop.PaymentApproved{}, shop.NoSuch("payment")
-	}
-	if payment.Status == shop.PaymentStatusReady {
-		return h.approve(ctx, cmd, payment)
-	}
-	return h.approvalElsewhere(ctx, cmd.PaymentID, payment.AttemptID)
+	return approvalOf(payment, attempt)
 }
 
-// approve carries the intent, the call and the outcome out, one after the other.
-func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, payment shop.Payment) (shop.PaymentApproved, error) {
-	gateway := h.gateway(payment.PG)
-	if gateway == nil {
-		return shop.PaymentApproved{}, gatewayAway(errors.New("no such gateway is configured"))
-	}
-	intent, mine, err := h.intendApproval(ctx, cmd, payment.AttemptID)
+// approve carries the intent, the call and the outcome out, one after the other, and
+// returns the payment as the books hold it then, and which attempt is its latest. Given
+// an attempt, it does so only if that is the latest: a browser has brought the gateway's
+// token for it, and that is the proof. Its errors are those of who asks, and of gateways
+// that surely did nothing; whatever else became of it, the payment tells.
+func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, only shop.AttemptID) (shop.Payment, shop.AttemptID,
+	error,
+) {
+	ctx = failpoint.In(ctx, "approve")
+	intent, mine, err := h.intendApproval(ctx, cmd, only)
 	if err != nil {
-		return shop.PaymentApproved{}, err
+		return shop.Payment{}, "", err
+	}
+	attempt := intent.AttemptID
+	if !mine && only != "" && only != attempt {
+		return intent, attempt, nil
 	}
 	if !mine {
-		return h.approvalElsewhere(ctx, cmd.PaymentID, payment.AttemptID)
+		payment, err := h.approvalElsewhere(ctx, intent, attempt)
+		return payment, attempt, err
 	}
 	// From here on the money may move: a shopper who hangs up must not stop us
 	// recording it.
 	ctx = context.WithoutCancel(ctx)
 	failpoint.At(ctx, failpoint.AfterIntent)
-	answer, lost := gateway.Approve(ctx, approveRequest(intent, payment.AttemptID))
-	if err := h.approvalAnswered(ctx, intent, payment.AttemptID, answer, lost); err != nil {
-		return shop.PaymentApproved{}, err
+	answer, lost := h.gateway(intent.PG).Approve(ctx, approveRequest(intent, attempt))
+	if lost == nil {
+		payment, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway})
+		return payment, attempt, err
 	}
-	if lost != nil { // the resolver may have found out by now
-		return h.approvalElsewhere(ctx, cmd.PaymentID, payment.AttemptID)
+	if err := h.approvalLost(ctx, intent, attempt, lost); err != nil {
+		return shop.Payment{}, "", err
 	}
-	return h.approvalOf(ctx, cmd.PaymentID, payment.AttemptID)
+	payment, err := h.approvalElsewhere(ctx, intent, attempt) // the resolver may have found out by now
+	return payment, attempt, err
 }
 
 // intendApproval commits that the gateway is about to be asked. It reports whether
 // it is this call that asks.
-func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attempt shop.AttemptID) (shop.Payment, bool,
+func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, only shop.AttemptID) (shop.Payment, bool,
 	error,
 ) {
 	var mine bool
-	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
+	c, err := h.stepOf(ctx, cmd.PaymentID, &decision{actor: cmd.By.Actor, do: func(c *change) error {
 		mine = false
-		if c.payment.Status != shop.PaymentStatusReady || c.payment.AttemptID != attempt {
+		if only == "" && !cmd.By.MayActOn(c.payment.UserID) {
+			return shop.NoSuch("payment")
+		}
+		if c.payment.Status != shop.PaymentStatusReady || (only != "" && c.payment.AttemptID != only) {
 			return nil
 		}
-		latest := c.payment.Attempt(attempt)
+		if h.gateway(c.payment.PG) == nil {
+			return gatewayAway(errors.New("no such gateway is configured"))
+		}
+		latest := c.payment.Attempt(c.payment.AttemptID)
 		if err := checkApproval(cmd, c.payment, *latest); err != nil {
 			return err
 		}
@@ -95,13 +104,16 @@ func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, attemp
 		if err := c.payment.Apply(shop.KindPaymentApproving, c.now); err != nil {
 			return err
 		}
-		c.lookUpAt(attempt, c.now.Add(h.PGTimeout+2*time.Second))
+		c.lookUpAt(latest.ID, c.now.Add(h.PGTimeout+2*time.Second))
 		if err := c.paymentEvent(shop.KindPaymentApproving, ""); err != nil {
 			return err
 		}
 		return c.extendHold(c.now.Add(2*h.PGTimeout + time.Minute))
-	})
-	return payment, mine, err
+	}})
+	if err != nil {
+		return shop.Payment{}, false, err
+	}
+	return c.payment, mine, nil
 }
 
 // checkApproval compares what a browser carried with the books.
@@ -151,15 +163,9 @@ func keyOf(attempt shop.PaymentAttempt) pg.Key {
 	return key
 }
 
-// approvalAnswered commits what the gateway answered. A nil error says that the
-// books hold it; silence is unknown and is resolved afterwards.
-func (h *Handler) approvalAnswered(ctx context.Context, payment shop.Payment, attempt shop.AttemptID, answer pg.Payment,
-	cause error,
-) error {
-	if cause == nil {
-		_, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway})
-		return err
-	}
+// approvalLost commits what the gateway answered in place of a payment. A nil error says
+// that the books hold it; silence is unknown and is resolved afterwards.
+func (h *Handler) approvalLost(ctx context.Context, payment shop.Payment, attempt shop.AttemptID, cause error) error {
 	refusal := gatewayError(cause)
 	again := never
 	if payment.Attempt(attempt).ApproveKey != approveKey(attempt) {
@@ -306,15 +312,8 @@ func (h *Handler) failApproval(ctx context.Context, was shop.Payment, attempt sh
 	return failed, err
 }
 
-// approvalOf answers with what came of an approval, waiting a little for one
-// that is under way.
-func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt shop.AttemptID) (shop.PaymentApproved,
-	error,
-) {
-	payment, err := h.await(ctx, id, func(p shop.Payment) bool { return p.Status != shop.PaymentStatusApproving })
-	if err != nil {
-		return shop.PaymentApproved{}, err
-	}
+// approvalOf answers with what came of an approval.
+func approvalOf(payment shop.Payment, attempt shop.AttemptID) (shop.PaymentApproved, error) {
 	switch payment.Status {
 	case shop.PaymentStatusApproved, shop.PaymentStatusWaitingForDeposit:
 		return shop.PaymentApproved{Payment: payment}, nil
@@ -332,16 +331,20 @@ func (h *Handler) approvalOf(ctx context.Context, id shop.PaymentID, attempt sho
 		conflictOf(payment.Status, "The payment is "+string(payment.Status)+"; it cannot be approved.")
 }
 
-// approvalElsewhere is approvalOf for an approval that another call asked for. Who is
+// approvalElsewhere waits a little for an approval that another call asked for. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
-func (h *Handler) approvalElsewhere(ctx context.Context, id shop.PaymentID,
-	attempt shop.AttemptID,
-) (shop.PaymentApproved, error) {
-	approved, err := h.approvalOf(ctx, id, attempt)
-	if err == nil {
-		h.Projector.Project(ctx, string(approved.Payment.OrderID), string(id))
+func (h *Handler) approvalElsewhere(ctx context.Context, payment shop.Payment, attempt shop.AttemptID) (shop.Payment,
+	error,
+) {
+	payment, err := h.await(ctx, payment.ID,
+		func(p shop.Payment) bool { return p.Status != shop.PaymentStatusApproving })
+	if err != nil {
+		return payment, err
 	}
-	return approved, err
+	if _, err := approvalOf(payment, attempt); err == nil {
+		h.Projector.Project(ctx, string(payment.OrderID), string(payment.ID))
+	}
+	return payment, nil
 }
 
 // await reads the payment until done says so, or for as long as a gateway may

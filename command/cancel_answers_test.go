@@ -22,6 +22,14 @@ func (h hangsUp) Project(ctx context.Context, ids ...string) {
 	h.Projector.Project(ctx, ids...)
 }
 
+func (h hangsUp) Hand(committed shop.Committed) (shown func(context.Context)) {
+	behind := h.Projector.Hand(committed)
+	return func(ctx context.Context) {
+		h.hangUp()
+		behind(ctx)
+	}
+}
+
 // told is what of an answer a client may be told, and the books store.
 func told(t *testing.T, answer shop.PaymentCanceled) string {
 	t.Helper()

@@ -41,9 +41,9 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 			return shop.NoSuch("order")
 		}
 		var err error
-		done, paid, err = h.cancelUnpaid(ctx, c, cmd, req)
+		done, paid, err = cancelUnpaid(c, cmd, req)
 		return err
-	})
+	}, req)
 	if err != nil {
 		return shop.OrderCanceled{}, err
 	}
@@ -55,10 +55,8 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 
 // cancelUnpaid ends an order that holds no money. It tells when the order is
 // paid, so that the money must go back first.
-func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder,
-	req books.Request,
-) (done *shop.OrderCanceled, paid bool, err error) {
-	earlier, err := req.Begin(ctx, c.tx, string(cmd.OrderID), c.now)
+func cancelUnpaid(c *change, cmd CancelOrder, req books.Request) (done *shop.OrderCanceled, paid bool, err error) {
+	earlier, err := c.begin(req, string(cmd.OrderID))
 	if err != nil {
 		return nil, false, err
 	}
@@ -68,7 +66,7 @@ func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder,
 	}
 	if earlier != nil && c.order.Status == shop.OrderStatusCanceled {
 		done = &shop.OrderCanceled{Order: c.order}
-		return done, false, req.Finish(ctx, c.tx, done)
+		return done, false, c.finish(req, done)
 	}
 	switch {
 	case busy(c.payment.Status):
@@ -76,14 +74,14 @@ func (h *Handler) cancelUnpaid(ctx context.Context, c *change, cmd CancelOrder,
 	case c.order.Status == shop.OrderStatusPaid:
 		return nil, true, nil
 	}
-	if err := c.cancelOrder(ctx, cmd.Reason); err != nil {
+	if err := c.cancelOrder(cmd.Reason); err != nil {
 		return nil, false, err
 	}
 	if err := c.endPayment(shop.KindPaymentCanceled, cmd.Reason); err != nil {
 		return nil, false, err
 	}
 	done = &shop.OrderCanceled{Order: c.order}
-	return done, false, req.Finish(ctx, c.tx, done)
+	return done, false, c.finish(req, done)
 }
 
 // cancelPaid refunds all that is left; the refund's end cancels the order.

@@ -132,12 +132,12 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID,
 	repeated bool, err error,
 ) {
-	_, err = h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
+	_, err = h.stepOf(ctx, cmd.PaymentID, &decision{actor: cmd.By.Actor, keys: []books.Request{req}, do: func(c *change) error {
 		id, repeated = "", false
 		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
 		}
-		earlier, err := req.Find(ctx, c.tx)
+		earlier, err := c.find(req)
 		if err != nil {
 			return err
 		}
@@ -150,9 +150,9 @@ func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books
 			return err
 		}
 		id = refund.ID
-		_, err = req.Begin(ctx, c.tx, string(id), c.now)
+		_, err = c.begin(req, string(id))
 		return err
-	})
+	}})
 	return id, repeated, err
 }
 

@@ -193,6 +193,18 @@ type bystander struct {
 
 func (b *bystander) Project(ctx context.Context, ids ...string) {
 	b.Projector.Project(ctx, ids...)
+	b.look()
+}
+
+func (b *bystander) Hand(committed shop.Committed) (shown func(context.Context)) {
+	behind := b.Projector.Hand(committed)
+	return func(ctx context.Context) {
+		behind(ctx)
+		b.look()
+	}
+}
+
+func (b *bystander) look() {
 	if b.at() {
 		b.once.Do(b.then)
 	}

@@ -2,35 +2,52 @@ package command
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"payment-system/command/books"
-	"payment-system/internal/mysqldb"
+	"payment-system/internal/text"
 	"payment-system/shop"
 )
 
-// A change is one order and its payment, held by the lock of the order's row,
-// and what happens to them in one transaction.
+// A change is one order and its payment, kept by the lock of the order's row, and what a
+// decision makes of them.
 type change struct {
-	tx    *sql.Tx
-	now   time.Time
-	actor shop.Actor
+	decision *decision
+	now      time.Time
+	actor    shop.Actor
 
 	order   shop.Order
 	payment shop.Payment // its ID is "" when the order has none yet
 	events  []books.Event
-	touched []string
+	touched []string // what is to be shown though no event of this change tells of it
 	lookUps []nextLookUp
+	moves   []string // kinds of events of stock: what becomes of the order's units
+	record  *books.RecordChange
+	keys    []books.KeyWrite // to be stored
+	answers []books.KeyWrite // to be stored under keys that are
 	cases   []OpenCase
-	heardOf shop.AttemptID // whose state at the gateway the change records, "" for nobody's
+	overdue []shop.AttemptID // that want a case, unless the gateway has told by now
+	heardOf shop.AttemptID   // whose state at the gateway the change records, "" for nobody's
 
 	orderWas   shop.Order
 	paymentWas shop.Payment
+	receipts   map[books.KeyName]books.Receipt
+	kept       []byte // the gateway's record of the decision's attempt, nil for none
+}
+
+func newChange(held books.Held, d *decision, receipts map[books.KeyName]books.Receipt, kept map[shop.AttemptID][]byte,
+	now time.Time,
+) *change {
+	c := &change{
+		decision: d, now: now, actor: d.actor, order: held.Order, payment: held.Payment,
+		orderWas: held.Order, paymentWas: held.Payment, receipts: receipts, kept: kept[d.attempt],
+	}
+	c.paymentWas.Attempts = slices.Clone(held.Payment.Attempts)
+	c.paymentWas.Refunds = slices.Clone(held.Payment.Refunds)
+	return c
 }
 
 // A nextLookUp says when the resolver is to look an attempt up next.
@@ -48,88 +65,58 @@ var never = lookUpTime{}
 // at says to look an attempt up at a moment.
 func at(moment time.Time) lookUpTime { return lookUpTime{moment} }
 
-// changeTimeout bounds a change of the books, so that a database that never answers
-// cannot block a caller indefinitely.
-const changeTimeout = 30 * time.Second
-
-// changeOrder holds an order and its payment, lets do change them, and writes
-// what changed and its events, all in one transaction; then the read models
-// follow. The closure may run again: it must assign, never append. What it
-// returned is the state after the commit.
-func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error) (*change,
-	error,
-) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeTimeout)
-	defer cancel()
-	unlock := h.Locks.Lock(ctx, lockKey(string(id)))
-	defer unlock()
-	var c *change
-	run := func(ctx context.Context, tx *sql.Tx) error {
-		c = &change{tx: tx, now: h.now(), actor: actor}
-		if err := c.load(ctx, id); err != nil {
-			return err
-		}
-		if err := do(c); err != nil {
-			return err
-		}
-		if err := c.save(ctx); err != nil {
-			return err
-		}
-		return h.saveCases(ctx, c)
-	}
-	err := mysqldb.InTx(ctx, h.DB, run)
-	for range 2 {
-		if !errors.Is(err, mysqldb.ErrCommitUnknown) || c.stands(ctx, h.DB) {
-			break
-		}
-		err = mysqldb.InTx(ctx, h.DB, run)
-	}
-	if err != nil && (!errors.Is(err, mysqldb.ErrCommitUnknown) || !c.stands(ctx, h.DB)) {
-		return nil, books.Unavailable(err)
-	}
-	if len(c.touched) == 0 { // who did it before may not have shown it yet
-		c.touch(slices.DeleteFunc([]string{string(c.order.ID), string(c.payment.ID)},
-			func(id string) bool { return id == "" })...)
-	}
-	h.Projector.Project(ctx, c.touched...)
-	return c, nil
-}
-
-// stands reports, after the answer to a COMMIT was lost, whether the change
-// surely stands: its last event is then in the books. A change without one, of
-// an idempotency key say, is made again.
-func (c *change) stands(ctx context.Context, db *sql.DB) bool {
-	return len(c.events) > 0 && books.Stands(ctx, db, c.events[len(c.events)-1])
+// changeOrder has do change an order and its payment: it is told what the books hold, and
+// what it changes is written, with its events, in one transaction with whatever else is
+// decided at that moment. The closure may run again: it must assign, never append. The
+// keys are those that it may look for. When the read models show the change, it is
+// returned as it was committed.
+func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error,
+	keys ...books.Request,
+) (*change, error) {
+	return h.show(ctx, &decision{order: id, actor: actor, do: do, keys: keys})
 }
 
 // changePayment is changeOrder by the payment's id.
-func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor,
-	do func(*change) error,
+func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error,
 ) (shop.Payment, error) {
-	orderID, err := books.OrderIDOf(ctx, h.DB, id)
+	c, err := h.stepOf(ctx, id, &decision{actor: actor, do: do})
 	if err != nil {
 		return shop.Payment{}, err
 	}
-	c, err := h.changeOrder(ctx, orderID, actor, do)
-	if err != nil {
-		return shop.Payment{}, err
-	}
+	c.decision.shown(ctx)
 	return c.payment, nil
 }
 
-// load takes the lock of the order's row; whatever is read after that stays so
-// until the transaction ends.
-func (c *change) load(ctx context.Context, id shop.OrderID) (err error) {
-	if c.order, err = books.LockOrder(ctx, c.tx, id); err != nil {
-		return err
+// show has a decision about an order committed, and waits until the read models show it:
+// whoever is answered finds it there.
+func (h *Handler) show(ctx context.Context, d *decision) (*change, error) {
+	c, err := h.step(ctx, d)
+	if err == nil {
+		d.shown(ctx)
 	}
-	if c.payment, err = books.LoadPaymentOf(ctx, c.tx, id); err != nil && shop.CodeOf(err) != shop.NotFound {
-		return err
+	return c, err
+}
+
+// step is show for a step of a flow that goes on: nobody is answered yet, and the read
+// models follow meanwhile.
+func (h *Handler) step(ctx context.Context, d *decision) (*change, error) {
+	if !text.IsASCII(string(d.order)) {
+		return nil, shop.NoSuch("order")
 	}
-	c.orderWas, c.paymentWas = c.order, c.payment
-	c.paymentWas.Attempts = slices.Clone(c.payment.Attempts)
-	c.paymentWas.Refunds = slices.Clone(c.payment.Refunds)
-	return nil
+	if err := h.decide(ctx, d); err != nil {
+		return nil, err
+	}
+	return d.c, nil
+}
+
+// stepOf is step by the payment's id.
+func (h *Handler) stepOf(ctx context.Context, id shop.PaymentID, d *decision) (*change, error) {
+	order, err := h.orderOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d.order = order
+	return h.step(ctx, d)
 }
 
 // paymentEvent notes that the payment has just changed.
@@ -142,7 +129,6 @@ func (c *change) paymentEvent(kind, note string) error {
 		AggregateID: string(c.payment.ID), Version: c.payment.Version, Kind: kind, Status: string(c.payment.Status),
 		Actor: c.actor, Note: note, Aggregate: json.RawMessage(payload), At: c.now,
 	})
-	c.touch(string(c.payment.ID))
 	return nil
 }
 
@@ -158,7 +144,6 @@ func (c *change) note(kind, note string) error {
 // orderEvent notes that the order has just changed.
 func (c *change) orderEvent(kind, note string) {
 	c.events = append(c.events, books.OrderEvent(c.order, kind, c.actor, note, c.now))
-	c.touch(string(c.order.ID))
 }
 
 func (c *change) touch(ids ...string) {
@@ -186,26 +171,18 @@ func (c *change) lookAgain(id shop.AttemptID, moment time.Time) {
 	}
 }
 
-// payOrder records that the order's money is in: its stock is sold.
-func (c *change) payOrder(ctx context.Context) error {
-	if err := c.order.Pay(c.now); err != nil {
-		return err
-	}
-	c.orderEvent(shop.KindOrderPaid, "")
-	return c.moveStock(books.SellStock(ctx, c.tx, c.order, c.actor, c.now))
-}
-
 // cancelOrder ends the order: its stock is back on the shelf.
-func (c *change) cancelOrder(ctx context.Context, note string) error {
-	move := books.ReleaseStock
+func (c *change) cancelOrder(note string) error {
+	move := shop.KindStockReleased
 	if c.order.Status == shop.OrderStatusPaid {
-		move = books.ReturnStock
+		move = shop.KindStockReturned
 	}
 	if err := c.order.Cancel(c.now); err != nil {
 		return err
 	}
 	c.orderEvent(shop.KindOrderCanceled, note)
-	return c.moveStock(move(ctx, c.tx, c.order, c.actor, c.now))
+	c.moves = append(c.moves, move)
+	return nil
 }
 
 // extendHold makes the order hold its stock until the moment given.
@@ -217,38 +194,25 @@ func (c *change) extendHold(until time.Time) error {
 	return err
 }
 
-func (c *change) moveStock(products []string, err error) error {
-	c.touch(products...)
-	return err
-}
-
-// save writes what changed, each row only if it is still as it was read.
-func (c *change) save(ctx context.Context) error {
-	if c.order.Version != c.orderWas.Version {
-		if err := books.SaveOrder(ctx, c.tx, c.order, c.orderWas.Status, c.orderWas.Version); err != nil {
-			return err
-		}
-	}
-	if c.payment.Version != c.paymentWas.Version {
-		if err := books.SavePayment(ctx, c.tx, c.paymentWas, c.payment); err != nil {
-			return err
-		}
-	}
-	for _, next := range c.lookUps {
-		if err := c.scheduleLookUp(ctx, next); err != nil {
-			return err
-		}
-	}
-	return books.Append(ctx, c.tx, c.events...)
-}
-
-// scheduleLookUp writes when an attempt is looked up next. An outcome that was not
-// awaited before is open since now, however long another was; when none is,
-// nothing is open.
-func (c *change) scheduleLookUp(ctx context.Context, next nextLookUp) error {
+// scheduled is when an attempt is looked up next. An outcome that was not awaited
+// before is open since now, however long another was; when none is, nothing is open.
+func (c *change) scheduled(next nextLookUp) books.LookUp {
 	lookUp := books.LookUp{AttemptID: next.attempt, At: next.when.moment}
 	if now := awaited(c.payment, next.attempt); next.when != never && now != "" {
 		lookUp.OpenSince, lookUp.SameOutcome = c.now, now == awaited(c.paymentWas, next.attempt)
 	}
-	return books.ScheduleLookUp(ctx, c.tx, lookUp)
+	return lookUp
+}
+
+// shows names what the change is about when it has no event: who did it before may not
+// have shown it yet.
+func (c *change) shows() []string {
+	if len(c.events) > 0 {
+		return c.touched
+	}
+	about := []string{string(c.order.ID)}
+	if c.payment.ID != "" {
+		about = append(about, string(c.payment.ID))
+	}
+	return slices.Concat(about, c.touched)
 }

@@ -1,25 +1,24 @@
 package command
 
 import (
-	"context"
 	"fmt"
 
 	"payment-system/shop"
 )
 
-func (e *evidence) applyMoney(ctx context.Context) error {
+func (e *evidence) applyMoney() error {
 	if e.says.Captured == 0 {
 		return e.applyEnd() // a virtual account was closed unpaid
 	}
 	if e.attempt.CapturedAmount == 0 {
-		if err := e.applyCapture(ctx); err != nil {
+		if err := e.applyCapture(); err != nil {
 			return err
 		}
 	}
 	if err := e.correctClaim(); err != nil {
 		return err
 	}
-	if err := e.applyRefunds(ctx); err != nil {
+	if err := e.applyRefunds(); err != nil {
 		return err
 	}
 	return e.returnRest()
@@ -27,7 +26,7 @@ func (e *evidence) applyMoney(ctx context.Context) error {
 
 // applyCapture records money that the books do not know of: for the order if it
 // still waits for exactly this, else as late money.
-func (e *evidence) applyCapture(ctx context.Context) error {
+func (e *evidence) applyCapture() error {
 	_, mayPay := shop.PaymentMove(e.books.payment.Status, shop.KindPaymentApproved, 0)
 	if !mayPay || e.books.order.Status != shop.OrderStatusPlaced || e.books.payment.CapturedAmount > 0 || !e.isAsked() {
 		return e.markLate()
@@ -45,7 +44,17 @@ func (e *evidence) applyCapture(ctx context.Context) error {
 	if err := e.books.paymentEvent(shop.KindPaymentApproved, e.note); err != nil {
 		return err
 	}
-	return e.books.payOrder(ctx)
+	return e.books.payOrder()
+}
+
+// payOrder records that the order's money is in: its stock is sold.
+func (c *change) payOrder() error {
+	if err := c.order.Pay(c.now); err != nil {
+		return err
+	}
+	c.orderEvent(shop.KindOrderPaid, "")
+	c.moves = append(c.moves, shop.KindStockSold)
+	return nil
 }
 
 // markLate notes money that no order waits for. If the payment was waiting for

@@ -1,7 +1,8 @@
 package command
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -44,25 +45,21 @@ func mergeActions(was, now []shop.KakaoAction) []shop.KakaoAction {
 	return merged
 }
 
-// saveRecord keeps what only the gateway knows of the attempt, and reports whether
-// it reads differently from what was kept. It keeps nothing when the evidence
-// carries no record, as a settlement row does. A record that the books have no
-// room for must not keep the money out of them: it is left out.
-func (e *evidence) saveRecord(ctx context.Context) (changed bool, err error) {
-	if e.isOvertaken() {
+// keepRecord keeps what only the gateway knows of the attempt, and reports whether it
+// reads differently from what was kept. It keeps nothing when the evidence carries no
+// record, as a settlement row does, nor when the books have no room for it: that must not
+// keep the money out of them.
+func (e *evidence) keepRecord() (changed bool, err error) {
+	if e.isOvertaken() || e.books.decision.recordless {
 		return false, nil
 	}
 	switch record := e.says.Record.(type) {
 	case *shop.KakaoRecord:
-		changed, err = e.saveKakaoRecord(ctx, *record)
+		return e.keepKakaoRecord(*record)
 	case *shop.TossRecord:
-		changed, err = e.saveTossRecord(ctx, *record)
+		return e.keepTossRecord(*record)
 	}
-	if books.HasNoRoom(err) {
-		e.h.Logger.ErrorContext(ctx, "gateway's record not kept", "attempt_id", string(e.attempt.ID), "error", err)
-		return false, nil
-	}
-	return changed, err
+	return false, nil
 }
 
 // isOvertaken reports whether the books know of money that moved since the gateway
@@ -75,33 +72,45 @@ func (e *evidence) isOvertaken() bool {
 	return e.says.Captured < e.attempt.CapturedAmount || e.says.Refunded < e.attempt.RefundedAmount
 }
 
-func (e *evidence) saveKakaoRecord(ctx context.Context, record shop.KakaoRecord) (bool, error) {
-	was, err := books.KeptKakaoRecord(ctx, e.books.tx, e.attempt.ID)
-	if err != nil {
+func (e *evidence) keepKakaoRecord(record shop.KakaoRecord) (bool, error) {
+	var was shop.KakaoRecord
+	if err := e.keptRecord(&was); err != nil || record.FetchedAt.Before(was.FetchedAt) { // overtaken
 		return false, err
-	}
-	if record.FetchedAt.Before(was.FetchedAt) {
-		return false, nil // overtaken
 	}
 	record = keepKakaoDetails(record, was)
-	if err := books.SaveKakaoRecord(ctx, e.books.tx, e.attempt.ID, record, e.says.Raw); err != nil {
-		return false, err
-	}
 	was.FetchedAt = record.FetchedAt
-	return !reflect.DeepEqual(was, record), nil
+	return !reflect.DeepEqual(was, record), e.keep(&record)
 }
 
-func (e *evidence) saveTossRecord(ctx context.Context, record shop.TossRecord) (bool, error) {
-	was, err := books.KeptTossRecord(ctx, e.books.tx, e.attempt.ID)
-	if err != nil {
-		return false, err
-	}
-	if record.FetchedAt.Before(was.FetchedAt) {
-		return false, nil // overtaken
-	}
-	if err := books.SaveTossRecord(ctx, e.books.tx, e.attempt.ID, record, e.says.Raw); err != nil {
+func (e *evidence) keepTossRecord(record shop.TossRecord) (bool, error) {
+	var was shop.TossRecord
+	if err := e.keptRecord(&was); err != nil || record.FetchedAt.Before(was.FetchedAt) { // overtaken
 		return false, err
 	}
 	was.FetchedAt = record.FetchedAt
-	return !reflect.DeepEqual(was, record), nil
+	return !reflect.DeepEqual(was, record), e.keep(&record)
+}
+
+// keptRecord decodes the record that was kept into out, and leaves it zero when there is
+// none.
+func (e *evidence) keptRecord(out any) error {
+	if e.books.kept == nil {
+		return nil
+	}
+	if err := json.Unmarshal(e.books.kept, out); err != nil {
+		return fmt.Errorf("decode the record of attempt %s: %w", e.attempt.ID, err)
+	}
+	return nil
+}
+
+// keep has a record written with the change.
+func (e *evidence) keep(record shop.GatewayRecord) error {
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode the record of attempt %s: %w", e.attempt.ID, err)
+	}
+	e.books.record = &books.RecordChange{
+		AttemptID: e.attempt.ID, IsNew: e.books.kept == nil, Record: record, Body: body, Raw: e.says.Raw,
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -55,7 +54,7 @@ func (e *evidence) isNameless(refund shop.Refund) bool {
 // applyRefunds records the refunds that the gateway made and the books do not
 // know as done, ours first, and no more of others than are missing in all: a leg
 // without a known name may be part of one that was recorded from a settlement row.
-func (e *evidence) applyRefunds(ctx context.Context) error {
+func (e *evidence) applyRefunds() error {
 	if e.says.Refunded > e.attempt.RefundedAmount {
 		e.nameRefunds()
 	}
@@ -67,13 +66,13 @@ func (e *evidence) applyRefunds(ctx context.Context) error {
 			if e.knows(leg) || (e.ourRefund(leg) != nil) != ours {
 				continue
 			}
-			if err := e.applyRefund(ctx, leg); err != nil {
+			if err := e.applyRefund(leg); err != nil {
 				return err
 			}
 		}
 	}
 	if missing := e.says.Refunded - e.attempt.RefundedAmount; missing > 0 {
-		return e.applyRefund(ctx, pg.Cancel{Amount: missing})
+		return e.applyRefund(pg.Cancel{Amount: missing})
 	}
 	return nil
 }
@@ -156,7 +155,7 @@ func (e *evidence) endImpossible(found shop.RefundID, amount shop.Won) {
 	}
 }
 
-func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
+func (e *evidence) applyRefund(leg pg.Cancel) error {
 	amount, left := leg.Amount, e.attempt.CapturedAmount-e.attempt.RefundedAmount
 	if e.ourRefund(leg) == nil || amount > left {
 		amount = min(amount, e.says.Refunded-e.attempt.RefundedAmount)
@@ -191,7 +190,7 @@ func (e *evidence) applyRefund(ctx context.Context, leg pg.Cancel) error {
 		e.books.lookUp(e.attempt.ID, never)
 	}
 	if e.books.payment.Balance() == 0 && e.books.order.Status == shop.OrderStatusPaid {
-		return e.books.cancelOrder(ctx, refund.Reason)
+		return e.books.cancelOrder(refund.Reason)
 	}
 	return nil
 }

@@ -17,7 +17,11 @@ package command
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -52,7 +56,8 @@ type Handler struct {
 	// Replica names this process in leases.
 	Replica string
 
-	orders     orderQueue       // orders waiting to be committed together
+	commits    committer        // the one way into the books of orders, payments and stock
+	places     placesOf         // which order a payment is of
 	background background.Group // what outlives the calls that started it
 	health     gatewayHealth    // which gateways were silent
 	inbox      inboxWorker      // acts on webhooks when they come
@@ -61,7 +66,7 @@ type Handler struct {
 // A Locker takes turns among replicas. Locks are a courtesy that spares the
 // database needless retries: everything stays correct when Lock does nothing.
 type Locker interface {
-	// Lock waits, a little, for all keys, and returns what gives them back. It
+	// Lock waits, for a moment, for all keys, and returns what gives them back. It
 	// never fails: without Redis it returns at once.
 	Lock(ctx context.Context, keys ...string) (unlock func())
 }
@@ -77,10 +82,31 @@ type Projector interface {
 	// Project applies the unpublished events of the aggregates named. It waits a
 	// bounded time and never fails: what it misses is applied in the background.
 	Project(ctx context.Context, aggregateIDs ...string)
+	// Hand hands over what was just committed, and returns what waits, as Project does, until the
+	// read models show it.
+	Hand(committed shop.Committed) (shown func(ctx context.Context))
 }
 
-// lockKey names the lock of an aggregate.
-func lockKey(id string) string { return "lock:" + id }
+// lockStripes is how many locks there are: a group asks for each of them once at most.
+const lockStripes = 8
+
+// lockKey names the lock of an aggregate, which it shares with others.
+func lockKey(id string) string {
+	hash := fnv.New32a()
+	hash.Write([]byte(id))
+	return fmt.Sprintf("lock:stripe/%d", hash.Sum32()%lockStripes)
+}
+
+// lockKeys names the locks of what a group is about, in order.
+func lockKeys(members []*decision) []string {
+	keys := map[string]bool{}
+	for _, d := range members {
+		for _, id := range d.rows() {
+			keys[lockKey(id)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
 
 // now is the time as the books keep it.
 func (h *Handler) now() time.Time { return books.Moment(h.Now()) }

@@ -431,6 +431,18 @@ type interrupted struct {
 
 func (p *interrupted) Project(ctx context.Context, ids ...string) {
 	p.Projector.Project(ctx, ids...)
+	p.interrupt()
+}
+
+func (p *interrupted) Hand(committed shop.Committed) (shown func(context.Context)) {
+	behind := p.Projector.Hand(committed)
+	return func(ctx context.Context) {
+		behind(ctx)
+		p.interrupt()
+	}
+}
+
+func (p *interrupted) interrupt() {
 	if during := p.during.Swap(nil); during != nil {
 		(*during)()
 	}

@@ -141,12 +141,21 @@ func (c *change) needCase(cmd OpenCase) { c.cases = append(c.cases, cmd) }
 // saveCases ends the cases that the change leaves nothing of and opens those
 // that it needs. It comes last in the transaction, because all who open cases of
 // a gateway's day take turns.
-func (h *Handler) saveCases(ctx context.Context, c *change) error {
-	if err := c.endOverdue(ctx); err != nil {
+func (h *Handler) saveCases(ctx context.Context, tx *sql.Tx, c *change) error {
+	if err := c.endOverdue(ctx, tx); err != nil {
 		return err
 	}
+	for _, id := range c.overdue {
+		open, err := books.IsOverdue(ctx, tx, id, c.now.Add(-overdue))
+		if err != nil {
+			return err
+		}
+		if open {
+			c.needCase(overdueCase(c.payment, id))
+		}
+	}
 	for _, needed := range c.cases {
-		opened, err := h.openCaseIn(ctx, c.tx, needed, c.now)
+		opened, err := h.openCaseIn(ctx, tx, needed, c.now)
 		if err != nil {
 			return fmt.Errorf("open a case of %s: %w", needed.Kind, err)
 		}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -50,11 +51,8 @@ func (h *Handler) openOverdueCase(ctx context.Context, id shop.AttemptID) {
 	payment, err := books.PaymentIDOf(ctx, h.DB, id)
 	if err == nil {
 		_, err = h.changePayment(ctx, payment, shop.ActorResolver, func(c *change) error {
-			open, err := books.IsOverdue(ctx, c.tx, id, c.now.Add(-overdue))
-			if err == nil && open {
-				c.needCase(overdueCase(c.payment, id))
-			}
-			return err
+			c.overdue = append(c.overdue, id)
+			return nil
 		})
 	}
 	if err != nil {
@@ -76,22 +74,22 @@ func overdueCase(payment shop.Payment, id shop.AttemptID) OpenCase {
 
 // endOverdue ends the overdue cases of outcomes that the change makes known. An
 // attempt that is too young to be overdue costs no statement.
-func (c *change) endOverdue(ctx context.Context) error {
+func (c *change) endOverdue(ctx context.Context, tx *sql.Tx) error {
 	for _, attempt := range c.paymentWas.Attempts {
 		if c.now.Before(attempt.StartedAt.Add(overdue-time.Minute)) || !c.makesKnown(attempt.ID) {
 			continue
 		}
 		if awaited(c.payment, attempt.ID) == "" { // whoever is about to open a case learns of it
-			if err := books.NothingOpen(ctx, c.tx, attempt.ID); err != nil {
+			if err := books.NothingOpen(ctx, tx, attempt.ID); err != nil {
 				return err
 			}
 		}
-		cases, err := books.OverdueCases(ctx, c.tx, c.payment.ID, attempt.ID)
+		cases, err := books.OverdueCases(ctx, tx, c.payment.ID, attempt.ID)
 		if err != nil {
 			return err
 		}
 		for _, d := range cases {
-			if err := c.endCase(ctx, d, "The gateway has told: the payment is "+string(c.payment.Status)+"."); err != nil {
+			if err := c.endCase(ctx, tx, d, "The gateway has told: the payment is "+string(c.payment.Status)+"."); err != nil {
 				return err
 			}
 		}
@@ -111,10 +109,10 @@ func (c *change) makesKnown(id shop.AttemptID) bool {
 }
 
 // endCase says of a case that it asks for nothing any more.
-func (c *change) endCase(ctx context.Context, d shop.Discrepancy, note string) error {
+func (c *change) endCase(ctx context.Context, tx *sql.Tx, d shop.Discrepancy, note string) error {
 	d.Status, d.Action, d.Note = shop.DiscrepancyStatusIgnored, shop.CorrectiveActionNone, text.ClipOrNil(note, 1000)
 	d.ResolvedAt = &c.now
 	d.Version++
 	c.touch(string(d.ID))
-	return books.SaveDiscrepancy(ctx, c.tx, d, shop.KindDiscrepancyIgnored, c.actor, c.now)
+	return books.SaveDiscrepancy(ctx, tx, d, shop.KindDiscrepancyIgnored, c.actor, c.now)
 }

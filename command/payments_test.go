@@ -109,12 +109,27 @@ func (s *till) verify() {
 	for _, fake := range s.fakes {
 		fake.Heal()
 	}
+	s.published()
 	verifier := &verify.Verifier{DB: s.db, Now: s.clock.Now, Gateways: s.Gateways}
 	err := verifier.Verify(context.Background(), func(v verify.Violation) {
 		s.t.Errorf("%s: %s: %s", v.Invariant, v.ID, v.Detail)
 	})
 	if err != nil {
 		s.t.Error(err)
+	}
+}
+
+// published waits a moment for events to be flagged as shown: by this shop's clock the
+// moment may be hours.
+func (s *till) published() {
+	s.t.Helper()
+	for range 100 {
+		var pending int
+		s.must(s.db.QueryRowContext(context.Background(), `SELECT COUNT(*) FROM events WHERE published_at IS NULL`).Scan(&pending))
+		if pending == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

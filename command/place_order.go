@@ -2,7 +2,9 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"payment-system/command/books"
 	"payment-system/internal/failpoint"
@@ -37,19 +39,22 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 	if err != nil {
 		return shop.OrderPlaced{}, err
 	}
-	pending := &pendingOrder{
+	d := &decision{
 		ctx:   failpoint.In(ctx, "order"),
-		cmd:   cmd,
-		req:   req,
-		id:    shop.OrderID(h.NewID(shop.PrefixOrder)),
+		keys:  []books.Request{req},
+		place: &placement{cmd: cmd, req: req, id: shop.OrderID(h.NewID(shop.PrefixOrder))},
 		ready: make(chan struct{}),
 	}
-	if err := h.orders.join(pending, h.background.Start, h.commitOrders); err != nil {
+	if err := h.commits.join(d, h.startLane); err != nil {
 		return shop.OrderPlaced{}, err
 	}
 	select {
-	case <-pending.ready:
-		return pending.placed, pending.err
+	case <-d.ready:
+		if d.err != nil {
+			return shop.OrderPlaced{}, d.err
+		}
+		d.shown(context.WithoutCancel(ctx))
+		return d.place.placed, nil
 	case <-ctx.Done():
 		return shop.OrderPlaced{},
 			&shop.Error{
@@ -57,6 +62,60 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 				Err: ctx.Err(),
 			}
 	}
+}
+
+// A placement is an order to be placed, and what came of it.
+type placement struct {
+	cmd      PlaceOrder
+	req      books.Request
+	id       shop.OrderID
+	known    *books.Receipt // nil when its key is not stored
+	isNew    bool           // it is decided about now
+	placed   shop.OrderPlaced
+	response []byte // placed, as it is stored
+}
+
+// answerKnown answers it, when its key is stored already.
+func (p *placement) answerKnown(d *decision) {
+	p.isNew = p.known == nil
+	switch {
+	case p.isNew:
+	case p.known.Hash != p.req.Hash:
+		d.err = books.Mismatch()
+	default:
+		d.err = p.known.DecodeInto(&p.placed)
+	}
+}
+
+// price makes the order at the prices of this moment, and takes its units when there are
+// enough of each.
+func (p *placement) price(stock *stockOnHand, now time.Time, hold time.Duration) error {
+	order := shop.Order{
+		ID: p.id, UserID: p.cmd.By.UserID, Status: shop.OrderStatusPlaced, Version: 1,
+		PlacedAt: now, ExpiresAt: now.Add(hold),
+	}
+	for _, line := range p.cmd.Lines {
+		product := stock.products[line.ProductID]
+		order.Lines = append(order.Lines, shop.OrderLine{
+			ProductID: product.ID, Name: product.Name, UnitPrice: product.Price, Quantity: line.Quantity,
+			TaxFree: product.TaxFree,
+		})
+	}
+	if err := order.Sum(); err != nil {
+		return err
+	}
+	if short := stock.short(order); short != nil {
+		return &shop.Error{
+			Code: shop.SoldOut, Message: "There is not enough stock.",
+			Details: map[string]any{"lines": short},
+		}
+	}
+	p.placed = shop.OrderPlaced{Order: order}
+	var err error
+	if p.response, err = json.Marshal(p.placed); err != nil {
+		return fmt.Errorf("encode the answer to order %s: %w", p.id, err)
+	}
+	return stock.move(order, shop.KindStockReserved, shop.ActorShopper)
 }
 
 func (c PlaceOrder) check() error {

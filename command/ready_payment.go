@@ -111,13 +111,13 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.R
 ) {
 	var attempt shop.PaymentAttempt
 	var done *shop.PaymentReadied
-	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
+	c, err := h.step(ctx, &decision{order: cmd.OrderID, actor: cmd.By.Actor, keys: []books.Request{req}, do: func(c *change) error {
 		attempt, done = shop.PaymentAttempt{}, nil
 		if !cmd.By.MayActOn(c.order.UserID) {
 			return shop.NoSuch("order")
 		}
 		id := shop.AttemptID(h.NewID(shop.PrefixAttempt))
-		earlier, err := req.Begin(ctx, c.tx, string(id), c.now)
+		earlier, err := c.begin(req, string(id))
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,10 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.R
 		}
 		attempt = newAttempt(id, cmd, c.now)
 		return h.open(c, cmd, attempt)
-	})
+	}})
+	if err == nil && done != nil {
+		c.decision.shown(ctx)
+	}
 	return c, attempt, done, err
 }
 
@@ -232,8 +235,8 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 			}
 		}
 		readied = shop.PaymentReadied{Payment: c.payment, CheckoutURL: *c.payment.Attempt(attempt).CheckoutURL}
-		return req.FinishOnce(ctx, c.tx, readied)
-	})
+		return c.finishOnce(req, readied)
+	}, req)
 	switch {
 	case mysqldb.IsDuplicate(err, "uq_attempts_key"): // the gateway named another payment
 		return shop.PaymentReadied{}, gatewayAway(err)

@@ -27,43 +27,59 @@ type ReturnFromGateway struct {
 // needed, and coming again changes nothing. It returns NotFound for an attempt
 // that is not ours.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
-	id, err := books.PaymentIDOf(ctx, h.DB, cmd.AttemptID)
+	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
 	if err != nil {
 		return "", err
 	}
-	payment, err := books.LoadPayment(ctx, h.DB, id)
-	if err != nil {
-		return "", err
-	}
-	attempt := payment.Attempt(cmd.AttemptID)
+	var payment shop.Payment
 	switch {
 	case cmd.OrderRef != "" && cmd.OrderRef != string(cmd.AttemptID):
 		h.refuseReturn(ctx, cmd, "orderId")
-	case payment.AttemptID == cmd.AttemptID:
-		if err := h.comeBack(ctx, cmd, payment); err != nil {
+	case cmd.Outcome == "approved":
+		payment, err = h.comeBackApproved(ctx, cmd, id)
+	default:
+		err = h.comeBackUnpaid(ctx, cmd, id)
+	}
+	if err := h.cameBack(ctx, cmd, err); err != nil {
+		return "", err
+	}
+	if payment.ID == "" {
+		if payment, err = books.LoadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
 			return "", err
 		}
 	}
-	if payment, err = books.LoadPayment(context.WithoutCancel(ctx), h.DB, id); err != nil {
-		return "", err
-	}
-	return h.returnTo(*attempt, payment)
+	return h.returnTo(*payment.Attempt(cmd.AttemptID), payment)
 }
 
-// comeBack does what the outcome says. What the shopper can see in the payment's
-// status is no error here.
-func (h *Handler) comeBack(ctx context.Context, cmd ReturnFromGateway, payment shop.Payment) error {
-	by := shop.Caller{UserID: payment.UserID, Actor: shop.ActorShopper}
-	var err error
-	switch {
-	case cmd.Outcome == "approved":
-		_, err = h.ApprovePayment(ctx, ApprovePayment{
-			By: by, PaymentID: payment.ID, PgToken: given(cmd.PgToken), PaymentKey: given(cmd.PaymentKey), Amount: cmd.Amount,
-		})
-	case payment.Status == shop.PaymentStatusReady:
-		_, err = h.FailPayment(ctx,
-			FailPayment{By: by, PaymentID: payment.ID, Code: printable(cmd.Code, 100), Message: printable(cmd.Message, 500)})
+// comeBackApproved approves the attempt if it is the latest of its payment, and returns
+// that as it is then; without an ID where the books do not tell.
+func (h *Handler) comeBackApproved(ctx context.Context, cmd ReturnFromGateway, id shop.PaymentID) (shop.Payment, error) {
+	payment, latest, err := h.approve(ctx, ApprovePayment{
+		By: shop.Caller{Actor: shop.ActorShopper}, PaymentID: id,
+		PgToken: given(cmd.PgToken), PaymentKey: given(cmd.PaymentKey), Amount: cmd.Amount,
+	}, cmd.AttemptID)
+	if err == nil && latest == cmd.AttemptID {
+		_, err = approvalOf(payment, latest)
 	}
+	return payment, err
+}
+
+// comeBackUnpaid fails the attempt if it is the latest and still waits for the shopper.
+func (h *Handler) comeBackUnpaid(ctx context.Context, cmd ReturnFromGateway, id shop.PaymentID) error {
+	payment, err := books.LoadPayment(ctx, h.DB, id)
+	if err != nil || payment.AttemptID != cmd.AttemptID || payment.Status != shop.PaymentStatusReady {
+		return err
+	}
+	_, err = h.FailPayment(ctx, FailPayment{
+		By: shop.Caller{UserID: payment.UserID, Actor: shop.ActorShopper}, PaymentID: payment.ID,
+		Code: printable(cmd.Code, 100), Message: printable(cmd.Message, 500),
+	})
+	return err
+}
+
+// cameBack says what was wrong. What the shopper can see in the payment's status is no
+// error here.
+func (h *Handler) cameBack(ctx context.Context, cmd ReturnFromGateway, err error) error {
 	switch shop.CodeOf(err) {
 	case shop.Invalid:
 		refusal, _ := errors.AsType[*shop.Error](err)

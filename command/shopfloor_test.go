@@ -107,6 +107,8 @@ type projector struct{}
 
 func (projector) Project(context.Context, ...string) {}
 
+func (projector) Hand(shop.Committed) (shown func(context.Context)) { return func(context.Context) {} }
+
 func (s *shopfloor) must(err error) {
 	s.t.Helper()
 	if err != nil {

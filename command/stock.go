@@ -1,105 +1,189 @@
 package command
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"payment-system/command/books"
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
-// A shelf is the stock that a group finds, and what its orders took so far.
+// stockOnHand is the stock that a group finds, and what its members made of it so far.
 type stockOnHand struct {
-	products map[shop.ProductID]shop.Product
-	taken    map[shop.ProductID]int
-	holders  map[shop.ProductID][]shop.OrderID
+	was, products map[shop.ProductID]shop.Product
+	moved         []stockMoved
 }
 
-// serve lets each pending order, first come first served, have all it asks for or
-// nothing. It returns those that got an order; two of the same key share one.
-func (s *stockOnHand) serve(group []*pendingOrder, at, expires time.Time) []*pendingOrder {
-	var placed []*pendingOrder
-	first := map[books.KeyName]*pendingOrder{}
-	for _, pending := range group {
-		if earlier := first[pending.req.Name()]; earlier != nil {
-			pending.placed, pending.err = earlier.placed, nil
-			if earlier.req.Hash != pending.req.Hash {
-				pending.refuse(books.Mismatch())
+// A stockMoved is what became of one product's units in one way: one event, however many
+// orders had a part in it.
+type stockMoved struct {
+	kind   string
+	actor  shop.Actor
+	after  shop.Product
+	orders []shop.OrderID
+}
+
+// stockKinds are the ways in which units move, in the order in which a group moves them:
+// what comes back is there for those who want to order it.
+var stockKinds = []string{
+	shop.KindStockSold, shop.KindStockReleased, shop.KindStockReturned, shop.KindStockReserved,
+}
+
+// takeStock locks the products that members need, moves the units of the orders that were
+// decided about, and then lets each order that is to be placed have all it asks for or
+// nothing, first come first served.
+func (g *group) takeStock(ctx context.Context, tx *sql.Tx) error {
+	for _, d := range g.going() {
+		if d.place != nil {
+			d.place.answerKnown(d)
+		}
+	}
+	ids := g.products()
+	found, err := books.LockProducts(ctx, tx, ids, g.patience)
+	if err != nil {
+		return err
+	}
+	g.stock = stockOnHand{was: found, products: maps.Clone(found)}
+	g.leaveOut(found)
+	for _, kind := range stockKinds {
+		for _, d := range g.going() {
+			switch {
+			case d.c != nil && slices.Contains(d.c.moves, kind):
+				d.err = g.stock.move(d.c.order, kind, d.actor)
+			case d.place != nil && d.place.isNew && kind == shop.KindStockReserved:
+				d.err = d.place.price(&g.stock, g.now, g.h.OrderHold)
 			}
-			continue
 		}
-		order, err := s.order(pending)
-		if err != nil {
-			pending.refuse(err)
-			continue
-		}
-		order.PlacedAt, order.ExpiresAt = at, expires
-		pending.placed, pending.err = shop.OrderPlaced{Order: order}, nil
-		first[pending.req.Name()] = pending
-		placed = append(placed, pending)
 	}
-	return placed
+	return nil
 }
 
-// order prices a pending order, and takes its units when there are enough of each.
-func (s *stockOnHand) order(pending *pendingOrder) (shop.Order, error) {
-	order := shop.Order{ID: pending.id, UserID: pending.cmd.By.UserID, Status: shop.OrderStatusPlaced, Version: 1}
-	for i, line := range pending.cmd.Lines {
-		product, ok := s.products[line.ProductID]
-		if !ok {
-			return order, noSuchProduct(i)
-		}
-		order.Lines = append(order.Lines, shop.OrderLine{
-			ProductID: product.ID,
-			Name:      product.Name,
-			UnitPrice: product.Price,
-			Quantity:  line.Quantity,
-			TaxFree:   product.TaxFree,
-		})
-	}
-	if err := order.Sum(); err != nil {
-		return order, err
-	}
-	if short := s.short(order); short != nil {
-		return order, &shop.Error{
-			Code: shop.SoldOut, Message: "There is not enough stock.",
-			Details: map[string]any{"lines": short},
+// products are the products whose units members move, in order of their ids.
+func (g *group) products() []shop.ProductID {
+	ids := map[shop.ProductID]bool{}
+	for _, d := range g.going() {
+		for _, id := range d.needs() {
+			ids[id] = true
 		}
 	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// needs are the products whose units it moves.
+func (d *decision) needs() (ids []shop.ProductID) {
+	switch {
+	case d.place != nil && d.place.isNew:
+		for _, line := range d.place.cmd.Lines {
+			ids = append(ids, line.ProductID)
+		}
+	case d.c != nil && len(d.c.moves) > 0:
+		for _, line := range d.c.order.Lines {
+			ids = append(ids, line.ProductID)
+		}
+	}
+	return ids
+}
+
+// leaveOut takes those members out whose products are not there.
+func (g *group) leaveOut(found map[shop.ProductID]shop.Product) {
+	for _, d := range g.going() {
+		for i, id := range d.needs() {
+			if _, ok := found[id]; !ok {
+				g.miss(d, string(id), noSuchProduct(i))
+				break
+			}
+		}
+	}
+}
+
+// quantitiesOf are the units of each product of an order.
+func quantitiesOf(order shop.Order) map[shop.ProductID]int {
+	quantities := make(map[shop.ProductID]int, len(order.Lines))
 	for _, line := range order.Lines {
-		s.taken[line.ProductID] += line.Quantity
-		s.holders[line.ProductID] = append(s.holders[line.ProductID], order.ID)
+		quantities[line.ProductID] += line.Quantity
 	}
-	return order, nil
+	return quantities
+}
+
+// move moves all units of an order, or none: it returns mysqldb.ErrStale when fewer are
+// there to be moved.
+func (s *stockOnHand) move(order shop.Order, kind string, actor shop.Actor) error {
+	quantities := quantitiesOf(order)
+	after := make(map[shop.ProductID]shop.Product, len(quantities))
+	for id, n := range quantities {
+		product := s.products[id]
+		switch kind {
+		case shop.KindStockSold:
+			product.Reserved, product.Sold = product.Reserved-n, product.Sold+n
+		case shop.KindStockReleased:
+			product.Reserved, product.Stock = product.Reserved-n, product.Stock+n
+		case shop.KindStockReturned:
+			product.Sold, product.Stock = product.Sold-n, product.Stock+n
+		case shop.KindStockReserved:
+			product.Stock, product.Reserved = product.Stock-n, product.Reserved+n
+		}
+		if product.Stock < 0 || product.Reserved < 0 || product.Sold < 0 {
+			return fmt.Errorf("move %d units of %s (%s) of order %s: %w", n, id, kind, order.ID, mysqldb.ErrStale)
+		}
+		after[id] = product
+	}
+	for _, id := range slices.Sorted(maps.Keys(after)) {
+		s.note(after[id], kind, actor, order.ID)
+	}
+	return nil
+}
+
+// note keeps what a product is like after a move. The first move of a kind gives it
+// another version, and those that follow have a part in that.
+func (s *stockOnHand) note(after shop.Product, kind string, actor shop.Actor, order shop.OrderID) {
+	for i := range s.moved {
+		if m := &s.moved[i]; m.kind == kind && m.after.ID == after.ID {
+			m.after, m.orders = after, append(m.orders, order)
+			s.products[after.ID] = after
+			return
+		}
+	}
+	after.Version++
+	s.products[after.ID] = after
+	s.moved = append(s.moved, stockMoved{kind: kind, actor: actor, after: after, orders: []shop.OrderID{order}})
 }
 
 // short lists the lines that ask for more than is left, or nil.
 func (s *stockOnHand) short(order shop.Order) []map[string]any {
 	var lines []map[string]any
 	for _, line := range order.Lines {
-		if left := s.products[line.ProductID].Stock - s.taken[line.ProductID]; line.Quantity > left {
+		if left := s.products[line.ProductID].Stock; line.Quantity > left {
 			lines = append(lines, map[string]any{"productId": line.ProductID, "requested": line.Quantity, "available": left})
 		}
 	}
 	return lines
 }
 
-// events are the events of the products that units were taken of: one each,
-// however many orders took some.
+// changes are the products whose stock has changed.
+func (s *stockOnHand) changes() []books.StockChange {
+	var changes []books.StockChange
+	for id, product := range s.products {
+		if was := s.was[id]; was != product {
+			changes = append(changes, books.StockChange{Was: was, Now: product})
+		}
+	}
+	return changes
+}
+
+// events are the events of the products whose units were moved.
 func (s *stockOnHand) events(at time.Time) []books.Event {
-	events := make([]books.Event, 0, len(s.taken))
-	for _, id := range slices.Sorted(maps.Keys(s.taken)) {
-		product := s.products[id]
-		product.Stock -= s.taken[id]
-		product.Reserved += s.taken[id]
-		product.Version++
-		note := string(s.holders[id][0])
-		if others := len(s.holders[id]) - 1; others > 0 {
+	events := make([]books.Event, len(s.moved))
+	for i, m := range s.moved {
+		note := string(m.orders[0])
+		if others := len(m.orders) - 1; others > 0 {
 			note = fmt.Sprintf("%s and %d more orders", note, others)
 		}
-		events = append(events, books.ProductEvent(product, shop.KindStockReserved, shop.ActorShopper, note, at))
+		events[i] = books.ProductEvent(m.after, m.kind, m.actor, note, at)
 	}
 	return events
 }

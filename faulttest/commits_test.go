@@ -280,15 +280,9 @@ func (o *office) loseAsked(round int) {
 			o.newErrand(c.house, o.shopper, key, pg).buy(pg)
 		}
 	}
-	undisturbed := make(map[bool][]try)
-	for _, f := range flows() {
-		for _, pg := range gateways {
-			undisturbed[false] = append(undisturbed[false], try{flow: f, pg: pg, key: fmt.Sprintf("%s %s %d", f.name, pg, round), trap: &trap{at: commit}})
-		}
-	}
-	likes := o.work(undisturbed)
+	undisturbed, likes := o.unhindered(round)
 	disturbed := make(map[bool][]try)
-	for i, t := range undisturbed[false] {
+	for i, t := range undisturbed {
 		passed := t.trap.crossings()
 		o.t.Logf("%s has %d commits", t.key, len(passed))
 		for n := range passed {
@@ -306,6 +300,31 @@ func (o *office) loseAsked(round int) {
 	for _, t := range slices.Concat(disturbed[false], disturbed[true]) {
 		o.count(t.key, t.trap)
 	}
+}
+
+// unhindered has each flow done three times with nothing lost, and returns of each the time that
+// had the fewest commits: views and the flags of events are written when it suits, together or not.
+func (o *office) unhindered(round int) (fewest []try, likes []*errand) {
+	for n := range 3 {
+		tries := make(map[bool][]try)
+		for _, f := range flows() {
+			for _, pg := range gateways {
+				key := numbered(fmt.Sprintf("%s %s %d", f.name, pg, round), n)
+				tries[false] = append(tries[false], try{flow: f, pg: pg, key: key, trap: &trap{at: commit}})
+			}
+		}
+		done := o.work(tries)
+		if n == 0 {
+			fewest, likes = tries[false], done
+			continue
+		}
+		for i, t := range tries[false] {
+			if len(t.trap.crossings()) < len(fewest[i].trap.crossings()) {
+				fewest[i], likes[i] = t, done[i]
+			}
+		}
+	}
+	return fewest, likes
 }
 
 // count counts the traps that were set, and those that had nothing to lose in all tries.

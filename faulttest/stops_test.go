@@ -107,6 +107,7 @@ func (h *house) late(p *purchase, r *replica, document string, input object) <-c
 // resumeLate is resume, of a replica that owes an answer.
 func (h *house) resumeLate(r *replica, answered <-chan error) {
 	h.t.Helper()
+	h.shown()
 	h.resume(r, func() bool { return len(answered) == 1 })
 	if err := <-answered; codeOf(err) == "INTERNAL" {
 		h.blame(err.Error())
@@ -228,6 +229,7 @@ func (h *house) stopSettling(p *purchase, stopped, _ *replica) {
 // that it asks again, the payment's attempt is to be looked up, and the other replica cannot.
 func (h *house) resumeResolver(p *purchase, stopped, other *replica) {
 	h.t.Helper()
+	h.shown()
 	h.stop(other)
 	h.lookAgain(p)
 	h.resume(stopped, stopped.hasLookedAgain)
@@ -271,6 +273,13 @@ func (h *house) stop(r *replica) {
 	if err := r.running().pause(); err != nil {
 		h.t.Error(err)
 	}
+}
+
+// shown waits until the replica that goes on shows all that is in the books. One that was stopped
+// while it wrote views keeps their rows, and then until MariaDB rolls it back.
+func (h *house) shown() {
+	h.t.Helper()
+	h.eventually("the other replica to show everything", func() bool { return h.pending()["events not published"] == "" })
 }
 
 // resume lets a replica go on until settled holds and its connections to MySQL are idle, and

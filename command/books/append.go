@@ -1,6 +1,7 @@
 package books
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -42,32 +43,46 @@ func (f Event) event() (shop.Event, error) {
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
 func Append(ctx context.Context, tx *sql.Tx, events ...Event) error {
+	_, err := AppendAll(ctx, tx, events)
+	return err
+}
+
+// An Appended is an event as it was written, and the hash that seals it.
+type Appended struct {
+	shop.Event
+
+	Hash []byte
+}
+
+// AppendAll is Append, and returns the events as they were written.
+func AppendAll(ctx context.Context, tx *sql.Tx, events []Event) ([]Appended, error) {
 	if len(events) == 0 {
-		return nil
+		return nil, nil
 	}
 	hashes, err := hashesBefore(ctx, tx, events)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rows := strings.TrimSuffix(strings.Repeat("(?,?,?,?,?,?,?,?,?,?,?),", len(events)), ",")
+	written := make([]Appended, len(events))
 	args := make([]any, 0, 11*len(events))
-	for _, f := range events {
+	for i, f := range events {
 		e, err := f.event()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		seal := e.Seal(hashes[place{e.AggregateID, e.Version - 1}])
 		hashes[place{e.AggregateID, e.Version}] = seal.Hash
-		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, e.Payload, string(e.Actor),
+		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, string(e.Payload), string(e.Actor),
 			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
+		written[i] = Appended{Event: e, Hash: seal.Hash}
 	}
 	_, err = tx.ExecContext(ctx,
-		"INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+rows,
-		args...)
+		"INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+
+			tuples(len(events), 11), args...)
 	if err != nil {
-		return fmt.Errorf("record events: %w", err)
+		return nil, fmt.Errorf("record events: %w", err)
 	}
-	return nil
+	return written, nil
 }
 
 // A place is where an event stands in the chain of its aggregate.
@@ -124,17 +139,20 @@ func nullIfEmpty(s string) any {
 	return s
 }
 
-// Stands reports, after the answer to a COMMIT was lost, whether an event is in
-// the books: then so is all that its transaction wrote. It reports false too when
-// the books cannot be read.
-func Stands(ctx context.Context, db *sql.DB, last Event) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	var found int
-	err := db.QueryRowContext(ctx,
-		`SELECT COUNT(*) FROM events WHERE aggregate_id = ? AND version = ? AND kind = ? AND at = ?`,
-		last.AggregateID, last.Version, last.Kind, last.At).Scan(&found)
-	return err == nil && found == 1
+// Stands reports, after the answer to a COMMIT was lost, whether an event is in the
+// books: then so is all that its transaction wrote. The caller holds a row that the
+// transaction held, so that a COMMIT on its way has landed.
+func Stands(ctx context.Context, tx *sql.Tx, written Appended) (bool, error) {
+	var hash []byte
+	err := tx.QueryRowContext(ctx, `SELECT hash FROM events WHERE aggregate_id = ? AND version = ?`,
+		written.AggregateID, written.Version).Scan(&hash)
+	if isNoRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read whether a change stands: %w", err)
+	}
+	return bytes.Equal(hash, written.Hash), nil
 }
 
 // RefusalNote reads what the history noted first of a refusal of a payment's gateway

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"payment-system/internal/mysqldb"
@@ -22,24 +24,25 @@ type LookUp struct {
 	SameOutcome bool
 }
 
-// ScheduleLookUp writes when an attempt is looked up next, and forgets how often
-// it was looked up in vain.
-func ScheduleLookUp(ctx context.Context, tx *sql.Tx, next LookUp) error {
-	var at, since any
-	if !next.At.IsZero() {
-		at = next.At
+// ScheduleLookUps writes when attempts are looked up next, and forgets how often
+// they were looked up in vain. Of several for one attempt the last counts.
+func ScheduleLookUps(ctx context.Context, tx *sql.Tx, lookUps []LookUp) error {
+	last := make(map[shop.AttemptID][]any, len(lookUps))
+	for _, next := range lookUps {
+		var at, since any
+		if !next.At.IsZero() {
+			at = next.At
+		}
+		if !next.OpenSince.IsZero() {
+			since = next.OpenSince
+		}
+		last[next.AttemptID] = []any{string(next.AttemptID), at, next.SameOutcome, since}
 	}
-	if !next.OpenSince.IsZero() {
-		since = next.OpenSince
-	}
-	_, err := tx.ExecContext(ctx,
-		`UPDATE attempts SET check_at = ?, checks = 0, unresolved_since = IF(?, COALESCE(unresolved_since, ?), ?)
-			WHERE id = ?`,
-		at, next.SameOutcome, since, since, next.AttemptID)
-	if err != nil {
-		return fmt.Errorf("schedule the look-up of attempt %s: %w", next.AttemptID, err)
-	}
-	return nil
+	rows := slices.Collect(maps.Values(last))
+	slices.SortFunc(rows, byID)
+	return wrapped("schedule look-ups", updateRows(ctx, tx, "UPDATE "+derived(rows)+` v
+		STRAIGHT_JOIN attempts t ON t.id = CONVERT(v.c0 USING ascii)
+		SET t.check_at = v.c1, t.checks = 0, t.unresolved_since = IF(v.c2, COALESCE(t.unresolved_since, v.c3), v.c3)`, rows))
 }
 
 // LookUpNow has the resolver look an attempt up at once. It runs alone, outside

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-jet/jet/v2/mysql"
@@ -152,48 +153,87 @@ func KeptTossRecord(ctx context.Context, q Reader, id shop.AttemptID) (record sh
 	return record, err
 }
 
-// SaveKakaoRecord writes Kakao Pay's record of an attempt, and the answer that it was
-// read from, over the one that was kept. The order's lock is held, so nobody else does.
-func SaveKakaoRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record shop.KakaoRecord, raw []byte) error {
-	body, err := json.Marshal(record)
-	if err != nil {
-		return fmt.Errorf("encode the record of attempt %s: %w", id, err)
+// KeptRecords reads the gateways' records, JSON, of those of the attempts that have one.
+func KeptRecords(ctx context.Context, q Reader, ids []shop.AttemptID) (map[shop.AttemptID][]byte, error) {
+	kept := make(map[shop.AttemptID][]byte, len(ids))
+	if len(ids) == 0 {
+		return kept, nil
 	}
-	row := kakaoRow(record)
-	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
-	t := table.KakaoPayments
-	return saveRecord(ctx, tx, id,
-		t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
-		t.INSERT(t.AllColumns).MODEL(row))
+	in := " WHERE attempt_id IN (" + marks(len(ids)) + ")"
+	_, err := mysqldb.Collect(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
+		var id shop.AttemptID
+		var body []byte
+		err = rows.Scan(&id, &body)
+		kept[id] = body
+		return struct{}{}, err
+	}, "SELECT attempt_id, record FROM kakao_payments"+in+" UNION ALL SELECT attempt_id, record FROM toss_payments"+in,
+		slices.Concat(anys(ids), anys(ids))...)
+	if err != nil {
+		return nil, fmt.Errorf("read the gateways' records: %w", err)
+	}
+	return kept, nil
 }
 
-// SaveTossRecord writes Toss Payments' record of an attempt, and the answer that it
-// was read from, over the one that was kept. The order's lock is held, so nobody else
-// does.
-func SaveTossRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, record shop.TossRecord, raw []byte) error {
-	body, err := json.Marshal(record)
-	if err != nil {
-		return fmt.Errorf("encode the record of attempt %s: %w", id, err)
-	}
-	row := tossRow(record)
-	row.AttemptID, row.Record, row.Raw = string(id), string(body), string(raw)
-	t := table.TossPayments
-	return saveRecord(ctx, tx, id,
-		t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID))),
-		t.INSERT(t.AllColumns).MODEL(row))
+// A RecordChange is a gateway's record of an attempt, and the answer that it was read
+// from.
+type RecordChange struct {
+	AttemptID shop.AttemptID
+	IsNew     bool               // none was kept before
+	Record    shop.GatewayRecord // *shop.KakaoRecord or *shop.TossRecord
+	Body      []byte             // Record as JSON
+	Raw       []byte
 }
 
-func saveRecord(ctx context.Context, tx *sql.Tx, id shop.AttemptID, update mysql.UpdateStatement,
-	insert mysql.InsertStatement,
-) error {
-	err := mysqldb.One(update.ExecContext(ctx, tx))
-	if errors.Is(err, mysqldb.ErrStale) {
-		_, err = insert.ExecContext(ctx, tx)
+// SaveRecords writes gateways' records over those that were kept: the orders' locks are
+// held, so nobody else does. What is new of a gateway goes into one INSERT.
+func SaveRecords(ctx context.Context, tx *sql.Tx, changes []RecordChange) error {
+	var kakao []model.KakaoPayments
+	var toss []model.TossPayments
+	for _, change := range changes {
+		switch record := change.Record.(type) {
+		case *shop.KakaoRecord:
+			row := kakaoRow(*record)
+			row.AttemptID, row.Record, row.Raw = string(change.AttemptID), string(change.Body), string(change.Raw)
+			if change.IsNew {
+				kakao = append(kakao, row)
+			} else if err := updateKakao(ctx, tx, row); err != nil {
+				return err
+			}
+		case *shop.TossRecord:
+			row := tossRow(*record)
+			row.AttemptID, row.Record, row.Raw = string(change.AttemptID), string(change.Body), string(change.Raw)
+			if change.IsNew {
+				toss = append(toss, row)
+			} else if err := updateToss(ctx, tx, row); err != nil {
+				return err
+			}
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("keep the record of attempt %s: %w", id, err)
+	if len(kakao) > 0 {
+		t := table.KakaoPayments
+		if _, err := t.INSERT(t.AllColumns).MODELS(kakao).ExecContext(ctx, tx); err != nil {
+			return fmt.Errorf("keep Kakao Pay's records: %w", err)
+		}
+	}
+	if len(toss) > 0 {
+		t := table.TossPayments
+		if _, err := t.INSERT(t.AllColumns).MODELS(toss).ExecContext(ctx, tx); err != nil {
+			return fmt.Errorf("keep Toss Payments' records: %w", err)
+		}
 	}
 	return nil
+}
+
+func updateKakao(ctx context.Context, tx *sql.Tx, row model.KakaoPayments) error {
+	t := table.KakaoPayments
+	update := t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID)))
+	return wrapped("keep Kakao Pay's record of "+row.AttemptID, mysqldb.One(update.ExecContext(ctx, tx)))
+}
+
+func updateToss(ctx context.Context, tx *sql.Tx, row model.TossPayments) error {
+	t := table.TossPayments
+	update := t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID)))
+	return wrapped("keep Toss Payments' record of "+row.AttemptID, mysqldb.One(update.ExecContext(ctx, tx)))
 }
 
 // HasNoRoom reports whether a value is too long for its column. The transaction

@@ -72,8 +72,8 @@ func (r Request) Finish(ctx context.Context, tx *sql.Tx, response any) error {
 		body, r.UserID, r.Operation, r.Key)
 }
 
-// Name tells the request apart from others of its operation.
-func (r Request) Name() KeyName { return KeyName{userID: r.UserID, key: r.Key} }
+// Name tells the request apart from all others.
+func (r Request) Name() KeyName { return KeyName{userID: r.UserID, operation: r.Operation, key: r.Key} }
 
 // FinishOnce stores the answer unless one is stored already.
 func (r Request) FinishOnce(ctx context.Context, tx *sql.Tx, response any) error {
@@ -124,10 +124,10 @@ type Reader interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// A KeyName tells requests of one operation apart.
+// A KeyName tells requests apart.
 type KeyName struct {
-	userID shop.UserID
-	key    string
+	userID         shop.UserID
+	operation, key string
 }
 
 // Mismatch is the IDEMPOTENCY_MISMATCH that says that a key was used for another input.
@@ -135,28 +135,30 @@ func Mismatch() error {
 	return &shop.Error{Code: shop.IdempotencyMismatch, Message: "This idempotency key was used for another input."}
 }
 
-// FindReceipts reads, in one statement, the receipts of those of the requests,
-// which are of one operation, whose keys are stored. It tells what was answered
-// and to which input, not which subject it was about.
+// FindReceipts reads, in one statement, the receipts of those of the requests whose
+// keys are stored.
 func FindReceipts(ctx context.Context, tx *sql.Tx, requests []Request) (map[KeyName]Receipt, error) {
-	args := make([]any, 0, 1+2*len(requests))
-	args = append(args, requests[0].Operation)
-	for _, r := range requests {
-		args = append(args, string(r.UserID), r.Key)
+	found := make(map[KeyName]Receipt, len(requests))
+	if len(requests) == 0 {
+		return found, nil
 	}
-	// Written out, each pair is one look-up in the primary key.
-	pairs := strings.TrimSuffix(strings.Repeat("(user_id = ? AND idem_key = ?) OR ", len(requests)), " OR ")
+	args := make([]any, 0, 3*len(requests))
+	for _, r := range requests {
+		args = append(args, string(r.UserID), r.Operation, r.Key)
+	}
+	// Written out, each is one look-up in the primary key.
+	keys := strings.TrimSuffix(strings.Repeat("(user_id = ? AND operation = ? AND idem_key = ?) OR ", len(requests)), " OR ")
 	rows, err := tx.QueryContext(ctx,
-		`SELECT user_id, idem_key, request_hash, response FROM idempotency WHERE operation = ? AND (`+pairs+`)`, args...)
+		`SELECT user_id, operation, idem_key, request_hash, subject, response FROM idempotency WHERE `+keys, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the idempotency keys: %w", err)
 	}
 	defer rows.Close()
-	found := map[KeyName]Receipt{}
 	for rows.Next() {
 		var name KeyName
 		var known Receipt
-		if err := rows.Scan(&name.userID, &name.key, &known.Hash, &known.Response); err != nil {
+		if err := rows.Scan(&name.userID, &name.operation, &name.key, &known.Hash, &known.Subject,
+			&known.Response); err != nil {
 			return nil, fmt.Errorf("read an idempotency key: %w", err)
 		}
 		found[name] = known
@@ -164,28 +166,27 @@ func FindReceipts(ctx context.Context, tx *sql.Tx, requests []Request) (map[KeyN
 	return found, rows.Err()
 }
 
-// Answered is a request and what it is answered with.
-type Answered struct {
+// A KeyWrite is a key to be stored, or an answer to be stored under a key that is.
+type KeyWrite struct {
 	Request  Request
 	Subject  string // what the request works on
-	Response any
+	Response []byte // JSON; nil while the request is being carried out
 }
 
-// InsertReceipts stores keys with their answers. It returns mysqldb.ErrStale when
-// one of them was stored meanwhile.
-func InsertReceipts(ctx context.Context, tx *sql.Tx, answered []Answered, at time.Time) error {
-	args := make([]any, 0, 7*len(answered))
-	for _, a := range answered {
-		response, err := json.Marshal(a.Response)
-		if err != nil {
-			return fmt.Errorf("encode the answer to order %s: %w", a.Subject, err)
-		}
-		r := a.Request
-		args = append(args, string(r.UserID), r.Operation, r.Key, r.Hash, a.Subject, response, at)
+// InsertKeys stores keys, with the answers that are known. It returns
+// mysqldb.ErrStale when one of them was stored meanwhile.
+func InsertKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite, at time.Time) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 7*len(keys))
+	for _, k := range keys {
+		r := k.Request
+		args = append(args, string(r.UserID), r.Operation, r.Key, r.Hash, k.Subject, textOrNil(k.Response), at)
 	}
 	_, err := tx.ExecContext(ctx,
 		`INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at)
-			VALUES `+tuples(len(answered), 7), args...)
+			VALUES `+tuples(len(keys), 7), args...)
 	if mysqldb.IsDuplicate(err, "PRIMARY") {
 		return mysqldb.ErrStale
 	}
@@ -193,4 +194,27 @@ func InsertReceipts(ctx context.Context, tx *sql.Tx, answered []Answered, at tim
 		return fmt.Errorf("store the idempotency keys: %w", err)
 	}
 	return nil
+}
+
+// FinishKeys stores answers under keys that have none yet. It returns
+// mysqldb.ErrStale when one of them has one by now.
+func FinishKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite) error {
+	rows := make([][]any, len(keys))
+	for i, k := range keys {
+		rows[i] = []any{string(k.Request.UserID), k.Request.Operation, k.Request.Key, textOrNil(k.Response)}
+	}
+	err := updateRows(ctx, tx, `UPDATE `+derived(rows)+` v STRAIGHT_JOIN idempotency t
+		ON t.user_id = CONVERT(v.c0 USING ascii) AND t.operation = CONVERT(v.c1 USING ascii) AND t.idem_key = v.c2
+		SET t.response = v.c3 WHERE t.response IS NULL`, rows)
+	if err != nil {
+		return fmt.Errorf("store the answers of requests: %w", err)
+	}
+	return nil
+}
+
+func textOrNil(body []byte) any {
+	if body == nil {
+		return nil
+	}
+	return string(body)
 }

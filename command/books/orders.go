@@ -3,8 +3,8 @@ package books
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"payment-system/internal/mysqldb"
@@ -17,54 +17,63 @@ func LoadOrder(ctx context.Context, q Reader, id shop.OrderID) (shop.Order, erro
 	if !text.IsASCII(string(id)) {
 		return shop.Order{}, shop.NoSuch("order")
 	}
-	var order shop.Order
-	row := q.QueryRowContext(ctx,
-		`SELECT id, user_id, status, total, tax_free_total, placed_at, expires_at, paid_at, canceled_at, version FROM orders
-			WHERE id = ?`, id)
-	err := row.Scan(&order.ID, &order.UserID, &order.Status, &order.Total, &order.TaxFreeTotal,
-		&order.PlacedAt, &order.ExpiresAt, &order.PaidAt, &order.CanceledAt, &order.Version)
-	if errors.Is(err, sql.ErrNoRows) {
-		return shop.Order{}, shop.NoSuch("order")
-	}
+	orders, err := mysqldb.Collect(ctx, q, scanOrder, selectOrders+` WHERE id = ?`, string(id))
 	if err != nil {
 		return shop.Order{}, fmt.Errorf("read order %s: %w", id, err)
 	}
-	order.Lines, err = loadOrderLines(ctx, q, id)
-	return order, err
+	if len(orders) == 0 {
+		return shop.Order{}, shop.NoSuch("order")
+	}
+	lines, err := loadOrderLines(ctx, q, []string{string(id)})
+	orders[0].Lines = lines[id]
+	return orders[0], err
 }
 
-func loadOrderLines(ctx context.Context, q Reader, id shop.OrderID) ([]shop.OrderLine, error) {
-	rows, err := q.QueryContext(ctx,
-		`SELECT product_id, name, unit_price, quantity, amount, tax_free FROM order_lines WHERE order_id = ? ORDER BY line`,
-		id)
-	if err != nil {
-		return nil, fmt.Errorf("read the lines of order %s: %w", id, err)
-	}
-	defer rows.Close()
-	var lines []shop.OrderLine
-	for rows.Next() {
+const selectOrders = `SELECT id, user_id, status, total, tax_free_total, placed_at, expires_at, paid_at, canceled_at,
+	version FROM orders`
+
+func scanOrder(rows *sql.Rows) (o shop.Order, err error) {
+	return o, rows.Scan(&o.ID, &o.UserID, &o.Status, &o.Total, &o.TaxFreeTotal, &o.PlacedAt, &o.ExpiresAt, &o.PaidAt,
+		&o.CanceledAt, &o.Version)
+}
+
+// loadOrderLines reads the lines of orders, each order's in their order.
+func loadOrderLines(ctx context.Context, q Reader, ids []string) (map[shop.OrderID][]shop.OrderLine, error) {
+	lines := make(map[shop.OrderID][]shop.OrderLine, len(ids))
+	_, err := mysqldb.Collect(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
+		var id shop.OrderID
 		var line shop.OrderLine
-		if err := rows.Scan(&line.ProductID, &line.Name, &line.UnitPrice, &line.Quantity, &line.Amount,
-			&line.TaxFree); err != nil {
-			return nil, fmt.Errorf("read a line of order %s: %w", id, err)
-		}
-		lines = append(lines, line)
+		err = rows.Scan(&id, &line.ProductID, &line.Name, &line.UnitPrice, &line.Quantity, &line.Amount, &line.TaxFree)
+		lines[id] = append(lines[id], line)
+		return struct{}{}, err
+	}, `SELECT order_id, product_id, name, unit_price, quantity, amount, tax_free FROM order_lines
+		WHERE order_id IN (`+marks(len(ids))+`) ORDER BY order_id, line`, anys(ids)...)
+	if err != nil {
+		return nil, fmt.Errorf("read order lines: %w", err)
 	}
-	return lines, rows.Err()
+	return lines, nil
 }
 
-// SaveOrder writes what may change of an order, if it still has the status and
-// version given. It returns mysqldb.ErrStale when it has not.
-func SaveOrder(ctx context.Context, tx *sql.Tx, order shop.Order, from shop.OrderStatus, version int) error {
-	err := mysqldb.ExecOne(ctx, tx,
-		`UPDATE orders SET status = ?, expires_at = ?, paid_at = ?, canceled_at = ?, version = ? WHERE id = ? AND status = ?
-			AND version = ?`,
-		string(order.Status), order.ExpiresAt, order.PaidAt, order.CanceledAt, order.Version, string(order.ID), string(from),
-		version)
-	if err != nil {
-		return fmt.Errorf("save order %s: %w", order.ID, err)
+// An OrderChange is an order as it was read and as it is now.
+type OrderChange struct{ Was, Now shop.Order }
+
+var orderUpdate = guarded{
+	table: "orders", guards: []string{"version", "status"},
+	sets: []string{"status", "expires_at", "paid_at", "canceled_at", "version"},
+}
+
+// SaveOrders writes what may change of orders, each if it still has the status and
+// version that were read. It returns mysqldb.ErrStale when one has not.
+func SaveOrders(ctx context.Context, tx *sql.Tx, changes []OrderChange) error {
+	rows := make([][]any, len(changes))
+	for i, c := range changes {
+		rows[i] = []any{
+			string(c.Now.ID), c.Was.Version, string(c.Was.Status), string(c.Now.Status), c.Now.ExpiresAt, orNil(c.Now.PaidAt),
+			orNil(c.Now.CanceledAt), c.Now.Version,
+		}
 	}
-	return nil
+	slices.SortFunc(rows, byID)
+	return wrapped("save orders", orderUpdate.update(ctx, tx, rows))
 }
 
 // OrderEvent is an event of an order, as it left it.
@@ -81,31 +90,64 @@ func OrderEvent(order shop.Order, kind string, actor shop.Actor, note string, at
 	}
 }
 
-// LockOrder is LoadOrder that keeps everybody else from changing the order, and its
-// payment, until the transaction ends: whoever changes either takes this lock first.
-func LockOrder(ctx context.Context, tx *sql.Tx, id shop.OrderID) (shop.Order, error) {
-	if !text.IsASCII(string(id)) {
-		return shop.Order{}, shop.NoSuch("order")
-	}
-	var found string
-	err := tx.QueryRowContext(ctx, `SELECT id FROM orders WHERE id = ? FOR UPDATE`, id).Scan(&found)
-	if isNoRows(err) {
-		return shop.Order{}, shop.NoSuch("order")
-	}
-	if err != nil {
-		return shop.Order{}, fmt.Errorf("hold order %s: %w", id, err)
-	}
-	return LoadOrder(ctx, tx, id)
+// A Held is an order and its payment, which nobody else changes until the transaction
+// ends: whoever changes either takes the lock of the order's row first. The payment's ID
+// is "" when the order has none yet.
+type Held struct {
+	Order   shop.Order
+	Payment shop.Payment
 }
 
-// DueOrders reads the unpaid orders whose time is over, the oldest 200: not those
+// A Patience says what becomes of rows that another transaction holds.
+type Patience string
+
+// The kinds of Patience.
+const (
+	WaitForRows Patience = ""
+	// LeaveRows has them missing from the answer, as if they did not exist. A server that does not
+	// know how to leave them waits.
+	LeaveRows Patience = " SKIP LOCKED"
+)
+
+// HoldOrders locks orders, in order of their ids, and reads them and their payments, each
+// table in one statement. Those that do not exist are missing from the answer.
+func HoldOrders(ctx context.Context, tx *sql.Tx, ids []shop.OrderID, patience Patience) (map[shop.OrderID]Held, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	orders, err := mysqldb.Collect(ctx, tx, scanOrder, selectOrders+` FORCE INDEX (PRIMARY) WHERE id IN (`+marks(len(ids))+
+		`) ORDER BY id FOR UPDATE`+string(patience), anys(ids)...)
+	if err != nil || len(orders) == 0 {
+		return nil, wrapped("hold orders", err)
+	}
+	found := make([]string, len(orders))
+	for i, order := range orders {
+		found[i] = string(order.ID)
+	}
+	lines, err := loadOrderLines(ctx, tx, found)
+	if err != nil {
+		return nil, err
+	}
+	payments, err := loadPayments(ctx, tx, "order_id", found)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[shop.OrderID]Held, len(orders))
+	for _, order := range orders {
+		order.Lines = lines[order.ID]
+		held[order.ID] = Held{Order: order, Payment: payments[order.ID]}
+	}
+	return held, nil
+}
+
+// DueOrders reads the unpaid orders whose time is over, the oldest up to a limit: not those
 // of which a gateway is being asked, nor those that wait for a deposit.
-func DueOrders(ctx context.Context, db *sql.DB, now time.Time) ([]shop.OrderID, error) {
+func DueOrders(ctx context.Context, db *sql.DB, now time.Time, limit int) ([]shop.OrderID, error) {
 	due, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (id shop.OrderID, err error) { return id, rows.Scan(&id) },
 		`SELECT o.id FROM orders o LEFT JOIN payments p ON p.order_id = o.id
 		WHERE o.status = 'PLACED' AND o.expires_at <= ? AND (p.id IS NULL
 			OR p.status NOT IN ('APPROVING', 'UNKNOWN', 'CANCELING', 'WAITING_FOR_DEPOSIT'))
-		ORDER BY o.expires_at LIMIT 200`, now)
+		ORDER BY o.expires_at LIMIT ?`, now, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the orders to expire: %w", err)
 	}
@@ -114,6 +156,9 @@ func DueOrders(ctx context.Context, db *sql.DB, now time.Time) ([]shop.OrderID, 
 
 // InsertOrders writes new orders and their lines, each table in one statement.
 func InsertOrders(ctx context.Context, tx *sql.Tx, placed []shop.Order) error {
+	if len(placed) == 0 {
+		return nil
+	}
 	var orders, lines []any
 	for _, o := range placed {
 		orders = append(orders, string(o.ID), string(o.UserID), string(o.Status), int64(o.Total), int64(o.TaxFreeTotal),

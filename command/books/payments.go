@@ -3,81 +3,100 @@ package books
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-
-	"github.com/go-jet/jet/v2/mysql"
-	"github.com/go-jet/jet/v2/qrm"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/text"
 	"payment-system/shop"
 	"payment-system/sql/write/model"
-	"payment-system/sql/write/table"
 )
 
 // LoadPayment reads a payment with its attempts and refunds. It returns NotFound
 // when there is none.
-func LoadPayment(ctx context.Context, q qrm.Queryable, id shop.PaymentID) (shop.Payment, error) {
+func LoadPayment(ctx context.Context, q Reader, id shop.PaymentID) (shop.Payment, error) {
 	if !text.IsASCII(string(id)) {
 		return shop.Payment{}, shop.NoSuch("payment")
 	}
-	return loadPaymentWhere(ctx, q, table.Payments.ID.EQ(mysql.String(string(id))))
-}
-
-// LoadPaymentOf reads the payment of an order. It returns NotFound when the
-// order has none yet.
-func LoadPaymentOf(ctx context.Context, q qrm.Queryable, id shop.OrderID) (shop.Payment, error) {
-	return loadPaymentWhere(ctx, q, table.Payments.OrderID.EQ(mysql.String(string(id))))
-}
-
-func loadPaymentWhere(ctx context.Context, q qrm.Queryable, where mysql.BoolExpression) (shop.Payment, error) {
-	var row model.Payments
-	err := mysql.SELECT(table.Payments.AllColumns).FROM(table.Payments).WHERE(where).QueryContext(ctx, q, &row)
-	if errors.Is(err, qrm.ErrNoRows) {
-		return shop.Payment{}, shop.NoSuch("payment")
-	}
+	found, err := loadPayments(ctx, q, "id", []string{string(id)})
 	if err != nil {
-		return shop.Payment{}, fmt.Errorf("read a payment: %w", err)
-	}
-	payment := paymentFromRow(row)
-	if payment.Attempts, err = loadAttempts(ctx, q, payment.ID); err != nil {
 		return shop.Payment{}, err
 	}
-	if payment.Refunds, err = loadRefunds(ctx, q, payment.ID); err != nil {
-		return shop.Payment{}, err
+	for _, payment := range found {
+		return payment, nil
 	}
-	return payment, nil
+	return shop.Payment{}, shop.NoSuch("payment")
 }
 
-func loadAttempts(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]shop.PaymentAttempt, error) {
-	var rows []model.Attempts
-	t := table.Attempts
-	err := mysql.SELECT(t.AllColumns).FROM(t).WHERE(t.PaymentID.EQ(mysql.String(string(id)))).
-		ORDER_BY(t.StartedAt, t.ID).QueryContext(ctx, q, &rows)
-	if err != nil {
-		return nil, fmt.Errorf("read the attempts of payment %s: %w", id, err)
+// loadPayments reads payments by a column of theirs, with attempts and refunds, each
+// table in one statement. It returns them by the ids of their orders.
+func loadPayments(ctx context.Context, q Reader, column string, values []string) (map[shop.OrderID]shop.Payment,
+	error,
+) {
+	rows, err := mysqldb.Collect(ctx, q, scanPayment, `SELECT id, order_id, user_id, status, pg, amount, tax_free_amount, vat,
+		captured_amount, refunded_amount, refunded_tax_free, installment_months, attempt_id, payment_key, checkout_url,
+		failure_code, failure_message, approved_at, created_at, updated_at, version
+		FROM payments WHERE `+column+` IN (`+marks(len(values))+`)`, anys(values)...)
+	if err != nil || len(rows) == 0 {
+		return nil, wrapped("read payments", err)
 	}
-	attempts := make([]shop.PaymentAttempt, len(rows))
+	ids := make([]any, len(rows))
 	for i, row := range rows {
-		attempts[i] = attemptFromRow(row)
+		ids[i] = row.ID
 	}
-	return attempts, nil
+	attempts, err := mysqldb.Collect(ctx, q, scanAttempt, `SELECT payment_id, id, pg, status, payment_key, checkout_url, ready_key,
+		approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount,
+		failure_code, failure_message, started_at, superseded_at
+		FROM attempts WHERE payment_id IN (`+marks(len(ids))+`) ORDER BY payment_id, started_at, id`, ids...)
+	if err != nil {
+		return nil, wrapped("read attempts", err)
+	}
+	refunds, err := mysqldb.Collect(ctx, q, scanRefund, `SELECT payment_id, id, attempt_id, amount, tax_free_amount, reason, cause,
+		status, pg_key, transaction_key, bank_code, account_number, holder_name, requested_at, done_at
+		FROM refunds WHERE payment_id IN (`+marks(len(ids))+`) ORDER BY payment_id, requested_at, id`, ids...)
+	if err != nil {
+		return nil, wrapped("read refunds", err)
+	}
+	return assemble(rows, attempts, refunds), nil
 }
 
-func loadRefunds(ctx context.Context, q qrm.Queryable, id shop.PaymentID) ([]shop.Refund, error) {
-	var rows []model.Refunds
-	t := table.Refunds
-	err := mysql.SELECT(t.AllColumns).FROM(t).WHERE(t.PaymentID.EQ(mysql.String(string(id)))).
-		ORDER_BY(t.RequestedAt, t.ID).QueryContext(ctx, q, &rows)
-	if err != nil {
-		return nil, fmt.Errorf("read the refunds of payment %s: %w", id, err)
+// assemble puts attempts and refunds, in order of their payments, into these.
+func assemble(rows []model.Payments, attempts []model.Attempts, refunds []model.Refunds) map[shop.OrderID]shop.Payment {
+	ofPayment := make(map[string]*shop.Payment, len(rows))
+	for _, row := range rows {
+		payment := paymentFromRow(row)
+		payment.Attempts, payment.Refunds = []shop.PaymentAttempt{}, []shop.Refund{}
+		ofPayment[row.ID] = &payment
 	}
-	refunds := make([]shop.Refund, len(rows))
-	for i, row := range rows {
-		refunds[i] = refundFromRow(row)
+	for _, row := range attempts {
+		payment := ofPayment[row.PaymentID]
+		payment.Attempts = append(payment.Attempts, attemptFromRow(row))
 	}
-	return refunds, nil
+	for _, row := range refunds {
+		payment := ofPayment[row.PaymentID]
+		payment.Refunds = append(payment.Refunds, refundFromRow(row))
+	}
+	found := make(map[shop.OrderID]shop.Payment, len(rows))
+	for _, payment := range ofPayment {
+		found[payment.OrderID] = *payment
+	}
+	return found
+}
+
+func scanPayment(rows *sql.Rows) (r model.Payments, err error) {
+	return r, rows.Scan(&r.ID, &r.OrderID, &r.UserID, &r.Status, &r.Pg, &r.Amount, &r.TaxFreeAmount, &r.Vat,
+		&r.CapturedAmount, &r.RefundedAmount, &r.RefundedTaxFree, &r.InstallmentMonths, &r.AttemptID, &r.PaymentKey,
+		&r.CheckoutURL, &r.FailureCode, &r.FailureMessage, &r.ApprovedAt, &r.CreatedAt, &r.UpdatedAt, &r.Version)
+}
+
+func scanAttempt(rows *sql.Rows) (r model.Attempts, err error) {
+	return r, rows.Scan(&r.PaymentID, &r.ID, &r.Pg, &r.Status, &r.PaymentKey, &r.CheckoutURL, &r.ReadyKey,
+		&r.ApproveKey, &r.PgToken, &r.Secret, &r.ReturnURL, &r.Method, &r.InstallmentMonths, &r.CapturedAmount,
+		&r.RefundedAmount, &r.FailureCode, &r.FailureMessage, &r.StartedAt, &r.SupersededAt)
+}
+
+func scanRefund(rows *sql.Rows) (r model.Refunds, err error) {
+	return r, rows.Scan(&r.PaymentID, &r.ID, &r.AttemptID, &r.Amount, &r.TaxFreeAmount, &r.Reason, &r.Cause,
+		&r.Status, &r.PgKey, &r.TransactionKey, &r.BankCode, &r.AccountNumber, &r.HolderName, &r.RequestedAt, &r.DoneAt)
 }
 
 func paymentFromRow(row model.Payments) shop.Payment {
@@ -132,15 +151,6 @@ func attemptRow(id shop.PaymentID, a shop.PaymentAttempt) model.Attempts {
 	}
 }
 
-// attemptColumns are the columns of an attempt that a payment's rules change.
-func attemptColumns() mysql.ColumnList {
-	t := table.Attempts
-	return mysql.ColumnList{
-		t.Status, t.PaymentKey, t.CheckoutURL, t.FailureCode, t.FailureMessage, t.CapturedAmount,
-		t.RefundedAmount, t.SupersededAt, t.ReadyKey, t.ApproveKey, t.PgToken, t.Secret,
-	}
-}
-
 func refundFromRow(row model.Refunds) shop.Refund {
 	refund := shop.Refund{
 		ID: shop.RefundID(row.ID), AttemptID: shop.AttemptID(row.AttemptID), Amount: shop.Won(row.Amount),
@@ -188,67 +198,6 @@ func failureColumns(f *shop.PaymentFailure) (code, message *string) {
 	}
 	c, m := text.Clip(f.Code, 100), text.Clip(f.Message, 500)
 	return &c, &m
-}
-
-// SavePayment writes a payment, its attempts and its refunds as they are now: a
-// new one when was has no ID, else what changed, if the row still has the version
-// and status of was. It returns mysqldb.ErrStale when it has not, and a duplicate
-// of uq_attempts_key when a gateway's key is another attempt's.
-func SavePayment(ctx context.Context, tx *sql.Tx, was, now shop.Payment) error {
-	t := table.Payments
-	row := paymentRow(now)
-	if was.ID == "" {
-		if _, err := t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, tx); err != nil {
-			return fmt.Errorf("open payment %s: %w", now.ID, err)
-		}
-	} else {
-		err := mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(
-			t.ID.EQ(mysql.String(row.ID)).
-				AND(t.Version.EQ(mysql.Int(int64(was.Version)))).
-				AND(t.Status.EQ(mysql.String(string(was.Status)))),
-		).ExecContext(ctx, tx))
-		if err != nil {
-			return fmt.Errorf("save payment %s: %w", now.ID, err)
-		}
-	}
-	if err := saveAttempts(ctx, tx, was, now); err != nil {
-		return err
-	}
-	return saveRefunds(ctx, tx, was, now)
-}
-
-func saveAttempts(ctx context.Context, tx *sql.Tx, before, now shop.Payment) error {
-	t := table.Attempts
-	for _, attempt := range now.Attempts {
-		row := attemptRow(now.ID, attempt)
-		var err error
-		if was := before.Attempt(attempt.ID); was == nil {
-			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, tx)
-		} else if *was != attempt {
-			err = mysqldb.One(t.UPDATE(attemptColumns()).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, tx))
-		}
-		if err != nil {
-			return fmt.Errorf("save attempt %s: %w", attempt.ID, err)
-		}
-	}
-	return nil
-}
-
-func saveRefunds(ctx context.Context, tx *sql.Tx, before, now shop.Payment) error {
-	t := table.Refunds
-	for _, refund := range now.Refunds {
-		row := refundRow(now.ID, refund)
-		var err error
-		if was := before.Refund(refund.ID); was == nil {
-			_, err = t.INSERT(t.AllColumns).MODEL(row).ExecContext(ctx, tx)
-		} else if *was != refund {
-			err = mysqldb.One(t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.ID.EQ(mysql.String(row.ID))).ExecContext(ctx, tx))
-		}
-		if err != nil {
-			return fmt.Errorf("save refund %s: %w", refund.ID, err)
-		}
-	}
-	return nil
 }
 
 // OrderIDOf names the order of a payment. It returns NotFound for a payment that

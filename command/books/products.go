@@ -15,16 +15,12 @@ const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free,
 	s.sold, p.created_at, p.updated_at, s.version
 	FROM stock s STRAIGHT_JOIN products p ON p.id = s.product_id WHERE s.product_id IN (`
 
-// loadProducts reads products with their stock. Those that do not exist are
-// missing from the answer.
-func loadProducts(ctx context.Context, q Reader, ids []shop.ProductID) (map[shop.ProductID]shop.Product, error) {
-	return readProducts(ctx, q, selectProducts+marks(len(ids))+`)`, ids)
-}
-
-// LockProducts is loadProducts that keeps everybody else from changing the
-// products until the transaction ends.
-func LockProducts(ctx context.Context, q Reader, ids []shop.ProductID) (map[shop.ProductID]shop.Product, error) {
-	return readProducts(ctx, q, selectProducts+marks(len(ids))+`) ORDER BY s.product_id FOR UPDATE`, ids)
+// LockProducts reads products with their stock, and keeps everybody else from changing
+// them until the transaction ends. Those that do not exist are missing from the answer.
+func LockProducts(ctx context.Context, q Reader, ids []shop.ProductID, patience Patience) (
+	map[shop.ProductID]shop.Product, error,
+) {
+	return readProducts(ctx, q, selectProducts+marks(len(ids))+`) ORDER BY s.product_id FOR UPDATE`+string(patience), ids)
 }
 
 func readProducts(ctx context.Context, q Reader, query string, ids []shop.ProductID) (map[shop.ProductID]shop.Product,
@@ -55,7 +51,7 @@ func LockProduct(ctx context.Context, q Reader, id shop.ProductID) (shop.Product
 	if shop.IDPrefix(string(id)) != shop.PrefixProduct {
 		return shop.Product{}, shop.NoSuch("product")
 	}
-	products, err := LockProducts(ctx, q, []shop.ProductID{id})
+	products, err := LockProducts(ctx, q, []shop.ProductID{id}, WaitForRows)
 	if err != nil {
 		return shop.Product{}, err
 	}

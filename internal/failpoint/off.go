@@ -13,6 +13,9 @@ const On = false
 // In says which flow a context belongs to.
 func In(ctx context.Context, _ string) context.Context { return ctx }
 
+// Together says that a context is of several flows.
+func Together(ctx context.Context, _ []context.Context) context.Context { return ctx }
+
 // At is where the process dies when it was told to.
 func At(context.Context, Point) {}
 

@@ -57,7 +57,21 @@ func In(ctx context.Context, flow string) context.Context {
 	if ctx.Value(flowKey{}) != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, flowKey{}, flow)
+	return context.WithValue(ctx, flowKey{}, []string{flow})
+}
+
+// Together says that what is done on a context is done for several flows at once: each
+// passes the points that it passes.
+func Together(ctx context.Context, members []context.Context) context.Context {
+	var flows []string
+	for _, member := range members {
+		of, _ := member.Value(flowKey{}).([]string)
+		if len(of) == 0 {
+			of = []string{""}
+		}
+		flows = append(flows, of...)
+	}
+	return context.WithValue(ctx, flowKey{}, flows)
 }
 
 // At is where the process dies, or stops once, when it was told to.
@@ -66,9 +80,19 @@ func At(ctx context.Context, point Point) {
 	if o.at != point {
 		return
 	}
-	if flow, _ := ctx.Value(flowKey{}).(string); o.in != "" && o.in != flow {
-		return
+	flows, _ := ctx.Value(flowKey{}).([]string)
+	if len(flows) == 0 {
+		flows = []string{""}
 	}
+	for _, flow := range flows {
+		if o.in == "" || o.in == flow {
+			pass(o)
+		}
+	}
+}
+
+// pass counts one flow that passes the point, and dies if it is its turn.
+func pass(o orders) {
 	passes := left.Add(-1)
 	if passes >= 0 || (o.stops && passes < -1) {
 		return

@@ -185,7 +185,24 @@ func (s *Shop) Ready(t testing.TB, order shop.OrderID, gateway shop.PG) shop.Pay
 // line for each violation, in the order found.
 func (s *Shop) Violations(t testing.TB, gateways map[shop.PG]pg.Gateway) []string {
 	t.Helper()
+	s.Published(t)
 	return s.ViolationsLater(t, gateways, 0)
+}
+
+// Published waits for a moment until the events of what was done are flagged as shown: that comes a
+// little after whoever did it was answered.
+func (s *Shop) Published(t testing.TB) {
+	t.Helper()
+	for range 100 {
+		pending := 0
+		for _, view := range Must(s.Projector.Backlog(t.Context()))(t) {
+			pending += view.Pending
+		}
+		if pending == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // ViolationsLater verifies as Violations does, as if so much time had passed.

@@ -34,6 +34,7 @@ func newBooksAt(t *testing.T, db *sql.DB) *books {
 	b := &books{kakao: pgtest.NewFake(shop.PGKakao), toss: pgtest.NewFake(shop.PGToss)}
 	b.Shop = shoptest.Open(t, shoptest.Options{DB: db, Gateways: b.gateways()})
 	b.fill(t)
+	b.Published(t)
 	return b
 }
 

@@ -1,0 +1,153 @@
+package books
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"payment-system/shop"
+	"payment-system/sql/write/model"
+	"payment-system/sql/write/table"
+)
+
+// A PaymentChange is a payment as it was read, its ID "" when there was none, and as
+// it is now.
+type PaymentChange struct{ Was, Now shop.Payment }
+
+// SavePayments writes payments, their attempts and their refunds as they are now, each
+// table by one INSERT and one UPDATE at most: what is new, and what changed if the row
+// of the payment still has the version and status that were read. It returns
+// mysqldb.ErrStale when one has not, and a duplicate of uq_attempts_key when a
+// gateway's key is another attempt's.
+func SavePayments(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+	changes = slices.Clone(changes)
+	slices.SortFunc(changes, func(a, b PaymentChange) int { return strings.Compare(string(a.Now.ID), string(b.Now.ID)) })
+	if err := savePaymentRows(ctx, tx, changes); err != nil {
+		return err
+	}
+	if err := saveAttempts(ctx, tx, changes); err != nil {
+		return err
+	}
+	return saveRefunds(ctx, tx, changes)
+}
+
+var paymentUpdate = guarded{
+	table: "payments", guards: []string{"version", "status"},
+	sets: []string{
+		"status", "pg", "captured_amount", "refunded_amount", "refunded_tax_free", "installment_months",
+		"attempt_id", "payment_key", "checkout_url", "failure_code", "failure_message", "approved_at", "updated_at", "version",
+	},
+}
+
+func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+	var opened []model.Payments
+	var changed [][]any
+	for _, change := range changes {
+		r := paymentRow(change.Now)
+		if change.Was.ID == "" {
+			opened = append(opened, r)
+			continue
+		}
+		changed = append(changed, []any{
+			r.ID, change.Was.Version, string(change.Was.Status),
+			r.Status, r.Pg, r.CapturedAmount, r.RefundedAmount, r.RefundedTaxFree, r.InstallmentMonths,
+			r.AttemptID, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
+			orNil(r.ApprovedAt), r.UpdatedAt, r.Version,
+		})
+	}
+	if len(opened) > 0 {
+		t := table.Payments
+		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
+			return fmt.Errorf("open payments: %w", err)
+		}
+	}
+	return wrapped("save payments", paymentUpdate.update(ctx, tx, changed))
+}
+
+// attemptUpdate leaves alone when the attempt is looked at next, and by whom: that is
+// the resolver's.
+var attemptUpdate = guarded{
+	table: "attempts",
+	sets: []string{
+		"status", "payment_key", "checkout_url", "failure_code", "failure_message", "captured_amount", "refunded_amount",
+		"superseded_at", "ready_key", "approve_key", "pg_token", "secret",
+	},
+}
+
+func saveAttempts(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+	var opened []model.Attempts
+	var changed [][]any
+	for _, change := range changes {
+		for _, attempt := range change.Now.Attempts {
+			r := attemptRow(change.Now.ID, attempt)
+			if was := change.Was.Attempt(attempt.ID); was == nil {
+				opened = append(opened, r)
+			} else if *was != attempt {
+				changed = append(changed, []any{
+					r.ID, r.Status, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
+					r.CapturedAmount, r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret,
+				})
+			}
+		}
+	}
+	if len(opened) > 0 {
+		t := table.Attempts
+		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
+			return fmt.Errorf("open attempts: %w", err)
+		}
+	}
+	slices.SortFunc(changed, byID)
+	return wrapped("save attempts", attemptUpdate.update(ctx, tx, changed))
+}
+
+var refundUpdate = guarded{
+	table: "refunds",
+	sets: []string{
+		"open_attempt_id", "amount", "tax_free_amount", "reason", "cause", "status", "pg_key", "transaction_key",
+		"bank_code", "account_number", "holder_name", "requested_at", "done_at",
+	},
+}
+
+// saveRefunds writes the refunds that end before those that are opened: an attempt has
+// one open refund at most.
+func saveRefunds(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+	var opened []model.Refunds
+	var changed [][]any
+	for _, change := range changes {
+		for _, refund := range change.Now.Refunds {
+			r := refundRow(change.Now.ID, refund)
+			if was := change.Was.Refund(refund.ID); was == nil {
+				opened = append(opened, r)
+			} else if *was != refund {
+				changed = append(changed, []any{
+					r.ID, orNil(r.OpenAttemptID), r.Amount, r.TaxFreeAmount, r.Reason, r.Cause, r.Status, r.PgKey,
+					orNil(r.TransactionKey), orNil(r.BankCode), orNil(r.AccountNumber), orNil(r.HolderName), r.RequestedAt,
+					orNil(r.DoneAt),
+				})
+			}
+		}
+	}
+	slices.SortFunc(changed, byID)
+	if err := refundUpdate.update(ctx, tx, changed); err != nil {
+		return fmt.Errorf("save refunds: %w", err)
+	}
+	if len(opened) > 0 {
+		t := table.Refunds
+		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
+			return fmt.Errorf("open refunds: %w", err)
+		}
+	}
+	return nil
+}
+
+func byID(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }
+
+// orNil is what a pointer points at, as an argument.
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}

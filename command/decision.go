@@ -1,0 +1,87 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"payment-system/command/books"
+	"payment-system/shop"
+)
+
+// A decision says, given what the books hold, what changes in them, or refuses. It makes
+// no call and no statement of its own, and may be made again: it must assign, never
+// append. It is about one order and its payment, or about an order to be placed.
+type decision struct {
+	ctx   context.Context // of the call that waits; one that has ended before it is begun is left out
+	actor shop.Actor
+	keys  []books.Request // that it may look for, or store
+
+	// order is whose change it is, and do changes it.
+	order shop.OrderID
+	do    func(*change) error
+	// attempt is whose gateway record it wants, "" for none, and evidence how many bytes it may add.
+	attempt  shop.AttemptID
+	evidence int
+	// background says that nobody waits for it.
+	background bool
+
+	place *placement
+
+	ready chan struct{} // closed when it is answered
+	err   error
+	c     *change                   // what came of do
+	shown func(ctx context.Context) // waits until the read models show it
+
+	taken, begun bool   // by a group; the committer's
+	waitsFor     string // the id whose row another transaction holds
+	recordless   bool   // the books have no room for the gateway's record
+}
+
+// answer ends the wait of whoever asked.
+func (d *decision) answer(err error, shown func(context.Context)) {
+	d.err, d.shown = err, shown
+	close(d.ready)
+}
+
+// exclusive names what no other decision may have that is under way: the order, the keys.
+func (d *decision) exclusive() []any {
+	ids := make([]any, 0, 1+len(d.keys))
+	if d.order != "" {
+		ids = append(ids, d.order)
+	}
+	for _, key := range d.keys {
+		ids = append(ids, key.Name())
+	}
+	return ids
+}
+
+// rows names the rows that it is known to need: its order, or the products that it wants.
+func (d *decision) rows() []string {
+	if d.place == nil {
+		return []string{string(d.order)}
+	}
+	ids := make([]string, len(d.place.cmd.Lines))
+	for i, line := range d.place.cmd.Lines {
+		ids[i] = string(line.ProductID)
+	}
+	return ids
+}
+
+// size is how many lines and bytes it adds to its group's statements, about.
+func (d *decision) size() (lines, bytes int) {
+	if d.place != nil {
+		return len(d.place.cmd.Lines), 0
+	}
+	return 1, d.evidence
+}
+
+// run makes the decision. One that panics is refused alone.
+func (d *decision) run() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("a decision about order %s panicked: %v\n%s", d.order, cause, debug.Stack())
+		}
+	}()
+	return d.do(d.c)
+}

@@ -1,0 +1,271 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"payment-system/command/books"
+	"payment-system/internal/failpoint"
+	"payment-system/internal/mysqldb"
+	"payment-system/shop"
+)
+
+// groupTimeout bounds what a group may take, whoever waits for it, so that a database that
+// never answers cannot block a caller indefinitely.
+const groupTimeout = 30 * time.Second
+
+// A group is decisions that are committed together: what they need is read with one
+// statement a table, each decides alone, each table is written once, all events are
+// appended at once, and one COMMIT ends it. Who is refused leaves it without a trace.
+//
+// Rows are locked in one order, orders → stock → keys → cases, each by their ids through
+// their primary keys: two groups, of whatever replicas, never wait for each other. The
+// rows of payments, attempts and refunds are kept by their order's. Keys come late, for
+// who is refused leaves none, and nobody waits for a key while others wait for him: a key
+// that is stored meanwhile has the group run again.
+type group struct {
+	h        *Handler
+	members  []*decision
+	patience books.Patience
+
+	now     time.Time
+	stock   stockOnHand
+	written []books.Appended
+	records map[shop.AttemptID][]byte
+}
+
+// commitAll commits members in one transaction. When they are refused as a whole for
+// something that one of them brought along, the halves are tried; never when the outcome
+// is unknown, or the database is down.
+func (g *group) commitAll(members []*decision) {
+	g.members = members
+	err := g.commitLocked()
+	switch {
+	case err == nil:
+		g.answer()
+	case len(members) == 1 || shop.CodeOf(err) == shop.Unavailable:
+		for _, d := range members {
+			d.waitsFor = ""
+			d.answer(err, nil)
+		}
+	default:
+		half := len(members) / 2
+		g.commitAll(members[:half])
+		g.commitAll(members[half:])
+	}
+}
+
+// commitLocked commits the group under the locks of what it is about: a courtesy to the
+// other replicas, given back after the COMMIT.
+func (g *group) commitLocked() error {
+	ctx := context.WithoutCancel(g.members[0].ctx) // who hangs up must not stop the others
+	flows := make([]context.Context, len(g.members))
+	for i, d := range g.members {
+		flows[i] = d.ctx
+	}
+	ctx, cancel := context.WithTimeout(failpoint.Together(ctx, flows), groupTimeout)
+	defer cancel()
+	defer g.h.Locks.Lock(ctx, lockKeys(g.members)...)()
+	err := mysqldb.InTx(ctx, g.h.DB, g.run)
+	for errors.Is(err, mysqldb.ErrCommitUnknown) && ctx.Err() == nil {
+		var stands bool
+		switch stands, err = g.stands(ctx); {
+		case err != nil:
+			err = errors.Join(mysqldb.ErrCommitUnknown, err)
+			pauseBriefly(ctx)
+		case stands:
+			return nil
+		default:
+			err = mysqldb.InTx(ctx, g.h.DB, g.run)
+		}
+	}
+	return books.Unavailable(err)
+}
+
+// pauseBriefly waits a little, or until ctx ends.
+func pauseBriefly(ctx context.Context) {
+	timer := time.NewTimer(50 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// stands reports, after the answer to a COMMIT was lost, whether the group is in the
+// books. It reads that under the locks of the rows that the group had locked, so that a
+// COMMIT on its way has landed or is none. A group without an event is made again: its
+// keys tell, or it changes nothing the second time.
+func (g *group) stands(ctx context.Context) (stands bool, err error) {
+	if len(g.written) == 0 {
+		return false, nil
+	}
+	orders, products := g.orders(), slices.Sorted(maps.Keys(g.stock.products))
+	err = mysqldb.InTx(ctx, g.h.DB, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := books.HoldOrders(ctx, tx, orders, books.WaitForRows); err != nil {
+			return err
+		}
+		if _, err := books.LockProducts(ctx, tx, products, books.WaitForRows); err != nil {
+			return err
+		}
+		stands, err = books.Stands(ctx, tx, g.written[0])
+		return err
+	})
+	return stands, err
+}
+
+// orders are the orders that the group changes, in order of their ids.
+func (g *group) orders() []shop.OrderID {
+	var ids []shop.OrderID
+	for _, d := range g.members {
+		if d.order != "" {
+			ids = append(ids, d.order)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// run loads, decides and writes. It may run again, and then decides anew.
+func (g *group) run(ctx context.Context, tx *sql.Tx) error {
+	g.now, g.written, g.stock = g.h.now(), nil, stockOnHand{}
+	for _, d := range g.members {
+		d.c, d.err, d.waitsFor = nil, nil, ""
+		if d.place != nil {
+			d.place.placed = shop.OrderPlaced{}
+		}
+	}
+	if err := g.load(ctx, tx); err != nil {
+		return err
+	}
+	for _, d := range g.going() {
+		if d.c != nil {
+			d.err = d.run()
+		}
+	}
+	if err := g.takeStock(ctx, tx); err != nil {
+		return err
+	}
+	return g.write(ctx, tx)
+}
+
+// going are the members that neither were refused nor wait for a row.
+func (g *group) going() []*decision {
+	return slices.DeleteFunc(slices.Clone(g.members), func(d *decision) bool { return d.err != nil || d.waitsFor != "" })
+}
+
+// changes are the changes of the members that are going.
+func (g *group) changes() []*change {
+	var changes []*change
+	for _, d := range g.going() {
+		if d.c != nil {
+			changes = append(changes, d.c)
+		}
+	}
+	return changes
+}
+
+// load locks and reads what the changes are about, and the keys of all.
+func (g *group) load(ctx context.Context, tx *sql.Tx) error {
+	held, err := books.HoldOrders(ctx, tx, g.orders(), g.patience)
+	if err != nil {
+		return err
+	}
+	var keys []books.Request
+	var attempts []shop.AttemptID
+	for _, d := range g.members {
+		if _, found := held[d.order]; d.place == nil && !found {
+			g.miss(d, string(d.order), shop.NoSuch("order"))
+			continue
+		}
+		keys = append(keys, d.keys...)
+		if d.attempt != "" {
+			attempts = append(attempts, d.attempt)
+		}
+	}
+	receipts, err := books.FindReceipts(ctx, tx, keys) // under the orders' locks
+	if err != nil {
+		return err
+	}
+	kept, err := books.KeptRecords(ctx, tx, attempts)
+	if err != nil {
+		return err
+	}
+	for _, d := range g.going() {
+		if d.place == nil {
+			d.c = newChange(held[d.order], d, receipts, kept, g.now)
+		} else {
+			d.place.known = receiptOf(receipts, d.place.req)
+		}
+	}
+	return nil
+}
+
+// miss says that a row was not there: for who does not wait for rows, somebody may hold it.
+func (g *group) miss(d *decision, id string, gone error) {
+	if g.patience == books.LeaveRows {
+		d.waitsFor = id
+		return
+	}
+	d.err = gone
+}
+
+// write writes what the members decided, each table once.
+func (g *group) write(ctx context.Context, tx *sql.Tx) error {
+	var w writes
+	for _, d := range g.going() {
+		if d.c != nil {
+			w.change(d.c)
+		} else if d.place.isNew {
+			w.placement(d)
+		}
+	}
+	if err := w.save(ctx, tx, g); err != nil {
+		return err
+	}
+	written, err := books.AppendAll(ctx, tx, slices.Concat(w.events, g.stock.events(g.now)))
+	if err != nil {
+		return err
+	}
+	g.written = written
+	for _, c := range g.changes() {
+		if err := g.h.saveCases(ctx, tx, c); err != nil { // last: who open cases of a gateway's day take turns
+			return err
+		}
+	}
+	return nil
+}
+
+// answer hands to the read models what was committed, and lets everybody go.
+func (g *group) answer() {
+	committed := shop.Committed{Events: make([]shop.Event, len(g.written)), Records: g.records}
+	for i, event := range g.written {
+		committed.Events[i] = event.Event
+	}
+	for _, d := range g.going() {
+		switch {
+		case d.c != nil:
+			committed.Touched = append(committed.Touched, d.c.shows()...)
+			g.h.places.note(d.c.payment)
+		case !d.place.isNew: // who placed it before may not have shown it yet
+			committed.Touched = append(committed.Touched, string(d.place.placed.Order.ID))
+		}
+	}
+	shown := func(context.Context) {}
+	if len(committed.Events)+len(committed.Touched) > 0 {
+		shown = g.h.Projector.Hand(committed)
+	}
+	for _, d := range g.members {
+		if d.waitsFor == "" {
+			d.answer(d.err, shown)
+		}
+	}
+}
+
+// errNoRoom has a group run again without the records that the books have no room for.
+var errNoRoom = fmt.Errorf("the books have no room for a gateway's record: %w", mysqldb.ErrStale)

@@ -1,0 +1,96 @@
+package command
+
+import (
+	"context"
+	"database/sql"
+
+	"payment-system/command/books"
+	"payment-system/shop"
+)
+
+// writes are the rows that a group writes.
+type writes struct {
+	opened   []shop.Order
+	orders   []books.OrderChange
+	payments []books.PaymentChange
+	lookUps  []books.LookUp
+	records  []books.RecordChange
+	ofRecord []*decision // whose record each is
+	keys     []books.KeyWrite
+	answers  []books.KeyWrite
+	events   []books.Event
+}
+
+// change adds what changed of an order and its payment.
+func (w *writes) change(c *change) {
+	if c.order.Version != c.orderWas.Version {
+		w.orders = append(w.orders, books.OrderChange{Was: c.orderWas, Now: c.order})
+	}
+	if c.payment.Version != c.paymentWas.Version {
+		w.payments = append(w.payments, books.PaymentChange{Was: c.paymentWas, Now: c.payment})
+	}
+	for _, next := range c.lookUps {
+		w.lookUps = append(w.lookUps, c.scheduled(next))
+	}
+	if c.record != nil {
+		w.records, w.ofRecord = append(w.records, *c.record), append(w.ofRecord, c.decision)
+	}
+	w.keys = append(w.keys, c.keys...)
+	w.answers = append(w.answers, c.answers...)
+	w.events = append(w.events, c.events...)
+}
+
+// placement adds an order that is new.
+func (w *writes) placement(d *decision) {
+	p := d.place
+	w.opened = append(w.opened, p.placed.Order)
+	w.keys = append(w.keys, books.KeyWrite{Request: p.req, Subject: string(p.id), Response: p.response})
+	w.events = append(w.events,
+		books.OrderEvent(p.placed.Order, shop.KindOrderPlaced, shop.ActorShopper, "", p.placed.Order.PlacedAt))
+}
+
+// save writes each table once.
+func (w *writes) save(ctx context.Context, tx *sql.Tx, g *group) error {
+	if err := books.SaveOrders(ctx, tx, w.orders); err != nil {
+		return err
+	}
+	if err := books.InsertOrders(ctx, tx, w.opened); err != nil {
+		return err
+	}
+	if err := books.SavePayments(ctx, tx, w.payments); err != nil {
+		return err
+	}
+	if err := books.ScheduleLookUps(ctx, tx, w.lookUps); err != nil {
+		return err
+	}
+	if err := w.saveRecords(ctx, tx, g); err != nil {
+		return err
+	}
+	if err := books.SaveStock(ctx, tx, g.stock.changes()); err != nil {
+		return err
+	}
+	if err := books.InsertKeys(ctx, tx, w.keys, g.now); err != nil {
+		return err
+	}
+	return books.FinishKeys(ctx, tx, w.answers)
+}
+
+// saveRecords keeps what only the gateways know. A record that the books have no room for
+// must not keep the money out of them: the group runs again without it.
+func (w *writes) saveRecords(ctx context.Context, tx *sql.Tx, g *group) error {
+	g.records = make(map[shop.AttemptID][]byte, len(w.records))
+	for _, record := range w.records {
+		g.records[record.AttemptID] = record.Body
+	}
+	err := books.SaveRecords(ctx, tx, w.records)
+	if !books.HasNoRoom(err) {
+		return err
+	}
+	for i, record := range w.records {
+		if err := books.SaveRecords(ctx, tx, []books.RecordChange{record}); books.HasNoRoom(err) {
+			w.ofRecord[i].recordless = true
+			g.h.Logger.ErrorContext(ctx, "gateway's record not kept", "attempt_id", string(record.AttemptID), "error", err)
+		}
+	}
+	return errNoRoom
+}
