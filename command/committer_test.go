@@ -186,15 +186,14 @@ func TestCommitter_aside(t *testing.T) {
 }
 
 // A decision that panics is refused, and takes nobody with it.
-func TestDecision_run(t *testing.T) {
+func TestDecision_alone(t *testing.T) {
 	t.Parallel()
-	d := &decision{order: "ord_a", do: func(*change) error { panic("what now") }}
-	if err := d.run(); err == nil {
+	d := &decision{order: "ord_a"}
+	if err := d.alone(func() error { panic("what now") }); err == nil {
 		t.Error("it was made")
 	}
 	refused := errors.New("no")
-	d.do = func(*change) error { return refused }
-	if err := d.run(); !errors.Is(err, refused) {
+	if err := d.alone(func() error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -76,12 +76,12 @@ func (d *decision) size() (lines, bytes int) {
 	return 1, d.evidence
 }
 
-// run makes the decision. One that panics is refused alone.
-func (d *decision) run() (err error) {
+// alone does a part of the decision. One that panics is refused, and nobody else is.
+func (d *decision) alone(do func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("a decision about order %s panicked: %v\n%s", d.order, cause, debug.Stack())
 		}
 	}()
-	return d.do(d.c)
+	return do()
 }

@@ -145,7 +145,7 @@ func (g *group) run(ctx context.Context, tx *sql.Tx) error {
 	}
 	for _, d := range g.going() {
 		if d.c != nil {
-			d.err = d.run()
+			d.err = d.alone(func() error { return d.do(d.c) })
 		}
 	}
 	if err := g.takeStock(ctx, tx); err != nil {

@@ -73,17 +73,24 @@ func TestHandler_heldRows(t *testing.T) {
 	}
 }
 
-// Proves that what is not there is refused, though it cannot be told from what somebody keeps at once.
-func TestHandler_nothingThere(t *testing.T) {
+// Proves that a refusal leaves nothing behind; what is not there is refused too, though it cannot be told
+// at once from what somebody keeps.
+func TestHandler_refusals(t *testing.T) {
 	t.Parallel()
 	s := openTill(t, 1)
 	_, err := s.ReadyPayment(s.ctx, command.ReadyPayment{By: s.shopper, IdempotencyKey: "k", OrderID: shop.OrderID(newID(shop.PrefixOrder)), PG: shop.PGToss})
 	s.wantCode(err, shop.NotFound)
 	_, err = s.CancelOrder(s.ctx, command.CancelOrder{By: s.shopper, IdempotencyKey: "k", OrderID: "가나다", Reason: "변심"})
 	s.wantCode(err, shop.NotFound)
+	// This one is refused when its key is about to be stored.
+	order := s.order(1)
+	_, err = s.ReadyPayment(s.ctx, command.ReadyPayment{By: s.shopper, IdempotencyKey: "k", OrderID: order.ID, PG: shop.PGToss, InstallmentMonths: 3})
+	s.wantCode(err, shop.Invalid)
 	var keys int
-	s.must(s.db.QueryRowContext(s.ctx, `SELECT COUNT(*) FROM idempotency WHERE user_id = ?`, string(s.shopper.UserID)).Scan(&keys))
+	s.must(s.db.QueryRowContext(s.ctx, `SELECT COUNT(*) FROM idempotency WHERE user_id = ? AND operation <> 'placeOrder'`, string(s.shopper.UserID)).Scan(&keys))
 	if keys != 0 {
 		t.Errorf("%d keys are stored of what was refused", keys)
 	}
+	_, err = s.ReadyPayment(s.ctx, command.ReadyPayment{By: s.shopper, IdempotencyKey: "k", OrderID: order.ID, PG: shop.PGToss})
+	s.must(err)
 }

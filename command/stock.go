@@ -56,7 +56,7 @@ func (g *group) takeStock(ctx context.Context, tx *sql.Tx) error {
 			case d.c != nil && slices.Contains(d.c.moves, kind):
 				d.err = g.stock.move(d.c.order, kind, d.actor)
 			case d.place != nil && d.place.isNew && kind == shop.KindStockReserved:
-				d.err = d.place.price(&g.stock, g.now, g.h.OrderHold)
+				d.err = d.alone(func() error { return d.place.price(&g.stock, g.now, g.h.OrderHold) })
 			}
 		}
 	}
