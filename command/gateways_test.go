@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,6 +115,17 @@ func (c *counter) settle() {
 	_, err := c.HandleWebhooks(c.ctx)
 	c.must(err)
 	c.till.settle()
+}
+
+// resolveLater runs the resolver when deposits are to be asked for. A webhook that came
+// meanwhile has its attempt looked up too, and whoever looks it up first has it: both are
+// waited for.
+func (c *counter) resolveLater() {
+	c.t.Helper()
+	c.must(c.Drain(c.ctx))
+	c.clock.Advance(6 * time.Minute)
+	_, err := c.ResolvePayments(c.ctx)
+	c.must(errors.Join(err, c.Drain(c.ctx)))
 }
 
 // authenticate does what the shopper does at the gateway, and returns the
@@ -730,10 +742,7 @@ func TestHandler_virtualAccounts(t *testing.T) {
 			deposit(c, payment)
 			c.hooked(before, 2)
 			c.sim(shop.PGToss).Heal()
-			c.must(c.Drain(c.ctx)) // or the webhooks' look-ups still have the attempt
-			c.clock.Advance(6 * time.Minute)
-			_, err := c.ResolvePayments(c.ctx)
-			c.must(err)
+			c.resolveLater()
 			c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
 			c.wantLedger(payment, 1, 11_000)
 			c.settle()
@@ -744,10 +753,8 @@ func TestHandler_virtualAccounts(t *testing.T) {
 		c := openCounter(t, 10)
 		payment := c.issue()
 		deposit(c, payment)
-		c.clock.Advance(6 * time.Minute)
-		_, err := c.ResolvePayments(c.ctx)
-		c.must(err)
-		_, err = c.cancel(payment, 0)
+		c.resolveLater()
+		_, err := c.cancel(payment, 0)
 		c.wantCode(err, shop.Declined)
 		c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
 		account := shop.RefundAccount{BankCode: "20", AccountNumber: "1002345678901", HolderName: "홍길동"}
@@ -783,9 +790,7 @@ func TestHandler_virtualAccounts(t *testing.T) {
 		c.sim(shop.PGToss).SetFault("cancel", "http_error", 2)
 		c.settle()
 		c.sim(shop.PGToss).Heal()
-		c.clock.Advance(6 * time.Minute)
-		_, err = c.ResolvePayments(c.ctx)
-		c.must(err)
+		c.resolveLater()
 		c.settle()
 		for _, payment := range []shop.Payment{canceled, superseded} {
 			evidence, err := c.Gateways[shop.PGToss].LookUp(c.ctx, pg.Key{PaymentKey: *payment.PaymentKey})
@@ -831,9 +836,7 @@ func TestHandler_virtualAccounts(t *testing.T) {
 		c.wantStatus(plain, shop.OrderStatusExpired, shop.PaymentStatusExpired)
 		c.sim(shop.PGToss).Heal()
 		c.renew()
-		c.clock.Advance(6 * time.Minute)
-		_, err = c.ResolvePayments(c.ctx)
-		c.must(err)
+		c.resolveLater()
 		c.settle()
 		c.wantStatus(payment, shop.OrderStatusExpired, shop.PaymentStatusExpired)
 		if got := c.state(payment); got.Reserved != 0 {
@@ -1071,9 +1074,7 @@ func TestHandler_staleEvidence(t *testing.T) {
 		payment := c.issue()
 		stale(c, payment, func() {
 			c.sim(shop.PGToss).Act(*payment.PaymentKey, "deposit")
-			c.clock.Advance(6 * time.Minute)
-			_, err := c.ResolvePayments(c.ctx)
-			c.must(err)
+			c.resolveLater()
 		})
 		c.settle()
 	})

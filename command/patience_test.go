@@ -98,9 +98,7 @@ func TestHandler_depositsOutOfTurn(t *testing.T) {
 	c := openCounter(t, 10)
 	payment := c.issue()
 	c.hooked(0, 2)
-	c.clock.Advance(6 * time.Minute)
-	_, err := c.ResolvePayments(c.ctx)
-	c.must(err)
+	c.resolveLater()
 	due := func() (at time.Time) {
 		c.must(c.db.QueryRowContext(c.ctx, `SELECT check_at FROM attempts WHERE id = ?`, string(payment.AttemptID)).Scan(&at))
 		return at
@@ -112,7 +110,7 @@ func TestHandler_depositsOutOfTurn(t *testing.T) {
 	c.Gateways[shop.PGToss] = g
 	cmd := c.readying(c.order(1))
 	cmd.PG = shop.PGToss
-	_, err = c.ReadyPayment(c.ctx, cmd)
+	_, err := c.ReadyPayment(c.ctx, cmd)
 	c.wantCode(err, shop.Unavailable)
 	c.Gateways[shop.PGToss] = healthy
 	c.clock.Advance(time.Minute)
