@@ -107,7 +107,7 @@ func (g *group) stands(ctx context.Context) (stands bool, err error) {
 	}
 	orders, products := g.orders(), slices.Sorted(maps.Keys(g.stock.products))
 	err = mysqldb.InTx(ctx, g.h.DB, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := books.HoldOrders(ctx, tx, orders, books.WaitForRows); err != nil {
+		if _, err := books.HoldOrders(ctx, tx, orders, books.WaitForRows, nil); err != nil {
 			return err
 		}
 		if _, err := books.LockProducts(ctx, tx, products, books.WaitForRows); err != nil {
@@ -172,7 +172,8 @@ func (g *group) changes() []*change {
 
 // load locks and reads what the changes are about, and the keys of all.
 func (g *group) load(ctx context.Context, tx *sql.Tx) error {
-	held, err := books.HoldOrders(ctx, tx, g.orders(), g.patience)
+	orders := g.orders()
+	held, err := books.HoldOrders(ctx, tx, orders, g.patience, g.h.memory.linesOf(orders))
 	if err != nil {
 		return err
 	}
@@ -228,7 +229,8 @@ func (g *group) write(ctx context.Context, tx *sql.Tx) error {
 	if err := w.save(ctx, tx, g); err != nil {
 		return err
 	}
-	written, err := books.AppendAll(ctx, tx, slices.Concat(w.events, g.stock.events(g.now)))
+	events := slices.Concat(w.events, g.stock.events(g.now))
+	written, err := books.AppendAll(ctx, tx, events, g.h.memory.seals(events))
 	if err != nil {
 		return err
 	}
@@ -247,12 +249,15 @@ func (g *group) answer() {
 	for i, event := range g.written {
 		committed.Events[i] = event.Event
 	}
+	g.h.memory.noteSeals(g.written)
 	for _, d := range g.going() {
 		switch {
 		case d.c != nil:
 			committed.Touched = append(committed.Touched, d.c.shows()...)
-			g.h.places.note(d.c.payment)
-		case !d.place.isNew: // who placed it before may not have shown it yet
+			g.h.memory.note(d.c.order, d.c.payment)
+		case d.place.isNew:
+			g.h.memory.note(d.place.placed.Order, shop.Payment{})
+		default: // who placed it before may not have shown it yet
 			committed.Touched = append(committed.Touched, string(d.place.placed.Order.ID))
 		}
 	}

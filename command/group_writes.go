@@ -13,7 +13,6 @@ type writes struct {
 	opened   []shop.Order
 	orders   []books.OrderChange
 	payments []books.PaymentChange
-	lookUps  []books.LookUp
 	records  []books.RecordChange
 	ofRecord []*decision // whose record each is
 	keys     []books.KeyWrite
@@ -26,11 +25,12 @@ func (w *writes) change(c *change) {
 	if c.order.Version != c.orderWas.Version {
 		w.orders = append(w.orders, books.OrderChange{Was: c.orderWas, Now: c.order})
 	}
-	if c.payment.Version != c.paymentWas.Version {
-		w.payments = append(w.payments, books.PaymentChange{Was: c.paymentWas, Now: c.payment})
-	}
-	for _, next := range c.lookUps {
-		w.lookUps = append(w.lookUps, c.scheduled(next))
+	if c.payment.Version != c.paymentWas.Version || len(c.lookUps) > 0 {
+		payment := books.PaymentChange{Was: c.paymentWas, Now: c.payment}
+		for _, next := range c.lookUps {
+			payment.LookUps = append(payment.LookUps, c.scheduled(next))
+		}
+		w.payments = append(w.payments, payment)
 	}
 	if c.record != nil {
 		w.records, w.ofRecord = append(w.records, *c.record), append(w.ofRecord, c.decision)
@@ -58,9 +58,6 @@ func (w *writes) save(ctx context.Context, tx *sql.Tx, g *group) error {
 		return err
 	}
 	if err := books.SavePayments(ctx, tx, w.payments); err != nil {
-		return err
-	}
-	if err := books.ScheduleLookUps(ctx, tx, w.lookUps); err != nil {
 		return err
 	}
 	if err := w.saveRecords(ctx, tx, g); err != nil {

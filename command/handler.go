@@ -57,7 +57,7 @@ type Handler struct {
 	Replica string
 
 	commits    committer        // the one way into the books of orders, payments and stock
-	places     placesOf         // which order a payment is of
+	memory     memory           // of what never changes
 	background background.Group // what outlives the calls that started it
 	health     gatewayHealth    // which gateways were silent
 	inbox      inboxWorker      // acts on webhooks when they come

@@ -48,7 +48,6 @@ INSERT orders
 INSERT order_lines
 UPDATE stock
 INSERT idempotency
-SELECT events
 INSERT events
 COMMIT`},
 		{"place it again", func() error {
@@ -70,7 +69,6 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT order_lines
 SELECT payments
 SELECT idempotency
 INSERT payments
@@ -80,15 +78,12 @@ INSERT events
 COMMIT
 BEGIN
 SELECT orders
-SELECT order_lines
 SELECT payments
 SELECT attempts
-SELECT refunds
 SELECT idempotency
 UPDATE payments
 UPDATE attempts
 UPDATE idempotency
-SELECT events
 INSERT events
 COMMIT`},
 		{"come back from the gateway: the intent, and its answer", func() error {
@@ -99,31 +94,23 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT order_lines
 SELECT payments
 SELECT attempts
-SELECT refunds
 UPDATE payments
 UPDATE attempts
-UPDATE attempts
-SELECT events
 INSERT events
 COMMIT
 BEGIN
 SELECT orders
-SELECT order_lines
 SELECT payments
 SELECT attempts
-SELECT refunds
 SELECT kakao_payments
 SELECT stock
 UPDATE orders
 UPDATE payments
 UPDATE attempts
-UPDATE attempts
 INSERT toss_payments
 UPDATE stock
-SELECT events
 INSERT events
 COMMIT`},
 		{"give a part back: the intent, what is to be asked, and the answer", func() error {
@@ -132,7 +119,6 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT order_lines
 SELECT payments
 SELECT attempts
 SELECT refunds
@@ -140,9 +126,7 @@ SELECT idempotency
 UPDATE payments
 UPDATE attempts
 INSERT refunds
-UPDATE attempts
 INSERT idempotency
-SELECT events
 INSERT events
 COMMIT
 SELECT payments
@@ -150,7 +134,6 @@ SELECT attempts
 SELECT refunds
 BEGIN
 SELECT orders
-SELECT order_lines
 SELECT payments
 SELECT attempts
 SELECT refunds
@@ -158,9 +141,7 @@ SELECT kakao_payments
 UPDATE payments
 UPDATE attempts
 UPDATE refunds
-UPDATE attempts
 UPDATE toss_payments
-SELECT events
 INSERT events
 COMMIT
 SELECT idempotency

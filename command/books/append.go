@@ -43,7 +43,7 @@ func (f Event) event() (shop.Event, error) {
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
 func Append(ctx context.Context, tx *sql.Tx, events ...Event) error {
-	_, err := AppendAll(ctx, tx, events)
+	_, err := AppendAll(ctx, tx, events, nil)
 	return err
 }
 
@@ -54,12 +54,19 @@ type Appended struct {
 	Hash []byte
 }
 
-// AppendAll is Append, and returns the events as they were written.
-func AppendAll(ctx context.Context, tx *sql.Tx, events []Event) ([]Appended, error) {
+// Sealed is an event that stands, and the hash that seals it.
+type Sealed struct {
+	Version int
+	Hash    []byte
+}
+
+// AppendAll is Append, and returns the events as they were written. It need not read what
+// seals the events before them where that is known, by aggregate.
+func AppendAll(ctx context.Context, tx *sql.Tx, events []Event, known map[string]Sealed) ([]Appended, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
-	hashes, err := hashesBefore(ctx, tx, events)
+	hashes, err := hashesBefore(ctx, tx, events, known)
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +99,17 @@ type place struct {
 }
 
 // hashesBefore reads, in one statement, the hashes that events follow and that
-// are not among themselves. Whoever writes a version has read the row of the one
+// are neither known nor among themselves. Whoever writes a version has read the row of the one
 // before, so its event stands. One that is gone all the same must not keep money
 // from being recorded: the chain breaks there, and verify says so.
-func hashesBefore(ctx context.Context, tx *sql.Tx, events []Event) (map[place][]byte, error) {
+func hashesBefore(ctx context.Context, tx *sql.Tx, events []Event, sealed map[string]Sealed) (map[place][]byte, error) {
 	hashes := make(map[place][]byte, 2*len(events))
 	var args []any
 	for _, f := range events {
 		before := place{f.AggregateID, f.Version - 1}
-		if _, known := hashes[before]; !known && before.version > 0 {
+		if known, ok := sealed[before.aggregateID]; ok && known.Version == before.version {
+			hashes[before] = known.Hash
+		} else if _, known := hashes[before]; !known && before.version > 0 {
 			args = append(args, before.aggregateID, before.version)
 		}
 		hashes[place{f.AggregateID, f.Version}] = nil

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -24,21 +23,34 @@ type LookUp struct {
 	SameOutcome bool
 }
 
-// ScheduleLookUps writes when attempts are looked up next, and forgets how often
-// they were looked up in vain. Of several for one attempt the last counts.
-func ScheduleLookUps(ctx context.Context, tx *sql.Tx, lookUps []LookUp) error {
-	last := make(map[shop.AttemptID][]any, len(lookUps))
-	for _, next := range lookUps {
-		var at, since any
-		if !next.At.IsZero() {
-			at = next.At
-		}
-		if !next.OpenSince.IsZero() {
-			since = next.OpenSince
-		}
-		last[next.AttemptID] = []any{string(next.AttemptID), at, next.SameOutcome, since}
+// values are when, whether the same outcome is awaited as before, and since when.
+func (l LookUp) values() []any {
+	var at, since any
+	if !l.At.IsZero() {
+		at = l.At
 	}
-	rows := slices.Collect(maps.Values(last))
+	if !l.OpenSince.IsZero() {
+		since = l.OpenSince
+	}
+	return []any{at, l.SameOutcome, since}
+}
+
+// lastLookUps returns the last look-up of each attempt.
+func lastLookUps(lookUps []LookUp) map[shop.AttemptID]LookUp {
+	last := make(map[shop.AttemptID]LookUp, len(lookUps))
+	for _, next := range lookUps {
+		last[next.AttemptID] = next
+	}
+	return last
+}
+
+// scheduleLookUps writes when attempts are looked up next, and forgets how often
+// they were looked up in vain.
+func scheduleLookUps(ctx context.Context, tx *sql.Tx, lookUps []LookUp) error {
+	rows := make([][]any, len(lookUps))
+	for i, next := range lookUps {
+		rows[i] = append([]any{string(next.AttemptID)}, next.values()...)
+	}
 	slices.SortFunc(rows, byID)
 	return wrapped("schedule look-ups", updateRows(ctx, tx, "UPDATE "+derived(rows)+` v
 		STRAIGHT_JOIN attempts t ON t.id = CONVERT(v.c0 USING ascii)

@@ -40,6 +40,9 @@ func scanOrder(rows *sql.Rows) (o shop.Order, err error) {
 // loadOrderLines reads the lines of orders, each order's in their order.
 func loadOrderLines(ctx context.Context, q Reader, ids []string) (map[shop.OrderID][]shop.OrderLine, error) {
 	lines := make(map[shop.OrderID][]shop.OrderLine, len(ids))
+	if len(ids) == 0 {
+		return lines, nil
+	}
 	_, err := mysqldb.Collect(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
 		var id shop.OrderID
 		var line shop.OrderLine
@@ -110,8 +113,11 @@ const (
 )
 
 // HoldOrders locks orders, in order of their ids, and reads them and their payments, each
-// table in one statement. Those that do not exist are missing from the answer.
-func HoldOrders(ctx context.Context, tx *sql.Tx, ids []shop.OrderID, patience Patience) (map[shop.OrderID]Held, error) {
+// table in one statement. Those that do not exist are missing from the answer. The lines
+// of an order never change: those that are known are not read.
+func HoldOrders(ctx context.Context, tx *sql.Tx, ids []shop.OrderID, patience Patience,
+	known map[shop.OrderID][]shop.OrderLine,
+) (map[shop.OrderID]Held, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -121,10 +127,14 @@ func HoldOrders(ctx context.Context, tx *sql.Tx, ids []shop.OrderID, patience Pa
 		return nil, wrapped("hold orders", err)
 	}
 	found := make([]string, len(orders))
+	var unknown []string
 	for i, order := range orders {
 		found[i] = string(order.ID)
+		if known[order.ID] == nil {
+			unknown = append(unknown, found[i])
+		}
 	}
-	lines, err := loadOrderLines(ctx, tx, found)
+	lines, err := loadOrderLines(ctx, tx, unknown)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +144,9 @@ func HoldOrders(ctx context.Context, tx *sql.Tx, ids []shop.OrderID, patience Pa
 	}
 	held := make(map[shop.OrderID]Held, len(orders))
 	for _, order := range orders {
-		order.Lines = lines[order.ID]
+		if order.Lines = known[order.ID]; order.Lines == nil {
+			order.Lines = lines[order.ID]
+		}
 		held[order.ID] = Held{Order: order, Payment: payments[order.ID]}
 	}
 	return held, nil

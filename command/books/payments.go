@@ -50,13 +50,32 @@ func loadPayments(ctx context.Context, q Reader, column string, values []string)
 	if err != nil {
 		return nil, wrapped("read attempts", err)
 	}
+	refunds, err := loadRefunds(ctx, q, attempts)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(rows, attempts, refunds), nil
+}
+
+// loadRefunds reads the refunds of the payments of those attempts that took money: no other
+// can have given any back.
+func loadRefunds(ctx context.Context, q Reader, attempts []model.Attempts) ([]model.Refunds, error) {
+	var ids []any
+	for _, attempt := range attempts {
+		if attempt.CapturedAmount > 0 {
+			ids = append(ids, attempt.PaymentID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	refunds, err := mysqldb.Collect(ctx, q, scanRefund, `SELECT payment_id, id, attempt_id, amount, tax_free_amount, reason, cause,
 		status, pg_key, transaction_key, bank_code, account_number, holder_name, requested_at, done_at
 		FROM refunds WHERE payment_id IN (`+marks(len(ids))+`) ORDER BY payment_id, requested_at, id`, ids...)
 	if err != nil {
 		return nil, wrapped("read refunds", err)
 	}
-	return assemble(rows, attempts, refunds), nil
+	return refunds, nil
 }
 
 // assemble puts attempts and refunds, in order of their payments, into these.

@@ -13,8 +13,11 @@ import (
 )
 
 // A PaymentChange is a payment as it was read, its ID "" when there was none, and as
-// it is now.
-type PaymentChange struct{ Was, Now shop.Payment }
+// it is now; and when its attempts are looked up next.
+type PaymentChange struct {
+	Was, Now shop.Payment
+	LookUps  []LookUp // of several for one attempt the last counts
+}
 
 // SavePayments writes payments, their attempts and their refunds as they are now, each
 // table by one INSERT and one UPDATE at most: what is new, and what changed if the row
@@ -45,6 +48,9 @@ func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) e
 	var opened []model.Payments
 	var changed [][]any
 	for _, change := range changes {
+		if change.Was.Version == change.Now.Version {
+			continue // nothing but look-ups
+		}
 		r := paymentRow(change.Now)
 		if change.Was.ID == "" {
 			opened = append(opened, r)
@@ -66,32 +72,46 @@ func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) e
 	return wrapped("save payments", paymentUpdate.update(ctx, tx, changed))
 }
 
-// attemptUpdate leaves alone when the attempt is looked at next, and by whom: that is
-// the resolver's.
-var attemptUpdate = guarded{
-	table: "attempts",
-	sets: []string{
-		"status", "payment_key", "checkout_url", "failure_code", "failure_message", "captured_amount", "refunded_amount",
-		"superseded_at", "ready_key", "approve_key", "pg_token", "secret",
-	},
-}
+// attemptUpdate leaves alone by whom an attempt is looked at: that is the resolver's. When
+// it is looked at next is written with a change that says so, and forgets how often it was
+// looked up in vain.
+const attemptUpdate = ` v STRAIGHT_JOIN attempts t ON t.id = CONVERT(v.c0 USING ascii)
+	SET t.status = v.c1, t.payment_key = v.c2, t.checkout_url = v.c3, t.failure_code = v.c4, t.failure_message = v.c5,
+	t.captured_amount = v.c6, t.refunded_amount = v.c7, t.superseded_at = v.c8, t.ready_key = v.c9, t.approve_key = v.c10,
+	t.pg_token = v.c11, t.secret = v.c12,
+	t.check_at = IF(v.c13, v.c14, t.check_at), t.checks = IF(v.c13, 0, t.checks),
+	t.unresolved_since = IF(v.c13, IF(v.c15, COALESCE(t.unresolved_since, v.c16), v.c16), t.unresolved_since)`
 
-func saveAttempts(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
-	var opened []model.Attempts
-	var changed [][]any
+// attemptsOf sorts the attempts of changed payments: those that are new, the rows of those
+// that changed, and the look-ups of those that did not.
+func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]any, lookUps []LookUp) {
 	for _, change := range changes {
+		next := lastLookUps(change.LookUps)
 		for _, attempt := range change.Now.Attempts {
 			r := attemptRow(change.Now.ID, attempt)
-			if was := change.Was.Attempt(attempt.ID); was == nil {
+			lookUp, has := next[attempt.ID]
+			was := change.Was.Attempt(attempt.ID)
+			switch {
+			case was == nil:
 				opened = append(opened, r)
-			} else if *was != attempt {
-				changed = append(changed, []any{
+				if has {
+					lookUps = append(lookUps, lookUp)
+				}
+			case *was != attempt:
+				changed = append(changed, slices.Concat([]any{
 					r.ID, r.Status, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
-					r.CapturedAmount, r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret,
-				})
+					r.CapturedAmount, r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret, has,
+				}, lookUp.values()))
+			case has: // its row may be somebody's who renews a key of it
+				lookUps = append(lookUps, lookUp)
 			}
 		}
 	}
+	return opened, changed, lookUps
+}
+
+func saveAttempts(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+	opened, changed, lookUps := attemptsOf(changes)
 	if len(opened) > 0 {
 		t := table.Attempts
 		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
@@ -99,7 +119,10 @@ func saveAttempts(ctx context.Context, tx *sql.Tx, changes []PaymentChange) erro
 		}
 	}
 	slices.SortFunc(changed, byID)
-	return wrapped("save attempts", attemptUpdate.update(ctx, tx, changed))
+	if err := updateRows(ctx, tx, "UPDATE "+derived(changed)+attemptUpdate, changed); err != nil {
+		return fmt.Errorf("save attempts: %w", err)
+	}
+	return scheduleLookUps(ctx, tx, lookUps)
 }
 
 var refundUpdate = guarded{

@@ -1,0 +1,111 @@
+package command
+
+import (
+	"context"
+	"sync"
+
+	"payment-system/command/books"
+	"payment-system/shop"
+)
+
+// maxRemembered bounds each thing that a memory remembers.
+const maxRemembered = 20_000
+
+// A memory spares the books questions whose answers never change: which order a payment is
+// of, and which payment an attempt, what an order's lines are, and the hash that seals an
+// event. It is told of what stands, never of what is about to. The zero value remembers
+// nothing.
+type memory struct {
+	mu       sync.Mutex
+	orders   map[shop.PaymentID]shop.OrderID
+	payments map[shop.AttemptID]shop.PaymentID
+	lines    map[shop.OrderID][]shop.OrderLine
+	sealed   map[string]books.Sealed // the newest event of an aggregate that was seen here
+}
+
+// remember makes room in a map that is full by forgetting all of it.
+func remember[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil || len(*m) >= maxRemembered {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
+}
+
+// note remembers an order, and its payment if it has one.
+func (m *memory) note(order shop.Order, payment shop.Payment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	remember(&m.lines, order.ID, order.Lines)
+	if payment.ID == "" {
+		return
+	}
+	remember(&m.orders, payment.ID, payment.OrderID)
+	for _, attempt := range payment.Attempts {
+		remember(&m.payments, attempt.ID, payment.ID)
+	}
+}
+
+// noteSeals remembers what seals events that stand.
+func (m *memory) noteSeals(written []books.Appended) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, event := range written {
+		remember(&m.sealed, event.AggregateID, books.Sealed{Version: event.Version, Hash: event.Hash})
+	}
+}
+
+// seals returns what is remembered of the aggregates of events.
+func (m *memory) seals(events []books.Event) map[string]books.Sealed {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := make(map[string]books.Sealed, len(events))
+	for _, event := range events {
+		if sealed, ok := m.sealed[event.AggregateID]; ok {
+			known[event.AggregateID] = sealed
+		}
+	}
+	return known
+}
+
+// linesOf returns the lines of those of the orders that are remembered.
+func (m *memory) linesOf(ids []shop.OrderID) map[shop.OrderID][]shop.OrderLine {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := make(map[shop.OrderID][]shop.OrderLine, len(ids))
+	for _, id := range ids {
+		if lines, ok := m.lines[id]; ok {
+			known[id] = lines
+		}
+	}
+	return known
+}
+
+func (m *memory) order(id shop.PaymentID) shop.OrderID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.orders[id]
+}
+
+func (m *memory) payment(id shop.AttemptID) shop.PaymentID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.payments[id]
+}
+
+// orderOf names the order of a payment. It returns NotFound for a payment that is not
+// ours.
+func (h *Handler) orderOf(ctx context.Context, id shop.PaymentID) (shop.OrderID, error) {
+	if order := h.memory.order(id); order != "" {
+		return order, nil
+	}
+	return books.OrderIDOf(ctx, h.DB, id)
+}
+
+// paymentIDOf names the payment of an attempt. It returns NotFound for an attempt that is
+// not ours.
+func (h *Handler) paymentIDOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
+	if payment := h.memory.payment(id); payment != "" {
+		return payment, nil
+	}
+	return books.PaymentIDOf(ctx, h.DB, id)
+}
