@@ -119,11 +119,12 @@ func (g *group) stands(ctx context.Context) (stands bool, err error) {
 	return stands, err
 }
 
-// orders are the orders that the group changes, in order of their ids.
+// orders are the orders that the group changes, in order of their ids: not those whose rows
+// somebody else was found to hold.
 func (g *group) orders() []shop.OrderID {
 	var ids []shop.OrderID
 	for _, d := range g.members {
-		if d.order != "" {
+		if d.order != "" && d.waitsFor == "" {
 			ids = append(ids, d.order)
 		}
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -152,6 +155,38 @@ BEGIN
 SELECT idempotency
 UPDATE idempotency
 COMMIT`},
+		{"cancel an order that is not paid", func() error {
+			placed, err := s.PlaceOrder(s.ctx, command.PlaceOrder{By: s.shopper, IdempotencyKey: "m", Lines: []command.PlaceOrderLine{{ProductID: s.product.ID, Quantity: 1}}})
+			s.must(err)
+			log.take()
+			_, err = s.CancelOrder(s.ctx, command.CancelOrder{By: s.shopper, IdempotencyKey: "m", OrderID: placed.Order.ID, Reason: "변심"})
+			return err
+		}, `BEGIN
+SELECT orders
+SELECT payments
+SELECT idempotency
+SELECT stock
+UPDATE orders
+UPDATE stock
+INSERT idempotency
+INSERT events
+COMMIT`},
+		{"expire thirty orders, with payments that nobody went on with", func() error {
+			for i := range 30 {
+				placed, err := s.PlaceOrder(s.ctx, command.PlaceOrder{By: s.shopper, IdempotencyKey: fmt.Sprint("n", i), Lines: []command.PlaceOrderLine{{ProductID: s.product.ID, Quantity: 1}}})
+				s.must(err)
+				_, err = s.ReadyPayment(s.ctx, command.ReadyPayment{By: s.shopper, IdempotencyKey: fmt.Sprint("n", i), OrderID: placed.Order.ID, PG: shop.PGToss})
+				s.must(err)
+			}
+			s.clock.Advance(time.Hour)
+			log.take()
+			n, err := s.ExpireOrders(s.ctx)
+			if got := len(log.peek()); n != 30 || got > 60 {
+				t.Errorf("%d orders expired, by %d statements", n, got)
+			}
+			log.keep(1)
+			return err
+		}, `SELECT orders`},
 	} {
 		log.take()
 		if err := op.run(); err != nil {
@@ -181,6 +216,20 @@ func (l *statements) add(query string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asked = append(l.asked, gist(query))
+}
+
+// peek returns what was asked since take was called last.
+func (l *statements) peek() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.asked)
+}
+
+// keep forgets all but the first of what was asked.
+func (l *statements) keep(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = l.asked[:min(n, len(l.asked))]
 }
 
 // take returns what was asked since it was called last.
