@@ -51,10 +51,9 @@ func scheduleLookUps(ctx context.Context, tx *sql.Tx, lookUps []LookUp) error {
 	for i, next := range lookUps {
 		rows[i] = append([]any{string(next.AttemptID)}, next.values()...)
 	}
-	slices.SortFunc(rows, byID)
-	return wrapped("schedule look-ups", updateRows(ctx, tx, "UPDATE "+derived(rows)+` v
-		STRAIGHT_JOIN attempts t ON t.id = CONVERT(v.c0 USING ascii)
-		SET t.check_at = v.c1, t.checks = 0, t.unresolved_since = IF(v.c2, COALESCE(t.unresolved_since, v.c3), v.c3)`, rows))
+	slices.SortFunc(rows, byKey)
+	return wrapped("schedule look-ups", updateRows(ctx, tx, rows, `attempts t ON t.id = CONVERT(v.c0 USING ascii)
+		SET t.check_at = v.c1, t.checks = 0, t.unresolved_since = IF(v.c2, COALESCE(t.unresolved_since, v.c3), v.c3)`))
 }
 
 // LookUpNow has the resolver look an attempt up at once. It runs alone, outside

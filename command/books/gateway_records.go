@@ -19,23 +19,6 @@ import (
 	"payment-system/sql/write/table"
 )
 
-// keptRecord decodes a stored record into out, and leaves out as it is when
-// there is none.
-func keptRecord(ctx context.Context, q Reader, query string, id shop.AttemptID, out any) error {
-	var body []byte
-	err := q.QueryRowContext(ctx, query, id).Scan(&body)
-	if isNoRows(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the record of attempt %s: %w", id, err)
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("decode the record of attempt %s: %w", id, err)
-	}
-	return nil
-}
-
 func kakaoRow(r shop.KakaoRecord) model.KakaoPayments {
 	row := model.KakaoPayments{
 		Tid: r.Tid, Cid: r.Cid, Aid: r.Aid, Status: r.Status, PartnerOrderID: text.Clip(r.PartnerOrderID, 100),
@@ -125,32 +108,18 @@ func Moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // KeptRecord returns the gateway's record of an attempt as it was last seen, or nil.
 func KeptRecord(ctx context.Context, q Reader, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {
-	if attempt.PG == shop.PGKakao {
-		record, err := KeptKakaoRecord(ctx, q, attempt.ID)
-		if err != nil || record.Tid == "" {
-			return nil, err
-		}
-		return &record, nil
-	}
-	record, err := KeptTossRecord(ctx, q, attempt.ID)
-	if err != nil || record.PaymentKey == "" {
+	kept, err := KeptRecords(ctx, q, []shop.AttemptID{attempt.ID})
+	if err != nil || kept[attempt.ID] == nil {
 		return nil, err
 	}
-	return &record, nil
-}
-
-// KeptKakaoRecord reads Kakao Pay's record of an attempt as it was last seen; it is
-// zero when there is none.
-func KeptKakaoRecord(ctx context.Context, q Reader, id shop.AttemptID) (record shop.KakaoRecord, err error) {
-	err = keptRecord(ctx, q, `SELECT record FROM kakao_payments WHERE attempt_id = ?`, id, &record)
-	return record, err
-}
-
-// KeptTossRecord reads Toss Payments' record of an attempt as it was last seen; it is
-// zero when there is none.
-func KeptTossRecord(ctx context.Context, q Reader, id shop.AttemptID) (record shop.TossRecord, err error) {
-	err = keptRecord(ctx, q, `SELECT record FROM toss_payments WHERE attempt_id = ?`, id, &record)
-	return record, err
+	var record shop.GatewayRecord = &shop.TossRecord{}
+	if attempt.PG == shop.PGKakao {
+		record = &shop.KakaoRecord{}
+	}
+	if err := json.Unmarshal(kept[attempt.ID], record); err != nil {
+		return nil, fmt.Errorf("decode the record of attempt %s: %w", attempt.ID, err)
+	}
+	return record, nil
 }
 
 // KeptRecords reads the gateways' records, JSON, of those of the attempts that have one.
@@ -209,19 +178,11 @@ func SaveRecords(ctx context.Context, tx *sql.Tx, changes []RecordChange) error 
 			}
 		}
 	}
-	if len(kakao) > 0 {
-		t := table.KakaoPayments
-		if _, err := t.INSERT(t.AllColumns).MODELS(kakao).ExecContext(ctx, tx); err != nil {
-			return fmt.Errorf("keep Kakao Pay's records: %w", err)
-		}
+	if err := insertRows(ctx, tx, table.KakaoPayments.INSERT(table.KakaoPayments.AllColumns), kakao); err != nil {
+		return fmt.Errorf("keep Kakao Pay's records: %w", err)
 	}
-	if len(toss) > 0 {
-		t := table.TossPayments
-		if _, err := t.INSERT(t.AllColumns).MODELS(toss).ExecContext(ctx, tx); err != nil {
-			return fmt.Errorf("keep Toss Payments' records: %w", err)
-		}
-	}
-	return nil
+	return wrapped("keep Toss Payments' records",
+		insertRows(ctx, tx, table.TossPayments.INSERT(table.TossPayments.AllColumns), toss))
 }
 
 func updateKakao(ctx context.Context, tx *sql.Tx, row model.KakaoPayments) error {

@@ -203,9 +203,9 @@ func FinishKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite) error {
 	for i, k := range keys {
 		rows[i] = []any{string(k.Request.UserID), k.Request.Operation, k.Request.Key, textOrNil(k.Response)}
 	}
-	err := updateRows(ctx, tx, `UPDATE `+derived(rows)+` v STRAIGHT_JOIN idempotency t
+	err := updateRows(ctx, tx, rows, `idempotency t
 		ON t.user_id = CONVERT(v.c0 USING ascii) AND t.operation = CONVERT(v.c1 USING ascii) AND t.idem_key = v.c2
-		SET t.response = v.c3 WHERE t.response IS NULL`, rows)
+		SET t.response = v.c3 WHERE t.response IS NULL`)
 	if err != nil {
 		return fmt.Errorf("store the answers of requests: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"time"
 
 	"payment-system/internal/mysqldb"
@@ -61,7 +60,7 @@ func loadOrderLines(ctx context.Context, q Reader, ids []string) (map[shop.Order
 type OrderChange struct{ Was, Now shop.Order }
 
 var orderUpdate = guarded{
-	table: "orders", guards: []string{"version", "status"},
+	table: "orders", key: "id", guards: []string{"version", "status"},
 	sets: []string{"status", "expires_at", "paid_at", "canceled_at", "version"},
 }
 
@@ -75,7 +74,6 @@ func SaveOrders(ctx context.Context, tx *sql.Tx, changes []OrderChange) error {
 			orNil(c.Now.CanceledAt), c.Now.Version,
 		}
 	}
-	slices.SortFunc(rows, byID)
 	return wrapped("save orders", orderUpdate.update(ctx, tx, rows))
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 
 	"payment-system/shop"
 	"payment-system/sql/write/model"
@@ -25,8 +24,6 @@ type PaymentChange struct {
 // mysqldb.ErrStale when one has not, and a duplicate of uq_attempts_key when a
 // gateway's key is another attempt's.
 func SavePayments(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
-	changes = slices.Clone(changes)
-	slices.SortFunc(changes, func(a, b PaymentChange) int { return strings.Compare(string(a.Now.ID), string(b.Now.ID)) })
 	if err := savePaymentRows(ctx, tx, changes); err != nil {
 		return err
 	}
@@ -37,7 +34,7 @@ func SavePayments(ctx context.Context, tx *sql.Tx, changes []PaymentChange) erro
 }
 
 var paymentUpdate = guarded{
-	table: "payments", guards: []string{"version", "status"},
+	table: "payments", key: "id", guards: []string{"version", "status"},
 	sets: []string{
 		"status", "pg", "captured_amount", "refunded_amount", "refunded_tax_free", "installment_months",
 		"attempt_id", "payment_key", "checkout_url", "failure_code", "failure_message", "approved_at", "updated_at", "version",
@@ -63,11 +60,8 @@ func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) e
 			orNil(r.ApprovedAt), r.UpdatedAt, r.Version,
 		})
 	}
-	if len(opened) > 0 {
-		t := table.Payments
-		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
-			return fmt.Errorf("open payments: %w", err)
-		}
+	if err := insertRows(ctx, tx, table.Payments.INSERT(table.Payments.AllColumns), opened); err != nil {
+		return fmt.Errorf("open payments: %w", err)
 	}
 	return wrapped("save payments", paymentUpdate.update(ctx, tx, changed))
 }
@@ -75,7 +69,7 @@ func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) e
 // attemptUpdate leaves alone by whom an attempt is looked at: that is the resolver's. When
 // it is looked at next is written with a change that says so, and forgets how often it was
 // looked up in vain.
-const attemptUpdate = ` v STRAIGHT_JOIN attempts t ON t.id = CONVERT(v.c0 USING ascii)
+const attemptUpdate = `attempts t ON t.id = CONVERT(v.c0 USING ascii)
 	SET t.status = v.c1, t.payment_key = v.c2, t.checkout_url = v.c3, t.failure_code = v.c4, t.failure_message = v.c5,
 	t.captured_amount = v.c6, t.refunded_amount = v.c7, t.superseded_at = v.c8, t.ready_key = v.c9, t.approve_key = v.c10,
 	t.pg_token = v.c11, t.secret = v.c12,
@@ -112,21 +106,18 @@ func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]a
 
 func saveAttempts(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
 	opened, changed, lookUps := attemptsOf(changes)
-	if len(opened) > 0 {
-		t := table.Attempts
-		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
-			return fmt.Errorf("open attempts: %w", err)
-		}
+	if err := insertRows(ctx, tx, table.Attempts.INSERT(table.Attempts.AllColumns), opened); err != nil {
+		return fmt.Errorf("open attempts: %w", err)
 	}
-	slices.SortFunc(changed, byID)
-	if err := updateRows(ctx, tx, "UPDATE "+derived(changed)+attemptUpdate, changed); err != nil {
+	slices.SortFunc(changed, byKey)
+	if err := updateRows(ctx, tx, changed, attemptUpdate); err != nil {
 		return fmt.Errorf("save attempts: %w", err)
 	}
 	return scheduleLookUps(ctx, tx, lookUps)
 }
 
 var refundUpdate = guarded{
-	table: "refunds",
+	table: "refunds", key: "id",
 	sets: []string{
 		"open_attempt_id", "amount", "tax_free_amount", "reason", "cause", "status", "pg_key", "transaction_key",
 		"bank_code", "account_number", "holder_name", "requested_at", "done_at",
@@ -152,20 +143,11 @@ func saveRefunds(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error
 			}
 		}
 	}
-	slices.SortFunc(changed, byID)
 	if err := refundUpdate.update(ctx, tx, changed); err != nil {
 		return fmt.Errorf("save refunds: %w", err)
 	}
-	if len(opened) > 0 {
-		t := table.Refunds
-		if _, err := t.INSERT(t.AllColumns).MODELS(opened).ExecContext(ctx, tx); err != nil {
-			return fmt.Errorf("open refunds: %w", err)
-		}
-	}
-	return nil
+	return wrapped("open refunds", insertRows(ctx, tx, table.Refunds.INSERT(table.Refunds.AllColumns), opened))
 }
-
-func byID(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }
 
 // orNil is what a pointer points at, as an argument.
 func orNil[T any](p *T) any {

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/go-jet/jet/v2/mysql"
 
 	"payment-system/internal/mysqldb"
 )
@@ -31,9 +34,6 @@ func anys[S ~string](values []S) []any {
 
 // derived is a derived table of rows given as arguments, with columns c0, c1 and so on.
 func derived(rows [][]any) string {
-	if len(rows) == 0 {
-		return "()"
-	}
 	var b strings.Builder
 	b.WriteString("(SELECT ")
 	for i := range rows[0] {
@@ -47,17 +47,15 @@ func derived(rows [][]any) string {
 	return b.String()
 }
 
-// updateRows executes an UPDATE joined to the derived table of rows, which must touch
-// every one of them. It returns mysqldb.ErrStale when it did not.
-func updateRows(ctx context.Context, tx *sql.Tx, query string, rows [][]any) error {
+// updateRows executes one UPDATE of rows joined to a table t, in their order, which must
+// touch every one of them: joined names the table, what it is joined on, and the rest of
+// the statement; the rows' columns are v.c0, v.c1 and so on. It returns mysqldb.ErrStale
+// when it did not.
+func updateRows(ctx context.Context, tx *sql.Tx, rows [][]any, joined string) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	var args []any
-	for _, row := range rows {
-		args = append(args, row...)
-	}
-	result, err := tx.ExecContext(ctx, query, args...)
+	result, err := tx.ExecContext(ctx, "UPDATE "+derived(rows)+" v STRAIGHT_JOIN "+joined, slices.Concat(rows...)...)
 	if err != nil {
 		return err
 	}
@@ -71,23 +69,21 @@ func updateRows(ctx context.Context, tx *sql.Tx, query string, rows [][]any) err
 	return nil
 }
 
-// A guarded table is written by id, each row only if it still is as it was read.
+// A guarded table is written by its key, each row only if it still is as it was read.
 type guarded struct {
 	table  string
+	key    string   // the primary key
 	guards []string // columns that must be as they were
 	sets   []string // columns that are written
 }
 
-// update writes rows, each an id, the guards' values and then the sets' values, in the
-// order of the ids given.
+// update writes rows, each a key, the guards' values and then the sets' values, in order
+// of the keys.
 func (g guarded) update(ctx context.Context, tx *sql.Tx, rows [][]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
+	slices.SortFunc(rows, byKey)
 	var b strings.Builder
-	// The ids are compared as the table's, so that each row is one look-up in its primary key, in
-	// the order given.
-	fmt.Fprintf(&b, "UPDATE %s v STRAIGHT_JOIN %s t ON t.id = CONVERT(v.c0 USING ascii) SET ", derived(rows), g.table)
+	// The keys are compared as the table's, so that each row is one look-up in its primary key.
+	fmt.Fprintf(&b, "%s t ON t.%s = CONVERT(v.c0 USING ascii) SET ", g.table, g.key)
 	for i, column := range g.sets {
 		if i > 0 {
 			b.WriteString(", ")
@@ -101,7 +97,19 @@ func (g guarded) update(ctx context.Context, tx *sql.Tx, rows [][]any) error {
 		}
 		fmt.Fprintf(&b, "%st.%s = v.c%d", word, column, 1+i)
 	}
-	return updateRows(ctx, tx, b.String(), rows)
+	return updateRows(ctx, tx, rows, b.String())
+}
+
+// byKey orders rows by their first columns.
+func byKey(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }
+
+// insertRows writes new rows of a table, whole, in one statement.
+func insertRows[R any](ctx context.Context, tx *sql.Tx, into mysql.InsertStatement, rows []R) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := into.MODELS(rows).ExecContext(ctx, tx)
+	return err
 }
 
 // wrapped is err with what was being done, nil for nil.
