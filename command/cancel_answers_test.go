@@ -11,25 +11,6 @@ import (
 	"payment-system/shop"
 )
 
-// hangsUp ends a call's context once the books hold what it is about.
-type hangsUp struct {
-	command.Projector
-	hangUp func()
-}
-
-func (h hangsUp) Project(ctx context.Context, ids ...string) {
-	h.hangUp()
-	h.Projector.Project(ctx, ids...)
-}
-
-func (h hangsUp) Hand(committed shop.Committed) (shown func(context.Context)) {
-	behind := h.Projector.Hand(committed)
-	return func(ctx context.Context) {
-		h.hangUp()
-		behind(ctx)
-	}
-}
-
 // told is what of an answer a client may be told, and the books store.
 func told(t *testing.T, answer shop.PaymentCanceled) string {
 	t.Helper()
@@ -59,7 +40,7 @@ func TestHandler_storedAnswer(t *testing.T) {
 		_, err = s.CancelPayment(s.ctx, part("two", p))
 		s.must(err)
 		gone, hangUp := context.WithCancel(s.ctx)
-		s.Projector = hangsUp{s.Projector, hangUp}
+		s.Projector = hookedProjector{Projector: s.Projector, before: hangUp} // once the books hold what it is about
 		again, err := s.CancelPayment(gone, part("one", p))
 		s.must(err)
 		if diff := cmp.Diff(told(t, first), told(t, again)); diff != "" {

@@ -115,7 +115,7 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 	}
 }
 
-// refundElsewhere is refundFor for a refund that another call carries out. Who is
+// refundElsewhere is refundResult for a refund that another call carries out. Who is
 // answered finds it in the read models, though the other call may not be that far yet.
 func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund shop.RefundID,
 	req books.Request,
@@ -172,7 +172,7 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 	return h.intendRefund(c, amount, cmd.TaxFreeAmount, cmd.Reason, shop.RefundCauseRequested, cmd.RefundAccount)
 }
 
-// refundFor answers with what came of a refund, waiting a little for one that is
+// refundResult answers with what came of a refund, waiting a little for one that is
 // under way.
 func (h *Handler) refundResult(ctx context.Context, id shop.PaymentID, refundID shop.RefundID,
 	req books.Request,

@@ -61,7 +61,7 @@ func watch[T any](ctx context.Context, g watchedGateway, call func() (T, error))
 // due yet, only to find out whether it answers again.
 const scoutEvery = 20 * time.Second
 
-// A hearing remembers which gateways were silent when they were last asked. What
+// gatewayHealth remembers which gateways were silent when they were last asked. What
 // was before this process began is taken for silence. The zero value has heard
 // of none.
 type gatewayHealth struct {

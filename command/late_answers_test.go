@@ -12,7 +12,6 @@ import (
 
 	"payment-system/command"
 	"payment-system/pg"
-	"payment-system/projections"
 	"payment-system/shop"
 )
 
@@ -423,49 +422,25 @@ func TestHandler_overtaken(t *testing.T) {
 	}
 }
 
-// An interrupted projector lets something happen after the first commit that it shows.
-type interrupted struct {
-	*projections.Projector
-	during atomic.Pointer[func()]
-}
-
-func (p *interrupted) Project(ctx context.Context, ids ...string) {
-	p.Projector.Project(ctx, ids...)
-	p.interrupt()
-}
-
-func (p *interrupted) Hand(committed shop.Committed) (shown func(context.Context)) {
-	behind := p.Projector.Hand(committed)
-	return func(ctx context.Context) {
-		behind(ctx)
-		p.interrupt()
-	}
-}
-
-func (p *interrupted) interrupt() {
-	if during := p.during.Swap(nil); during != nil {
-		(*during)()
-	}
-}
-
 // Proves: a look-up that ends after a refund was asked for does not stop the clock of that refund.
 func TestHandler_newerIntent(t *testing.T) {
 	t.Parallel()
 	s := openTill(t, 1)
 	payment := s.pay(1, shop.PGToss)
 	other := s.neighbor()
-	p := &interrupted{Projector: s.Projector.(*projections.Projector)}
-	refund := func() {
+	var refunded atomic.Bool
+	other.Projector = hookedProjector{Projector: s.Projector, after: func() {
+		if refunded.Swap(true) { // after the first commit that is shown, and no other
+			return
+		}
 		s.fakes[shop.PGToss].Lose("cancel", 1)
 		_, err := s.cancel(payment, 4_000)
 		s.wantCode(err, shop.InProgress)
-	}
-	p.during.Store(&refund)
-	other.Projector = p
+	}}
 	s.must(s.WakeAttempt(s.ctx, payment.AttemptID))
 	_, err := other.ResolvePayments(s.ctx)
 	s.must(err)
-	if p.during.Load() != nil {
+	if !refunded.Load() {
 		t.Fatal("nothing was shown")
 	}
 	var due, since bool

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payment-system/command"
+	"payment-system/internal/shoptest"
 	"payment-system/shop"
 )
 
@@ -153,7 +154,7 @@ func TestHandler_webhookThatFails(t *testing.T) {
 	t.Parallel()
 	c := openCounter(t, 1)
 	payment := c.lost()
-	log := &safeBuffer{}
+	log := &shoptest.Log{}
 	c.Logger = slog.New(slog.NewTextHandler(log, nil))
 	_, err := c.db.ExecContext(c.ctx, `RENAME TABLE attempts TO attempts_away`)
 	c.must(err)

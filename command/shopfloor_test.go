@@ -28,6 +28,7 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/shop"
 )
@@ -40,7 +41,7 @@ type shopfloor struct {
 	dsn      string
 	redis    redis.UniversalClient
 	box      *mail.Mailbox
-	log      *safeBuffer
+	log      *shoptest.Log
 	operator shop.Caller
 }
 
@@ -56,7 +57,7 @@ func openShopfloor(t testing.TB) *shopfloor {
 		dsn:      mysqltest.DSN(t),
 		redis:    redistest.New(t),
 		box:      box,
-		log:      &safeBuffer{},
+		log:      &shoptest.Log{},
 		operator: shop.Caller{UserID: shop.UserID(makeID(shop.PrefixUser)), Actor: shop.ActorOperator},
 	}
 	s.Handler = s.replica(s.dsn)
@@ -108,6 +109,35 @@ type projector struct{}
 func (projector) Project(context.Context, ...string) {}
 
 func (projector) Hand(shop.Committed) (shown func(context.Context)) { return func(context.Context) {} }
+
+// A hookedProjector has something happen before, or after, it shows what was committed.
+type hookedProjector struct {
+	command.Projector
+	before, after func() // nil for nothing
+}
+
+// Project implements command.Projector.
+func (h hookedProjector) Project(ctx context.Context, ids ...string) {
+	h.show(func() { h.Projector.Project(ctx, ids...) })
+}
+
+// Hand implements command.Projector.
+func (h hookedProjector) Hand(committed shop.Committed) (shown func(context.Context)) {
+	behind := h.Projector.Hand(committed)
+	return func(ctx context.Context) {
+		h.show(func() { behind(ctx) })
+	}
+}
+
+func (h hookedProjector) show(show func()) {
+	if h.before != nil {
+		h.before()
+	}
+	show()
+	if h.after != nil {
+		h.after()
+	}
+}
 
 func (s *shopfloor) must(err error) {
 	s.t.Helper()
@@ -206,24 +236,6 @@ func eventually(t testing.TB, what string, done func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// A safeBuffer can be written by many.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // A thief stands before the database and, as often as it is told to, lets a

@@ -236,7 +236,7 @@ func TestProjector_Hand_failures(t *testing.T) {
 		done := make(chan struct{})
 		go func() { p.Run(ctx); close(done) }()
 		defer func() { cancel(); <-done }()
-		eventually(t, "both are parked", func() bool { return b.logs.count("event parked") == 2 })
+		eventually(t, "both are parked", func() bool { return len(b.logs.Lines("event parked")) == 2 })
 		if n := b.pending(t); n != 2 {
 			t.Errorf("%d events are pending, want the two that cannot be applied", n)
 		}

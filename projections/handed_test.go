@@ -14,6 +14,7 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 	"payment-system/projections"
 	"payment-system/shop"
 )
@@ -37,7 +38,7 @@ func newCountedOutbox(t *testing.T) *countedOutbox {
 		t.Cleanup(func() { db.Close() })
 		return db
 	}
-	return &countedOutbox{outbox: outbox{db: open(8), redis: redistest.New(t), logs: &logBuffer{}}, counted: open(1)}
+	return &countedOutbox{outbox: outbox{db: open(8), redis: redistest.New(t), logs: &shoptest.Log{}}, counted: open(1)}
 }
 
 // projector returns a replica whose statements are counted, and whose clock stands.

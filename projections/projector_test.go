@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -21,6 +20,7 @@ import (
 
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/projections"
@@ -50,12 +50,12 @@ type tester interface {
 type outbox struct {
 	db    *sql.DB
 	redis redis.UniversalClient
-	logs  *logBuffer
+	logs  *shoptest.Log
 }
 
 func newOutbox(t *testing.T) outbox {
 	t.Helper()
-	return outbox{db: mysqltest.New(t), redis: redistest.New(t), logs: &logBuffer{}}
+	return outbox{db: mysqltest.New(t), redis: redistest.New(t), logs: &shoptest.Log{}}
 }
 
 // projector returns a replica that works on the books.
@@ -67,24 +67,6 @@ func (b outbox) projector(t *testing.T, replica string) *projections.Projector {
 	}
 	t.Cleanup(p.Close)
 	return p
-}
-
-// A logBuffer keeps what was logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) count(s string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), s)
 }
 
 // happen records an event that leaves the aggregate given.
@@ -450,7 +432,7 @@ func TestProjector_parking(t *testing.T) {
 	go func() { p.Run(ctx); close(done) }()
 	defer func() { cancel(); <-done }()
 
-	eventually(t, "both aggregates are parked", func() bool { return b.logs.count("event parked") == 2 })
+	eventually(t, "both aggregates are parked", func() bool { return len(b.logs.Lines("event parked")) == 2 })
 	if version, _ := shown[shop.Product](t, b, "product_views", string(good.ID)); version != 1 {
 		t.Errorf("the view shows version %d, not the last that can be read", version)
 	}
@@ -470,7 +452,7 @@ func TestProjector_parking(t *testing.T) {
 	if n := b.count(t, "SELECT COUNT(*) FROM events WHERE published_at IS NULL AND aggregate_id = ?", string(good.ID)); n != 0 {
 		t.Errorf("%d events are pending that a later one includes", n)
 	}
-	if n := b.logs.count("event parked"); n != 2 {
+	if n := len(b.logs.Lines("event parked")); n != 2 {
 		t.Errorf("the alarm went off %d times", n)
 	}
 }
