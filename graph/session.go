@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/roundtrip"
 	"payment-system/shop"
 )
 
@@ -23,6 +24,8 @@ type Sessions struct {
 	Idle, Max time.Duration
 	Now       func() time.Time
 	Random    func(p []byte) // fills p with secure randomness
+
+	trips roundtrip.Group // of all who are looked up at the same moment
 }
 
 // A session is what Redis holds, under the hash of its token: who reads Redis
@@ -53,19 +56,27 @@ func (s *Sessions) Start(ctx context.Context, user shop.UserID) (token string, e
 // Find returns whose session a token names and lets it live on, or "" when
 // there is none. It returns Unavailable without Redis.
 func (s *Sessions) Find(ctx context.Context, token string) (shop.UserID, error) {
-	return s.read(ctx, token, func(key string) *redis.StringCmd { return s.Redis.GetEx(ctx, key, s.Idle) })
+	return s.read(ctx, token, func(pipe redis.Pipeliner, key string) *redis.StringCmd {
+		return pipe.GetEx(ctx, key, s.Idle)
+	})
 }
 
 // Peek is Find, but leaves the session as it is.
 func (s *Sessions) Peek(ctx context.Context, token string) (shop.UserID, error) {
-	return s.read(ctx, token, func(key string) *redis.StringCmd { return s.Redis.Get(ctx, key) })
+	return s.read(ctx, token, func(pipe redis.Pipeliner, key string) *redis.StringCmd { return pipe.Get(ctx, key) })
 }
 
-func (s *Sessions) read(ctx context.Context, token string, get func(key string) *redis.StringCmd) (shop.UserID, error) {
+func (s *Sessions) read(ctx context.Context, token string, get func(redis.Pipeliner, string) *redis.StringCmd,
+) (shop.UserID, error) {
 	if !isToken(token) {
 		return "", nil
 	}
-	body, err := get(sessionKey(token)).Bytes()
+	var answer *redis.StringCmd
+	err := s.trips.Do(ctx, s.Redis, func(pipe redis.Pipeliner) { answer = get(pipe, sessionKey(token)) })
+	if err != nil {
+		return "", noSessions(err)
+	}
+	body, err := answer.Bytes()
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}

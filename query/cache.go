@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/singleflight"
 
+	"payment-system/internal/roundtrip"
 	"payment-system/internal/views"
 )
 
@@ -26,6 +27,7 @@ const (
 // empty, and fast.
 type documentCache struct {
 	flights singleflight.Group
+	trips   roundtrip.Group
 	failed  atomic.Int64 // when Redis failed last, in nanoseconds of Unix time
 }
 
@@ -67,19 +69,22 @@ func (r *Reader) lookUp(ctx context.Context, slots []slot) (map[string]entry, ma
 	return hits, tokens
 }
 
-// fetchSlots reads tokens and entries in one round trip.
+// fetchSlots reads tokens and entries in one round trip, which others may share.
 func (r *Reader) fetchSlots(ctx context.Context, slots []slot) (map[string]views.Token, map[string]entry, error) {
-	pipe := r.Redis.Pipeline()
 	guards := make([]*redis.StringCmd, len(slots))
 	values := make([]*redis.StringCmd, len(slots))
-	for i, s := range slots {
-		guards[i] = pipe.Get(ctx, views.TokenKey(s.guard))
-		values[i] = pipe.Get(ctx, views.EntryKey(s.id))
+	err := r.cache.trips.Do(ctx, r.Redis, func(pipe redis.Pipeliner) {
+		for i, s := range slots {
+			guards[i] = pipe.Get(ctx, views.TokenKey(s.guard))
+			values[i] = pipe.Get(ctx, views.EntryKey(s.id))
+		}
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	_, _ = pipe.Exec(ctx) // each answer tells for itself: what is missing is no fault
 	tokens := make(map[string]views.Token, len(slots))
 	entries := make(map[string]entry, len(slots))
-	codec := cache.New(&cache.Options{Redis: pipe})
+	codec := cache.New(&cache.Options{Redis: r.Redis})
 	for i, s := range slots {
 		if err := cmp.Or(fault(guards[i]), fault(values[i])); err != nil {
 			return nil, nil, err

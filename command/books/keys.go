@@ -146,10 +146,9 @@ func FindReceipts(ctx context.Context, tx *sql.Tx, requests []Request) (map[KeyN
 	for _, r := range requests {
 		args = append(args, string(r.UserID), r.Operation, r.Key)
 	}
-	// Written out, each is one look-up in the primary key.
-	keys := strings.TrimSuffix(strings.Repeat("(user_id = ? AND operation = ? AND idem_key = ?) OR ", len(requests)), " OR ")
-	rows, err := tx.QueryContext(ctx,
-		`SELECT user_id, operation, idem_key, request_hash, subject, response FROM idempotency WHERE `+keys, args...)
+	// Each is one look-up in the primary key.
+	rows, err := tx.QueryContext(ctx, `SELECT user_id, operation, idem_key, request_hash, subject, response
+		FROM idempotency WHERE (user_id, operation, idem_key) IN (`+tuples(len(requests), 3)+`)`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the idempotency keys: %w", err)
 	}
