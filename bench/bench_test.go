@@ -40,13 +40,15 @@ func TestBench(t *testing.T) {
 			if l.Measured.Operations == 0 || l.Floor.Operations == 0 || l.OfFloor == 0 || l.FloorIs == "" {
 				t.Errorf("%s: %+v", l.Work, l)
 			}
-			if l.Measured.Failed+l.Floor.Failed > 0 {
+			// Some of everything fails at the gateways, or is refused because others were faster.
+			if l.Measured.Failed+l.Floor.Failed > 0 && !strings.HasPrefix(l.Work, "everything") {
 				t.Errorf("%s: %d of the work failed, %d of its floor", l.Work, l.Measured.Failed, l.Floor.Failed)
 			}
 		}
 		for _, work := range []string{
 			"idle", "purchase", "order", "order, one hot", "sold-out", "list of products", "list of orders",
-			"republish", "reconcile", "update of a watcher", "expire",
+			"republish", "reconcile", "update of a watcher", "order while rows are held",
+			"everything at once", "expire",
 		} {
 			if !strings.Contains(table, "\n"+work) {
 				t.Errorf("no line about %s in\n%s", work, table)

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -27,11 +28,15 @@ func (r *rig) shopper(client int) visitor { return r.shoppers[client%len(r.shopp
 
 // place orders one unit of a product.
 func (r *rig) place(ctx context.Context, client int, product string) (orderID string, err error) {
+	return place(ctx, r.shopper(client), product)
+}
+
+func place(ctx context.Context, shopper visitor, product string) (orderID string, err error) {
 	var answer struct {
 		PlaceOrder struct{ Order struct{ ID string } }
 	}
 	input := object{"idempotencyKey": uuid.NewString(), "lines": []object{{"productId": product, "quantity": 1}}}
-	err = r.shopper(client).ask(ctx, placeDocument, object{"input": input}, &answer)
+	err = shopper.ask(ctx, placeDocument, object{"input": input}, &answer)
 	return answer.PlaceOrder.Order.ID, err
 }
 
@@ -44,18 +49,22 @@ type checkout struct {
 
 // ready opens a payment at a gateway.
 func (r *rig) ready(ctx context.Context, client int, orderID, pg string) (checkout, error) {
+	return ready(ctx, r.shopper(client), orderID, pg)
+}
+
+func ready(ctx context.Context, shopper visitor, orderID, pg string) (checkout, error) {
 	var answer struct {
 		ReadyPayment struct{ Payment checkout }
 	}
 	input := object{"idempotencyKey": uuid.NewString(), "orderId": orderID, "pg": pg, "returnUrl": "/orders"}
-	err := r.shopper(client).ask(ctx, readyDocument, object{"input": input}, &answer)
+	err := shopper.ask(ctx, readyDocument, object{"input": input}, &answer)
 	opened := answer.ReadyPayment.Payment
 	opened.pg = pg
 	return opened, err
 }
 
-// pay pays at the gateway's page and comes back as a browser does.
-func (r *rig) pay(ctx context.Context, c checkout) error {
+// pay pays at the gateway's page and comes back to a replica as a browser does.
+func (r *rig) pay(ctx context.Context, c checkout, to site) error {
 	body, err := json.Marshal(object{"pg": c.pg, "paymentKey": c.PaymentKey, "act": "pay_card"})
 	if err != nil {
 		return err
@@ -64,15 +73,16 @@ func (r *rig) pay(ctx context.Context, c checkout) error {
 	if err := r.control(ctx, http.MethodPost, "/sim/shopper", body, &answer); err != nil {
 		return err
 	}
-	location, err := r.site.get(ctx, answer.RedirectURL, http.StatusSeeOther)
+	back := to.url + strings.TrimPrefix(answer.RedirectURL, r.site.url)
+	location, err := to.get(ctx, back, http.StatusSeeOther)
 	if err != nil {
 		return err
 	}
-	to, err := url.Parse(location)
+	ended, err := url.Parse(location)
 	if err != nil {
 		return err
 	}
-	if status := to.Query().Get("status"); status != "APPROVED" {
+	if status := ended.Query().Get("status"); status != "APPROVED" {
 		return fmt.Errorf("a payment came back as %q", status)
 	}
 	return nil
@@ -109,16 +119,15 @@ func (r *rig) purchase(ctx context.Context, client, n int) error {
 	if err != nil {
 		return err
 	}
-	pg := "KAKAO"
-	if n%2 == 1 {
-		pg = "TOSS"
-	}
-	opened, err := r.ready(ctx, client, orderID, pg)
+	opened, err := r.ready(ctx, client, orderID, gatewayOf(n))
 	if err != nil {
 		return err
 	}
-	return r.pay(ctx, opened)
+	return r.pay(ctx, opened, r.site)
 }
+
+// gatewayOf has the gateways take turns.
+func gatewayOf(n int) string { return []string{"KAKAO", "TOSS"}[n%2] }
 
 func (r *rig) anyProduct() string { return r.products[rand.IntN(len(r.products))] }
 

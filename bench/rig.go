@@ -158,22 +158,32 @@ func (r *rig) startSimulators(ctx context.Context) error {
 	return r.simulators.await(ctx, newSite(r.sim).answers("/sim/clock"))
 }
 
-// startServer starts the replica. Orders are held for longer than any bench lasts.
-func (r *rig) startServer(ctx context.Context, mailbox *mail.Mailbox) error {
-	addr, err := freeAddr(ctx)
-	if err != nil {
-		return err
-	}
-	r.site = newSite("http://" + addr)
-	told := append(r.environment(), "HTTP_ADDR="+addr, "PUBLIC_URL="+r.site.url,
-		"SMTP_ADDR="+mailbox.Addr(), "SMTP_FROM=shop@example.com",
-		"ORDER_HOLD=24h", "SESSION_IDLE=12h", "SESSION_MAX=24h")
-	if r.server, err = startProcess(r.program, r.folder, told, "serve"); err != nil {
+// startServer starts the replica that is measured.
+func (r *rig) startServer(ctx context.Context, mailbox *mail.Mailbox) (err error) {
+	r.server, r.site, err = r.startReplica(ctx, "SMTP_ADDR="+mailbox.Addr(), "SMTP_FROM=shop@example.com")
+	if r.server == nil {
 		return err
 	}
 	r.closers = append(r.closers, func() error { r.server.stop(); return nil })
 	r.pids[measure.Server] = r.server.pid()
-	return r.server.await(ctx, r.site.answers("/readyz"))
+	return err
+}
+
+// startReplica starts a replica, and returns when it is ready. Orders are held for longer than any bench lasts.
+func (r *rig) startReplica(ctx context.Context, told ...string) (*process, site, error) {
+	addr, err := freeAddr(ctx)
+	if err != nil {
+		return nil, site{}, err
+	}
+	at := newSite("http://" + addr)
+	told = slices.Concat(r.environment(), []string{
+		"HTTP_ADDR=" + addr, "PUBLIC_URL=" + at.url, "ORDER_HOLD=24h", "SESSION_IDLE=12h", "SESSION_MAX=24h",
+	}, told)
+	replica, err := startProcess(r.program, r.folder, told, "serve")
+	if err != nil {
+		return nil, site{}, err
+	}
+	return replica, at, replica.await(ctx, at.answers("/readyz"))
 }
 
 // answers returns whether a path is answered, as a question.

@@ -42,6 +42,8 @@ func works() []work {
 		{"republish", republishTrials},
 		{"reconcile", reconcileTrials},
 		{"fanout", fanOutTrials},
+		{"held", heldTrials},
+		{"everything", everythingTrials},
 		{"expiry", expiryTrials},
 	}
 }
