@@ -36,6 +36,7 @@ func (r *mutationResolver) ConfirmEmailVerification(ctx context.Context, input p
 }
 
 func (r *mutationResolver) SignUp(ctx context.Context, input people.SignUp) (*shop.UserSignedUp, error) {
+	input.RemoteIP = visitFrom(ctx).remoteIP
 	return r.signUp(ctx, input)
 }
 

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 
 	"payment-system/command/books"
@@ -51,15 +50,6 @@ type Mailer interface {
 
 // A Message is a mail with a text and an HTML part that say the same.
 type Message = mail.Message
-
-// How often something may be tried: a burst at once, and then one more whenever
-// a share of the period has passed.
-var (
-	codesPerAddress = redis_rate.Limit{Rate: 5, Burst: 5, Period: 10 * time.Minute}
-	codesPerIP      = redis_rate.Limit{Rate: 300, Burst: 300, Period: 10 * time.Minute}
-	triesPerAddress = redis_rate.Limit{Rate: 10, Burst: 10, Period: 10 * time.Minute}
-	triesPerIP      = redis_rate.Limit{Rate: 300, Burst: 300, Period: 10 * time.Minute}
-)
 
 // Drain waits until the mails that were promised are sent, or given up. Call it after
 // the last command; it returns an error when ctx ends first.

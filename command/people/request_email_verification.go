@@ -25,10 +25,7 @@ func (h *Handler) RequestEmailVerification(ctx context.Context,
 	if err != nil {
 		return shop.VerificationRequested{}, err
 	}
-	if err := h.limiter().Allow(ctx, "codes:ip:"+limits.Network(cmd.RemoteIP), codesPerIP); err != nil {
-		return shop.VerificationRequested{}, err
-	}
-	if err := h.limiter().Allow(ctx, "codes:address:"+shop.HashOf(email), codesPerAddress); err != nil {
+	if err := h.allowCode(ctx, email, limits.Network(cmd.RemoteIP)); err != nil {
 		return shop.VerificationRequested{}, err
 	}
 	id, code := shop.VerificationID(h.NewID(shop.PrefixVerification)), h.newCode()

@@ -35,20 +35,17 @@ func (h *Handler) SignIn(ctx context.Context, cmd SignIn) (shop.UserSignedIn, er
 	// Tries are counted inside the gate: many at once who all know the password
 	// are let in, a few at a time, and many who guess are not.
 	from := limits.Network(cmd.RemoteIP)
-	if err := h.limiter().Allow(ctx, "tries:ip:"+from, triesPerIP); err != nil {
-		return shop.UserSignedIn{}, err
-	}
-	tries := "tries:address:" + shop.HashOf(email, from)
-	if err := h.limiter().Allow(ctx, tries, triesPerAddress); err != nil {
+	if err := h.allowTry(ctx, email, from); err != nil {
 		return shop.UserSignedIn{}, err
 	}
 	user, err := h.authenticate(ctx, email, cmd.Password)
 	if err != nil {
 		return shop.UserSignedIn{}, err
 	}
-	if err := h.limiter().Forgive(ctx, tries); err != nil {
+	if err := h.forgiveTries(ctx, email, from); err != nil {
 		return shop.UserSignedIn{}, err
 	}
+	h.noteOwner(ctx, email, from)
 	return shop.UserSignedIn{User: user}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 type SignUp struct {
 	VerificationID shop.VerificationID
 	Password       string
+	RemoteIP       string // the network that it is of is known to be the owner's
 }
 
 // SignUp opens an account for the address of a confirmed verification, which is
@@ -46,7 +47,11 @@ func (h *Handler) SignUp(ctx context.Context, cmd SignUp) (shop.UserSignedUp, er
 	}
 	user, err := h.openAccount(ctx, email, hash, shop.RoleCustomer, shop.ActorShopper)
 	h.settleVerification(ctx, key, err)
-	return shop.UserSignedUp{User: user}, err
+	if err != nil {
+		return shop.UserSignedUp{}, err
+	}
+	h.noteOwner(context.WithoutCancel(ctx), email, limits.Network(cmd.RemoteIP))
+	return shop.UserSignedUp{User: user}, nil
 }
 
 // settleVerification ends a used verification, or lets the shopper try again
