@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -561,7 +562,9 @@ func TestHandler_hostileNames(t *testing.T) {
 	}
 
 	payment := c.ready(c.order(1), shop.PGToss)
-	_, err := c.ReturnFromGateway(c.ctx, command.ReturnFromGateway{AttemptID: payment.AttemptID, Outcome: "failed", Code: "\xff", Message: "\xed\xa0\x80\x00"})
+	back, err := url.Parse(c.sim(shop.PGToss).Act(*payment.PaymentKey, "quit"))
+	c.must(err)
+	_, err = c.ReturnFromGateway(c.ctx, command.ReturnFromGateway{AttemptID: payment.AttemptID, Secret: back.Query().Get("key"), Outcome: "failed", Code: "\xff", Message: "\xed\xa0\x80\x00"})
 	c.must(err)
 	c.wantStatus(payment, shop.OrderStatusPlaced, shop.PaymentStatusFailed)
 }

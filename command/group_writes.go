@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"payment-system/command/books"
 	"payment-system/shop"
@@ -25,7 +26,8 @@ func (w *writes) change(c *change) {
 	if c.order.Version != c.orderWas.Version {
 		w.orders = append(w.orders, books.OrderChange{Was: c.orderWas, Now: c.order})
 	}
-	if c.payment.Version != c.paymentWas.Version || len(c.lookUps) > 0 {
+	if c.payment.Version != c.paymentWas.Version || len(c.lookUps) > 0 ||
+		!slices.Equal(c.payment.Attempts, c.paymentWas.Attempts) {
 		payment := books.PaymentChange{Was: c.paymentWas, Now: c.payment}
 		for _, next := range c.lookUps {
 			payment.LookUps = append(payment.LookUps, c.scheduled(next))

@@ -18,7 +18,7 @@ const maxRemembered = 20_000
 type memory struct {
 	mu       sync.Mutex
 	orders   map[shop.PaymentID]shop.OrderID
-	payments map[shop.AttemptID]shop.PaymentID
+	attempts map[shop.AttemptID]books.Opened
 	lines    map[shop.OrderID][]shop.OrderLine
 	sealed   map[string]books.Sealed // the newest event of an aggregate that was seen here
 }
@@ -41,7 +41,7 @@ func (m *memory) note(order shop.Order, payment shop.Payment) {
 	}
 	remember(&m.orders, payment.ID, payment.OrderID)
 	for _, attempt := range payment.Attempts {
-		remember(&m.payments, attempt.ID, payment.ID)
+		remember(&m.attempts, attempt.ID, books.Opened{PaymentID: payment.ID, ReturnHashes: attempt.ReturnHashes})
 	}
 }
 
@@ -86,10 +86,10 @@ func (m *memory) order(id shop.PaymentID) shop.OrderID {
 	return m.orders[id]
 }
 
-func (m *memory) payment(id shop.AttemptID) shop.PaymentID {
+func (m *memory) attempt(id shop.AttemptID) books.Opened {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.payments[id]
+	return m.attempts[id]
 }
 
 // orderOf names the order of a payment. It returns NotFound for a payment that is not
@@ -104,8 +104,22 @@ func (h *Handler) orderOf(ctx context.Context, id shop.PaymentID) (shop.OrderID,
 // paymentIDOf names the payment of an attempt. It returns NotFound for an attempt that is
 // not ours.
 func (h *Handler) paymentIDOf(ctx context.Context, id shop.AttemptID) (shop.PaymentID, error) {
-	if payment := h.memory.payment(id); payment != "" {
-		return payment, nil
+	if attempt := h.memory.attempt(id); attempt.PaymentID != "" {
+		return attempt.PaymentID, nil
 	}
-	return books.PaymentIDOf(ctx, h.DB, id)
+	attempt, err := books.OpenedAttempt(ctx, h.DB, id)
+	return attempt.PaymentID, err
+}
+
+// paymentOfReturn names the payment of an attempt that a shopper comes back to. It returns
+// NotFound for an attempt that is not ours, and for who does not hold its address.
+func (h *Handler) paymentOfReturn(ctx context.Context, id shop.AttemptID, secret string) (shop.PaymentID, error) {
+	if known := h.memory.attempt(id); known.PaymentID != "" && known.ReturnHashes.Admits(secret) {
+		return known.PaymentID, nil
+	}
+	attempt, err := books.OpenedAttempt(ctx, h.DB, id) // another replica may have admitted more since
+	if err == nil && !attempt.ReturnHashes.Admits(secret) {
+		err = shop.NoSuch("attempt")
+	}
+	return attempt.PaymentID, err
 }

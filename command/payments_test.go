@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -152,6 +153,12 @@ func (s *till) ready(order shop.Order, gateway shop.PG) shop.Payment {
 func (s *till) authenticate(p shop.Payment) command.ApprovePayment {
 	token := s.fakes[p.PG].Pay(*p.PaymentKey)
 	return s.approval(p, token)
+}
+
+// secret is what the address carries that the gateway sends the shopper back to.
+func (s *till) secret(p shop.Payment) string {
+	_, secret, _ := strings.Cut(s.fakes[p.PG].Request(*p.PaymentKey).FailedURL, "?key=")
+	return secret
 }
 
 func (s *till) approval(p shop.Payment, token string) command.ApprovePayment {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"slices"
@@ -26,6 +27,7 @@ type ReadyPayment struct {
 	InstallmentMonths int     // 0 is lump sum
 	ReturnURL         *string // where the shopper ends up; nil is the front page
 	Method            *string // nil lets the shopper choose
+	Device            *shop.Device // nil is a desktop
 }
 
 // minInstallment is the smallest amount that card companies split.
@@ -42,21 +44,33 @@ func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.Paym
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
-	req, err := books.NewRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, cmd.OrderID, cmd.PG,
-		cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method)
+	input := []any{cmd.OrderID, cmd.PG, cmd.InstallmentMonths, cmd.ReturnURL, cmd.Method}
+	if cmd.Device != nil { // without one a request is what it was before there were any
+		input = append(input, *cmd.Device)
+	}
+	req, err := books.NewRequest(cmd.By.UserID, "readyPayment", cmd.IdempotencyKey, input...)
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
-	opened, attempt, done, err := h.openAttempt(ctx, cmd, req)
+	secret := h.newReturnSecret()
+	opened, attempt, done, err := h.openAttempt(ctx, cmd, req, secret)
 	if err != nil || done != nil {
 		return orZero(done), err
 	}
 	failpoint.At(ctx, failpoint.AfterIntent)
-	answer, err := gateway.Ready(context.WithoutCancel(ctx), h.readyRequest(opened.order, opened.payment, attempt))
+	answer, err := gateway.Ready(context.WithoutCancel(ctx), h.readyRequest(opened.order, opened.payment, attempt, secret))
 	if err != nil {
 		return shop.PaymentReadied{}, h.readyFailed(ctx, opened.payment.ID, attempt.ID, err)
 	}
-	return h.readied(ctx, opened.order.ID, attempt.ID, answer, req)
+	return h.readied(ctx, opened.order.ID, attempt.ID, cmd.device(), answer, req)
+}
+
+// device is where the shopper pays.
+func (c ReadyPayment) device() shop.Device {
+	if c.Device == nil {
+		return shop.DeviceDesktop
+	}
+	return *c.Device
 }
 
 func orZero(done *shop.PaymentReadied) shop.PaymentReadied {
@@ -77,6 +91,9 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 	if m := cmd.Method; m != nil &&
 		!slices.Contains([]string{"CARD", "VIRTUAL_ACCOUNT", "TRANSFER", "MOBILE_PHONE", "MONEY"}, *m) {
 		return nil, shop.InvalidField("method", "There is no such payment method.")
+	}
+	if !slices.Contains([]shop.Device{shop.DeviceDesktop, shop.DeviceMobile, shop.DeviceApp}, cmd.device()) {
+		return nil, shop.InvalidField("device", "There is no such device.")
 	}
 	if cmd.ReturnURL != nil && !h.mayReturnTo(*cmd.ReturnURL) {
 		return nil, shop.InvalidField("returnUrl", "The return URL must be a path, or a URL of an allowed origin.")
@@ -106,7 +123,7 @@ func (h *Handler) mayReturnTo(target string) bool {
 // openAttempt commits the intent: an attempt with the keys of its calls. For a
 // key that was used before it returns the stored answer, or the attempt that was
 // opened then.
-func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.Request) (*change, shop.PaymentAttempt,
+func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.Request, secret string) (*change, shop.PaymentAttempt,
 	*shop.PaymentReadied, error,
 ) {
 	var attempt shop.PaymentAttempt
@@ -122,10 +139,11 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.R
 			return err
 		}
 		if earlier != nil {
-			attempt, done, err = c.earlierAttempt(earlier)
+			attempt, done, err = c.earlierAttempt(earlier, secret)
 			return err
 		}
 		attempt = newAttempt(id, cmd, c.now)
+		attempt.ReturnHashes = attempt.ReturnHashes.With(secret)
 		return h.open(c, cmd, attempt)
 	}})
 	if err == nil && done != nil {
@@ -181,14 +199,15 @@ func (h *Handler) open(c *change, cmd ReadyPayment, attempt shop.PaymentAttempt)
 	return c.paymentEvent(shop.KindPaymentOpened, string(attempt.PG))
 }
 
-func (h *Handler) readyRequest(order shop.Order, payment shop.Payment, attempt shop.PaymentAttempt) pg.ReadyRequest {
-	back := fmt.Sprintf("%s/payments/%s/return/", h.PublicURL, attempt.ID)
+func (h *Handler) readyRequest(order shop.Order, payment shop.Payment, attempt shop.PaymentAttempt, secret string,
+) pg.ReadyRequest {
+	back, key := fmt.Sprintf("%s/payments/%s/return/", h.PublicURL, attempt.ID), "?key="+secret
 	return pg.ReadyRequest{
 		IdempotencyKey: attempt.ReadyKey, AttemptID: attempt.ID, UserRef: string(payment.UserID),
 		ItemName: order.ItemName(), Quantity: order.Quantity(), Amount: payment.Amount, TaxFree: payment.TaxFreeAmount,
 		VAT:               payment.VAT,
 		InstallmentMonths: attempt.InstallmentMonths, Method: attempt.Method,
-		ApprovedURL: back + "approved", CanceledURL: back + "canceled", FailedURL: back + "failed",
+		ApprovedURL: back + "approved" + key, CanceledURL: back + "canceled" + key, FailedURL: back + "failed" + key,
 	}
 }
 
@@ -217,8 +236,8 @@ func (h *Handler) readyFailed(ctx context.Context, id shop.PaymentID, attempt sh
 
 // readied commits the gateway's key. Of two answers to one request the first
 // that is stored stands; the other's payment is never used, and expires.
-func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, answer pg.Ready,
-	req books.Request,
+func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.AttemptID, device shop.Device,
+	answer pg.Ready, req books.Request,
 ) (shop.PaymentReadied, error) {
 	var readied shop.PaymentReadied
 	_, err := h.changeOrder(ctx, id, shop.ActorGateway, func(c *change) error {
@@ -227,14 +246,14 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 			if c.payment.AttemptID != attempt || c.payment.Status != shop.PaymentStatusReady {
 				return conflictOf(c.payment.Status, "Another attempt was opened since, or the order ended.")
 			}
-			if err := c.payment.Ready(answer.PaymentKey, answer.CheckoutURL, c.now); err != nil {
+			if err := c.payment.Ready(answer.PaymentKey, answer.Checkouts, device, c.now); err != nil {
 				return err
 			}
 			if err := c.paymentEvent(shop.KindPaymentReadied, ""); err != nil {
 				return err
 			}
 		}
-		readied = shop.PaymentReadied{Payment: c.payment, CheckoutURL: *c.payment.Attempt(attempt).CheckoutURL}
+		readied = readiedOf(c.payment, *c.payment.Attempt(attempt))
 		return c.finishOnce(req, readied)
 	}, req)
 	switch {
@@ -246,12 +265,36 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 	return readied, nil
 }
 
-// earlierAttempt is what a request of the same key has come to.
-func (c *change) earlierAttempt(r *books.Receipt) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
+// newReturnSecret is what only who holds the address knows that a gateway sends the shopper
+// back to.
+func (h *Handler) newReturnSecret() string {
+	secret := make([]byte, 16)
+	h.Random(secret)
+	return hex.EncodeToString(secret)
+}
+
+// readiedOf is the answer to who may send the shopper to an attempt's pages.
+func readiedOf(payment shop.Payment, attempt shop.PaymentAttempt) shop.PaymentReadied {
+	return complete(shop.PaymentReadied{
+		Payment: payment, CheckoutURL: *attempt.CheckoutURL, CheckoutURLs: attempt.Checkouts.List(),
+	})
+}
+
+// complete lists the one page that there was before each device had its own.
+func complete(readied shop.PaymentReadied) shop.PaymentReadied {
+	if len(readied.CheckoutURLs) == 0 {
+		readied.CheckoutURLs = shop.CheckoutURLs{Desktop: readied.CheckoutURL}.List()
+	}
+	return readied
+}
+
+// earlierAttempt is what a request of the same key has come to. An attempt whose gateway is
+// asked again is given another secret besides those that its gateway may know already.
+func (c *change) earlierAttempt(r *books.Receipt, secret string) (shop.PaymentAttempt, *shop.PaymentReadied, error) {
 	if r.Response != nil {
 		var done shop.PaymentReadied
 		err := r.DecodeInto(&done)
-		return shop.PaymentAttempt{}, &done, err
+		return shop.PaymentAttempt{}, new(complete(done)), err
 	}
 	attempt := c.payment.Attempt(shop.AttemptID(r.Subject))
 	switch {
@@ -260,9 +303,10 @@ func (c *change) earlierAttempt(r *books.Receipt) (shop.PaymentAttempt, *shop.Pa
 	case attempt.Failure != nil:
 		return shop.PaymentAttempt{}, nil, declined(attempt.PG, *attempt.Failure)
 	case attempt.PaymentKey != nil && attempt.CheckoutURL != nil:
-		return shop.PaymentAttempt{}, &shop.PaymentReadied{Payment: c.payment, CheckoutURL: *attempt.CheckoutURL}, nil
+		return shop.PaymentAttempt{}, new(readiedOf(c.payment, *attempt)), nil
 	case attempt.SupersededAt != nil || c.payment.Status != shop.PaymentStatusReady:
 		return shop.PaymentAttempt{}, nil, conflictOf(c.payment.Status, "Another attempt was opened since.")
 	}
+	attempt.ReturnHashes = attempt.ReturnHashes.With(secret)
 	return *attempt, nil, nil
 }

@@ -12,6 +12,7 @@ import (
 // ReturnFromGateway is a shopper's browser coming back from a gateway.
 type ReturnFromGateway struct {
 	AttemptID  shop.AttemptID
+	Secret     string // that the gateway's address carries
 	Outcome    string // approved, canceled, failed
 	PgToken    string
 	PaymentKey string
@@ -25,9 +26,9 @@ type ReturnFromGateway struct {
 // returns where to send the browser: the return URL of the attempt with the
 // payment's id and status. The gateway's token is the proof; no session is
 // needed, and coming again changes nothing. It returns NotFound for an attempt
-// that is not ours.
+// that is not ours, and, changing nothing, for who does not know its secret.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
-	id, err := h.paymentIDOf(ctx, cmd.AttemptID)
+	id, err := h.paymentOfReturn(ctx, cmd.AttemptID, cmd.Secret)
 	if err != nil {
 		return "", err
 	}

@@ -92,7 +92,7 @@ COMMIT`},
 		{"come back from the gateway: the intent, and its answer", func() error {
 			s.authenticate(payment)
 			_, err := s.ReturnFromGateway(s.ctx, command.ReturnFromGateway{
-				AttemptID: payment.AttemptID, Outcome: "approved", PaymentKey: *payment.PaymentKey, Amount: &payment.Amount, OrderRef: string(payment.AttemptID),
+				AttemptID: payment.AttemptID, Secret: s.secret(payment), Outcome: "approved", PaymentKey: *payment.PaymentKey, Amount: &payment.Amount, OrderRef: string(payment.AttemptID),
 			})
 			return err
 		}, `BEGIN

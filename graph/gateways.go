@@ -44,6 +44,7 @@ func returnOf(r *http.Request) (command.ReturnFromGateway, error) {
 	cmd := command.ReturnFromGateway{
 		AttemptID:  shop.AttemptID(r.PathValue("attemptId")),
 		Outcome:    r.PathValue("outcome"),
+		Secret:     values.Get("key"),
 		PgToken:    values.Get("pg_token"),
 		PaymentKey: values.Get("paymentKey"),
 		OrderRef:   values.Get("orderId"),

@@ -23,6 +23,7 @@ import (
 // gateway's page, and that nobody has approved.
 type payable struct {
 	payment, attempt, key string
+	secret                string // of the address that the gateway was given
 	amount                int
 }
 
@@ -39,14 +40,18 @@ func (b *browser) payable(product string) payable {
 	if err := b.site.shop.DB.QueryRowContext(b.t.Context(), "SELECT attempt_id, amount FROM payments WHERE id = ?", p.payment).Scan(&p.attempt, &p.amount); err != nil {
 		b.t.Fatal(err)
 	}
-	b.site.toss(b.t).Pay(p.key)
+	back, err := url.Parse(b.site.toss(b.t).Act(p.key, "pay_card"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p.secret = back.Query().Get("key")
 	return p
 }
 
 // back is where the gateway sends the shopper's browser, with what somebody put
 // in the place of what it says.
 func (p payable) back(outcome string, change map[string]string) string {
-	query := url.Values{"paymentKey": {p.key}, "orderId": {p.attempt}, "amount": {strconv.Itoa(p.amount)}}
+	query := url.Values{"key": {p.secret}, "paymentKey": {p.key}, "orderId": {p.attempt}, "amount": {strconv.Itoa(p.amount)}}
 	for name, value := range change {
 		query.Set(name, value)
 	}
@@ -115,6 +120,28 @@ func TestServer_tamperedReturn(t *testing.T) {
 			}
 		})
 	}
+	t.Run("who does not hold the gateway's address is told of no such payment, and changes nothing", func(t *testing.T) {
+		before := []map[string]any{s.books(t, mine), s.books(t, other)}
+		for _, secret := range []string{"", other.secret, strings.ToUpper(mine.secret), mine.secret + "0", mine.secret + " " + other.secret} {
+			for _, outcome := range []string{"approved", "canceled", "failed"} {
+				response, body := stranger.do(http.MethodGet, mine.back(outcome, map[string]string{"key": secret}), "")
+				if response.StatusCode != http.StatusNotFound || strings.Contains(body, mine.payment) {
+					t.Errorf("%s with %q answers %d", outcome, secret, response.StatusCode)
+				}
+			}
+		}
+		if diff := cmp.Diff(before, []map[string]any{s.books(t, mine), s.books(t, other)}); diff != "" {
+			t.Errorf("books and calls changed (-before +after):\n%s", diff)
+		}
+		for _, line := range s.log.Lines(mine.secret) {
+			t.Errorf("the secret is logged: %s", line)
+		}
+		var kept int
+		if err := s.shop.DB.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM attempts a JOIN events e ON e.payload LIKE ? OR a.return_hashes LIKE ?",
+			"%"+mine.secret+"%", "%"+mine.secret+"%").Scan(&kept); err != nil || kept != 0 {
+			t.Errorf("the secret itself is kept in %d places: %v", kept, err)
+		}
+	})
 	t.Run("what the gateway itself said approves", func(t *testing.T) {
 		response, _ := stranger.do(http.MethodGet, mine.back("approved", nil), "")
 		if to := response.Header.Get("Location"); !strings.Contains(to, "status=APPROVED") {

@@ -539,8 +539,18 @@ input ReadyPaymentInput {
   returnUrl: String
   "How to pay, where the gateway can be told beforehand; null leaves it to the shopper."
   method: PaymentMethod
+  "Where the shopper is; null is DESKTOP."
+  device: Device
 }
-type ReadyPaymentPayload { payment: Payment! checkoutUrl: String! }
+"Where the shopper is: Kakao Pay has a page for each."
+enum Device { DESKTOP MOBILE APP }
+type CheckoutUrl { device: Device! url: String! }
+type ReadyPaymentPayload {
+  payment: Payment!
+  checkoutUrl: String!
+  "Every address that the gateway gave; checkoutUrl is the one for the device asked for."
+  checkoutUrls: [CheckoutUrl!]!
+}
 input ApprovePaymentInput {
   paymentId: ID!
   "Kakao Pay's pg_token."
@@ -740,6 +750,16 @@ func (ec *executionContext) childFields_CancelPaymentPayload(ctx context.Context
 		return ec.fieldContext_CancelPaymentPayload_refund(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelPaymentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CheckoutUrl(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "device":
+		return ec.fieldContext_CheckoutUrl_device(ctx, field)
+	case "url":
+		return ec.fieldContext_CheckoutUrl_url(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CheckoutUrl", field.Name)
 }
 
 func (ec *executionContext) childFields_ConfirmEmailVerificationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1184,6 +1204,8 @@ func (ec *executionContext) childFields_ReadyPaymentPayload(ctx context.Context,
 		return ec.fieldContext_ReadyPaymentPayload_payment(ctx, field)
 	case "checkoutUrl":
 		return ec.fieldContext_ReadyPaymentPayload_checkoutUrl(ctx, field)
+	case "checkoutUrls":
+		return ec.fieldContext_ReadyPaymentPayload_checkoutUrls(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReadyPaymentPayload", field.Name)
 }
@@ -2640,6 +2662,52 @@ func (ec *executionContext) fieldContext_CancelPaymentPayload_refund(_ context.C
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _CheckoutUrl_device(ctx context.Context, field graphql.CollectedField, obj *shop.CheckoutURL) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CheckoutUrl_device(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Device, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v shop.Device) graphql.Marshaler {
+			return ec.marshalNDevice2paymentᚑsystemᚋshopᚐDevice(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CheckoutUrl_device(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CheckoutUrl", field, false, false, "Device")
+}
+
+func (ec *executionContext) _CheckoutUrl_url(ctx context.Context, field graphql.CollectedField, obj *shop.CheckoutURL) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CheckoutUrl_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CheckoutUrl_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CheckoutUrl", field, false, false, "String")
 }
 
 func (ec *executionContext) _ConfirmEmailVerificationPayload_verificationId(ctx context.Context, field graphql.CollectedField, obj *shop.VerificationConfirmed) (ret graphql.Marshaler) {
@@ -8400,6 +8468,38 @@ func (ec *executionContext) fieldContext_ReadyPaymentPayload_checkoutUrl(_ conte
 	return graphql.NewScalarFieldContext("ReadyPaymentPayload", field, false, false, "String")
 }
 
+func (ec *executionContext) _ReadyPaymentPayload_checkoutUrls(ctx context.Context, field graphql.CollectedField, obj *shop.PaymentReadied) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReadyPaymentPayload_checkoutUrls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CheckoutURLs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []shop.CheckoutURL) graphql.Marshaler {
+			return ec.marshalNCheckoutUrl2ᚕpaymentᚑsystemᚋshopᚐCheckoutURLᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReadyPaymentPayload_checkoutUrls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReadyPaymentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CheckoutUrl(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Reconciliation_id(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13846,7 +13946,7 @@ func (ec *executionContext) unmarshalInputReadyPaymentInput(ctx context.Context,
 		asMap["installmentMonths"] = 0
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "orderId", "pg", "installmentMonths", "returnUrl", "method"}
+	fieldsInOrder := [...]string{"idempotencyKey", "orderId", "pg", "installmentMonths", "returnUrl", "method", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -13895,6 +13995,13 @@ func (ec *executionContext) unmarshalInputReadyPaymentInput(ctx context.Context,
 				return it, err
 			}
 			it.Method = data
+		case "device":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("device"))
+			data, err := ec.unmarshalODevice2ᚖpaymentᚑsystemᚋshopᚐDevice(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Device = data
 		}
 	}
 	return it, nil
@@ -14516,6 +14623,44 @@ func (ec *executionContext) _CancelPaymentPayload(ctx context.Context, sel ast.S
 			}
 		case "refund":
 			out.Values[i] = ec._CancelPaymentPayload_refund(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var checkoutUrlImplementors = []string{"CheckoutUrl"}
+
+func (ec *executionContext) _CheckoutUrl(ctx context.Context, sel ast.SelectionSet, obj *shop.CheckoutURL) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, checkoutUrlImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CheckoutUrl")
+		case "device":
+			out.Values[i] = ec._CheckoutUrl_device(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "url":
+			out.Values[i] = ec._CheckoutUrl_url(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16423,6 +16568,11 @@ func (ec *executionContext) _ReadyPaymentPayload(ctx context.Context, sel ast.Se
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "checkoutUrls":
+			out.Values[i] = ec._ReadyPaymentPayload_checkoutUrls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -18275,6 +18425,26 @@ func (ec *executionContext) unmarshalNCancelPaymentInput2paymentᚑsystemᚋcomm
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNCheckoutUrl2paymentᚑsystemᚋshopᚐCheckoutURL(ctx context.Context, sel ast.SelectionSet, v shop.CheckoutURL) graphql.Marshaler {
+	return ec._CheckoutUrl(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCheckoutUrl2ᚕpaymentᚑsystemᚋshopᚐCheckoutURLᚄ(ctx context.Context, sel ast.SelectionSet, v []shop.CheckoutURL) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCheckoutUrl2paymentᚑsystemᚋshopᚐCheckoutURL(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNConfirmEmailVerificationInput2paymentᚑsystemᚋcommandᚋpeopleᚐConfirmEmailVerification(ctx context.Context, v any) (people.ConfirmEmailVerification, error) {
 	res, err := ec.unmarshalInputConfirmEmailVerificationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -18298,6 +18468,21 @@ func (ec *executionContext) marshalNCorrectiveAction2paymentᚑsystemᚋshopᚐC
 func (ec *executionContext) unmarshalNCreateProductInput2paymentᚑsystemᚋcommandᚐCreateProduct(ctx context.Context, v any) (command.CreateProduct, error) {
 	res, err := ec.unmarshalInputCreateProductInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDevice2paymentᚑsystemᚋshopᚐDevice(ctx context.Context, v any) (shop.Device, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := shop.Device(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDevice2paymentᚑsystemᚋshopᚐDevice(ctx context.Context, sel ast.SelectionSet, v shop.Device) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Device!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNDiscrepancy2paymentᚑsystemᚋshopᚐDiscrepancy(ctx context.Context, sel ast.SelectionSet, v shop.Discrepancy) graphql.Marshaler {
@@ -19464,6 +19649,25 @@ func (ec *executionContext) marshalOCreateProductPayload2ᚖpaymentᚑsystemᚋs
 		return graphql.Null
 	}
 	return ec._CreateProductPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODevice2ᚖpaymentᚑsystemᚋshopᚐDevice(ctx context.Context, v any) (*shop.Device, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := shop.Device(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODevice2ᚖpaymentᚑsystemᚋshopᚐDevice(ctx context.Context, sel ast.SelectionSet, v *shop.Device) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalODiscrepancyFilter2ᚖpaymentᚑsystemᚋqueryᚐDiscrepancyFilter(ctx context.Context, v any) (*query.DiscrepancyFilter, error) {

@@ -57,8 +57,8 @@ type ReadyRequest struct {
 
 // Ready is an opened payment.
 type Ready struct {
-	PaymentKey  string
-	CheckoutURL string // absolute; where a browser goes
+	PaymentKey string
+	Checkouts  shop.CheckoutURLs // where the shopper goes, one for each device
 }
 
 // ApproveRequest asks a gateway to take the money.

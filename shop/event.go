@@ -106,8 +106,9 @@ type (
 
 	// PaymentReadied says that a gateway waits for the shopper.
 	PaymentReadied struct {
-		Payment     Payment
-		CheckoutURL string
+		Payment      Payment
+		CheckoutURL  string // for the device that was asked for
+		CheckoutURLs []CheckoutURL
 	}
 	// PaymentApproved says that the money is in, or that a virtual account waits for it.
 	PaymentApproved struct{ Payment Payment }

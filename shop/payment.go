@@ -182,7 +182,7 @@ type PaymentAttempt struct {
 	PG          PG              `json:"pg"`
 	Status      PaymentStatus   `json:"status"`
 	PaymentKey  *string         `json:"paymentKey,omitempty"`
-	CheckoutURL *string         `json:"checkoutUrl,omitempty"`
+	CheckoutURL *string         `json:"checkoutUrl,omitempty"` // for the device that was asked for
 	StartedAt   time.Time       `json:"startedAt"`
 	Failure     *PaymentFailure `json:"failure,omitempty"`
 	// CapturedAmount and RefundedAmount are what this attempt took and gave
@@ -204,6 +204,10 @@ type PaymentAttempt struct {
 	ReturnURL string `json:"-"`
 	// Method is what the shopper asked to pay with, "" for any.
 	Method string `json:"-"`
+	// Checkouts are the pages of every device.
+	Checkouts CheckoutURLs `json:"-"`
+	// ReturnHashes tell who may come back from the gateway.
+	ReturnHashes ReturnHashes `json:"-"`
 }
 
 // A PaymentEvent is a line of a payment's history.
@@ -290,14 +294,16 @@ func (p *Payment) Open(attempt PaymentAttempt, at time.Time) error {
 	return p.Apply(KindPaymentOpened, at)
 }
 
-// Ready records the gateway's key and checkout page for the latest attempt.
-func (p *Payment) Ready(paymentKey, checkoutURL string, at time.Time) error {
+// Ready records the gateway's key and checkout pages for the latest attempt, whose shopper
+// pays at the device named.
+func (p *Payment) Ready(paymentKey string, pages CheckoutURLs, device Device, at time.Time) error {
 	if err := p.Apply(KindPaymentReadied, at); err != nil {
 		return err
 	}
-	p.PaymentKey, p.CheckoutURL = &paymentKey, &checkoutURL
+	page := pages.For(device)
+	p.PaymentKey, p.CheckoutURL = &paymentKey, &page
 	if attempt := p.Attempt(p.AttemptID); attempt != nil {
-		attempt.PaymentKey, attempt.CheckoutURL = &paymentKey, &checkoutURL
+		attempt.PaymentKey, attempt.CheckoutURL, attempt.Checkouts = &paymentKey, &page, pages
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func loadPayments(ctx context.Context, q Reader, column string, values []string)
 	}
 	attempts, err := mysqldb.Collect(ctx, q, scanAttempt, `SELECT payment_id, id, pg, status, payment_key, checkout_url, ready_key,
 		approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount,
-		failure_code, failure_message, started_at, superseded_at
+		failure_code, failure_message, started_at, superseded_at, desktop_url, mobile_url, app_url, return_hashes
 		FROM attempts WHERE payment_id IN (`+marks(len(ids))+`) ORDER BY payment_id, started_at, id`, ids...)
 	if err != nil {
 		return nil, wrapped("read attempts", err)
@@ -110,7 +110,8 @@ func scanPayment(rows *sql.Rows) (r model.Payments, err error) {
 func scanAttempt(rows *sql.Rows) (r model.Attempts, err error) {
 	return r, rows.Scan(&r.PaymentID, &r.ID, &r.Pg, &r.Status, &r.PaymentKey, &r.CheckoutURL, &r.ReadyKey,
 		&r.ApproveKey, &r.PgToken, &r.Secret, &r.ReturnURL, &r.Method, &r.InstallmentMonths, &r.CapturedAmount,
-		&r.RefundedAmount, &r.FailureCode, &r.FailureMessage, &r.StartedAt, &r.SupersededAt)
+		&r.RefundedAmount, &r.FailureCode, &r.FailureMessage, &r.StartedAt, &r.SupersededAt,
+		&r.DesktopURL, &r.MobileURL, &r.AppURL, &r.ReturnHashes)
 }
 
 func scanRefund(rows *sql.Rows) (r model.Refunds, err error) {
@@ -153,6 +154,8 @@ func attemptFromRow(row model.Attempts) shop.PaymentAttempt {
 		RefundedAmount: shop.Won(row.RefundedAmount), InstallmentMonths: int(row.InstallmentMonths),
 		SupersededAt: row.SupersededAt, ReadyKey: row.ReadyKey, ApproveKey: row.ApproveKey,
 		PgToken: row.PgToken, Secret: row.Secret, ReturnURL: row.ReturnURL, Method: row.Method,
+		Checkouts:    shop.CheckoutURLs{Desktop: orEmpty(row.DesktopURL), Mobile: orEmpty(row.MobileURL), App: orEmpty(row.AppURL)},
+		ReturnHashes: shop.ReturnHashes(row.ReturnHashes),
 	}
 }
 
@@ -167,6 +170,8 @@ func attemptRow(id shop.PaymentID, a shop.PaymentAttempt) model.Attempts {
 		RefundedAmount: int64(a.RefundedAmount), InstallmentMonths: int32(a.InstallmentMonths),
 		SupersededAt: a.SupersededAt, ReadyKey: a.ReadyKey, ApproveKey: a.ApproveKey,
 		PgToken: a.PgToken, Secret: a.Secret, ReturnURL: a.ReturnURL, Method: a.Method,
+		DesktopURL: nilIfEmpty(a.Checkouts.Desktop), MobileURL: nilIfEmpty(a.Checkouts.Mobile),
+		AppURL: nilIfEmpty(a.Checkouts.App), ReturnHashes: string(a.ReturnHashes),
 	}
 }
 
@@ -239,18 +244,31 @@ func OrderIDOf(ctx context.Context, q Reader, id shop.PaymentID) (shop.OrderID, 
 // PaymentIDOf names the payment of an attempt. It returns NotFound for an attempt
 // that is not ours.
 func PaymentIDOf(ctx context.Context, q Reader, id shop.AttemptID) (shop.PaymentID, error) {
+	opened, err := OpenedAttempt(ctx, q, id)
+	return opened.PaymentID, err
+}
+
+// Opened is what never changes of an attempt, or only grows: whose it is, and who may come
+// back from its gateway.
+type Opened struct {
+	PaymentID    shop.PaymentID
+	ReturnHashes shop.ReturnHashes
+}
+
+// OpenedAttempt reads whose an attempt is. It returns NotFound for one that is not ours.
+func OpenedAttempt(ctx context.Context, q Reader, id shop.AttemptID) (opened Opened, err error) {
 	if !text.IsASCII(string(id)) {
-		return "", shop.NoSuch("attempt")
+		return opened, shop.NoSuch("attempt")
 	}
-	var found shop.PaymentID
-	err := q.QueryRowContext(ctx, `SELECT payment_id FROM attempts WHERE id = ?`, id).Scan(&found)
+	err = q.QueryRowContext(ctx, `SELECT payment_id, return_hashes FROM attempts WHERE id = ?`, id).
+		Scan(&opened.PaymentID, &opened.ReturnHashes)
 	if isNoRows(err) {
-		return "", shop.NoSuch("attempt")
+		return opened, shop.NoSuch("attempt")
 	}
 	if err != nil {
-		return "", fmt.Errorf("read attempt %s: %w", id, err)
+		return opened, fmt.Errorf("read attempt %s: %w", id, err)
 	}
-	return found, nil
+	return opened, nil
 }
 
 // RenewRefundKey gives the next call of a refund a gateway's idempotency key of its own.

@@ -72,9 +72,10 @@ func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) e
 const attemptUpdate = `attempts t ON t.id = CONVERT(v.c0 USING ascii)
 	SET t.status = v.c1, t.payment_key = v.c2, t.checkout_url = v.c3, t.failure_code = v.c4, t.failure_message = v.c5,
 	t.captured_amount = v.c6, t.refunded_amount = v.c7, t.superseded_at = v.c8, t.ready_key = v.c9, t.approve_key = v.c10,
-	t.pg_token = v.c11, t.secret = v.c12,
-	t.check_at = IF(v.c13, v.c14, t.check_at), t.checks = IF(v.c13, 0, t.checks),
-	t.unresolved_since = IF(v.c13, IF(v.c15, COALESCE(t.unresolved_since, v.c16), v.c16), t.unresolved_since)`
+	t.pg_token = v.c11, t.secret = v.c12, t.desktop_url = v.c13, t.mobile_url = v.c14, t.app_url = v.c15,
+	t.return_hashes = v.c16,
+	t.check_at = IF(v.c17, v.c18, t.check_at), t.checks = IF(v.c17, 0, t.checks),
+	t.unresolved_since = IF(v.c17, IF(v.c19, COALESCE(t.unresolved_since, v.c20), v.c20), t.unresolved_since)`
 
 // attemptsOf sorts the attempts of changed payments: those that are new, the rows of those
 // that changed, and the look-ups of those that did not.
@@ -94,7 +95,8 @@ func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]a
 			case *was != attempt:
 				changed = append(changed, slices.Concat([]any{
 					r.ID, r.Status, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
-					r.CapturedAmount, r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret, has,
+					r.CapturedAmount, r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret,
+					orNil(r.DesktopURL), orNil(r.MobileURL), orNil(r.AppURL), r.ReturnHashes, has,
 				}, lookUp.values()))
 			case has: // its row may be somebody's who renews a key of it
 				lookUps = append(lookUps, lookUp)
@@ -150,6 +152,20 @@ func saveRefunds(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error
 }
 
 // orNil is what a pointer points at, as an argument.
+func orEmpty(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+func nilIfEmpty(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
 func orNil[T any](p *T) any {
 	if p == nil {
 		return nil

@@ -126,17 +126,26 @@ func (c *Client) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, erro
 
 func (c *Client) readReady(a pghttp.Answer) (pg.Ready, error) {
 	var said struct {
-		TID string `json:"tid"`
-		URL string `json:"next_redirect_pc_url"`
+		TID       string `json:"tid"`
+		PCURL     string `json:"next_redirect_pc_url"`
+		MobileURL string `json:"next_redirect_mobile_url"`
+		AppURL    string `json:"next_redirect_app_url"`
 	}
 	err := pghttp.Decode(a.Body, &said)
-	if err == nil && (said.TID == "" || !pghttp.IsWebAddress(said.URL)) {
+	if err == nil && (said.TID == "" || !pghttp.IsWebAddress(said.PCURL)) {
 		err = errors.New("the answer lacks a tid or an address")
 	}
 	if err != nil {
 		return pg.Ready{}, c.caller.Garbage("ready", a, err)
 	}
-	return pg.Ready{PaymentKey: said.TID, CheckoutURL: said.URL}, nil
+	pages := shop.SameCheckout(said.PCURL) // its page for desks serves a phone, though less well
+	if pghttp.IsWebAddress(said.MobileURL) {
+		pages.Mobile, pages.App = said.MobileURL, said.MobileURL
+	}
+	if pghttp.IsWebAddress(said.AppURL) {
+		pages.App = said.AppURL
+	}
+	return pg.Ready{PaymentKey: said.TID, Checkouts: pages}, nil
 }
 
 type approveRequest struct {

@@ -192,10 +192,17 @@ func plain(values []any) string {
 func TestClient_Ready(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]pg.Ready{
-		"ready.json": {PaymentKey: "T1234567890123456789", CheckoutURL: "https://mockup-pg-web.kakao.com/v1/xxxxxxxxxx/info"},
+		"ready.json": {PaymentKey: "T1234567890123456789", Checkouts: shop.CheckoutURLs{
+			Desktop: "https://mockup-pg-web.kakao.com/v1/xxxxxxxxxx/info", Mobile: "https://mockup-pg-web.kakao.com/v1/xxxxxxxxxx/mInfo",
+			App: "https://mockup-pg-web.kakao.com/v1/xxxxxxxxxx/aInfo",
+		}},
 		"ready_live_kapi.json": {
-			PaymentKey:  "T469b847306d7b2dc394",
-			CheckoutURL: "https://online-pay.kakao.com/mockup/v1/1d61e5d04016bd94c9ed54406bb51f1194e3772ce297a097fdb3e3604fc42e46/info",
+			PaymentKey: "T469b847306d7b2dc394",
+			Checkouts: shop.CheckoutURLs{
+				Desktop: "https://online-pay.kakao.com/mockup/v1/1d61e5d04016bd94c9ed54406bb51f1194e3772ce297a097fdb3e3604fc42e46/info",
+				Mobile:  "https://online-pay.kakao.com/mockup/v1/1d61e5d04016bd94c9ed54406bb51f1194e3772ce297a097fdb3e3604fc42e46/mInfo",
+				App:     "https://online-pay.kakao.com/mockup/v1/1d61e5d04016bd94c9ed54406bb51f1194e3772ce297a097fdb3e3604fc42e46/aInfo",
+			},
 		},
 	} {
 		c, script := open(t)
@@ -205,6 +212,23 @@ func TestClient_Ready(t *testing.T) {
 			t.Errorf("%s: Ready = %+v, %v; want %+v", name, got, err, want)
 		}
 	}
+
+	t.Run("a page that is missing, or is none, is that of the next larger device", func(t *testing.T) {
+		t.Parallel()
+		c, script := open(t)
+		const desk, phone = "https://pay.example/pc", "https://pay.example/m"
+		for answer, want := range map[string]shop.CheckoutURLs{
+			`{"tid":"T1","next_redirect_pc_url":"` + desk + `"}`:                                                                         shop.SameCheckout(desk),
+			`{"tid":"T1","next_redirect_pc_url":"` + desk + `","next_redirect_mobile_url":"` + phone + `"}`:                              {Desktop: desk, Mobile: phone, App: phone},
+			`{"tid":"T1","next_redirect_pc_url":"` + desk + `","next_redirect_mobile_url":"javascript:x","next_redirect_app_url":null}`: shop.SameCheckout(desk),
+		} {
+			script.Say(http.StatusOK, []byte(answer))
+			got, err := c.Ready(t.Context(), readyRequest())
+			if err != nil || got.Checkouts != want {
+				t.Errorf("%s: Ready = %+v, %v; want %+v", answer, got, err, want)
+			}
+		}
+	})
 
 	t.Run("an address of over 255 bytes, or none, is never sent", func(t *testing.T) {
 		t.Parallel()

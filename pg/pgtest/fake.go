@@ -86,7 +86,8 @@ func FirstDay() time.Time { return testclock.Day(30) }
 // Ready implements pg.Gateway.
 func (f *Fake) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, error) {
 	p, err := f.call(ctx, "ready", req.IdempotencyKey, "", func() (pg.Payment, error) { return f.open(req) })
-	return pg.Ready{PaymentKey: p.PaymentKey, CheckoutURL: "https://pay.example/" + p.PaymentKey}, err
+	page := "https://pay.example/" + p.PaymentKey
+	return pg.Ready{PaymentKey: p.PaymentKey, Checkouts: shop.CheckoutURLs{Desktop: page, Mobile: page + "/m", App: page + "/a"}}, err
 }
 
 func (f *Fake) open(req pg.ReadyRequest) (pg.Payment, error) {
@@ -105,6 +106,13 @@ func (f *Fake) open(req pg.ReadyRequest) (pg.Payment, error) {
 	f.keys = append(f.keys, p.PaymentKey)
 	f.payments[p.PaymentKey] = p
 	return f.evidence(p, ""), nil
+}
+
+// Request is what a payment was opened with.
+func (f *Fake) Request(paymentKey string) pg.ReadyRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.payments[paymentKey].request
 }
 
 // Approve implements pg.Gateway.

@@ -16,7 +16,8 @@ var readyTests = map[string]func(*testing.T, *Harness){
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.PaymentKey == "" || !strings.HasPrefix(r.CheckoutURL, "http") {
+		if r.PaymentKey == "" || !strings.HasPrefix(r.Checkouts.Desktop, "http") || !strings.HasPrefix(r.Checkouts.Mobile, "http") ||
+			!strings.HasPrefix(r.Checkouts.App, "http") {
 			t.Fatalf("Ready = %+v, want a key and an absolute address", r)
 		}
 		o := opened{ready: req, key: pg.Key{PaymentKey: r.PaymentKey, AttemptID: req.AttemptID}}

@@ -160,7 +160,7 @@ func (c *Client) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, erro
 	if err != nil {
 		return pg.Ready{}, err
 	}
-	return pg.Ready{PaymentKey: p.PaymentKey, CheckoutURL: p.checkoutURL()}, nil
+	return pg.Ready{PaymentKey: p.PaymentKey, Checkouts: shop.SameCheckout(p.checkoutURL())}, nil
 }
 
 type confirmRequest struct {

@@ -213,7 +213,7 @@ func TestClient_Ready(t *testing.T) {
 	c, script := open(t)
 	script.Say(http.StatusOK, pgtest.Sample(t, "payment_ready.json"))
 	got, err := c.Ready(t.Context(), readyRequest())
-	want := pg.Ready{PaymentKey: readyKey.PaymentKey, CheckoutURL: "https://api.tosspayments.com/v1/payments/tviva20250101120000AbCd1/checkout"}
+	want := pg.Ready{PaymentKey: readyKey.PaymentKey, Checkouts: shop.SameCheckout("https://api.tosspayments.com/v1/payments/tviva20250101120000AbCd1/checkout")}
 	if err != nil || got != want {
 		t.Fatalf("Ready = %+v, %v; want %+v", got, err, want)
 	}

@@ -37,4 +37,8 @@ type Attempts struct {
 	LeaseOwner        string
 	LeaseUntil        *time.Time
 	Fence             int64
+	DesktopURL        *string
+	MobileURL         *string
+	AppURL            *string
+	ReturnHashes      string
 }

@@ -42,6 +42,10 @@ type attemptsTable struct {
 	LeaseOwner        mysql.ColumnString
 	LeaseUntil        mysql.ColumnTimestamp
 	Fence             mysql.ColumnInteger
+	DesktopURL        mysql.ColumnString
+	MobileURL         mysql.ColumnString
+	AppURL            mysql.ColumnString
+	ReturnHashes      mysql.ColumnString
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -108,9 +112,13 @@ func newAttemptsTableImpl(schemaName, tableName, alias string) attemptsTable {
 		LeaseOwnerColumn        = mysql.StringColumn("lease_owner")
 		LeaseUntilColumn        = mysql.TimestampColumn("lease_until")
 		FenceColumn             = mysql.IntegerColumn("fence")
-		allColumns              = mysql.ColumnList{IDColumn, PaymentIDColumn, PgColumn, StatusColumn, PaymentKeyColumn, CheckoutURLColumn, ReadyKeyColumn, ApproveKeyColumn, PgTokenColumn, SecretColumn, ReturnURLColumn, MethodColumn, InstallmentMonthsColumn, CapturedAmountColumn, RefundedAmountColumn, FailureCodeColumn, FailureMessageColumn, StartedAtColumn, SupersededAtColumn, CheckAtColumn, ChecksColumn, UnresolvedSinceColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn}
-		mutableColumns          = mysql.ColumnList{PaymentIDColumn, PgColumn, StatusColumn, PaymentKeyColumn, CheckoutURLColumn, ReadyKeyColumn, ApproveKeyColumn, PgTokenColumn, SecretColumn, ReturnURLColumn, MethodColumn, InstallmentMonthsColumn, CapturedAmountColumn, RefundedAmountColumn, FailureCodeColumn, FailureMessageColumn, StartedAtColumn, SupersededAtColumn, CheckAtColumn, ChecksColumn, UnresolvedSinceColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn}
-		defaultColumns          = mysql.ColumnList{ChecksColumn, LeaseOwnerColumn, FenceColumn}
+		DesktopURLColumn        = mysql.StringColumn("desktop_url")
+		MobileURLColumn         = mysql.StringColumn("mobile_url")
+		AppURLColumn            = mysql.StringColumn("app_url")
+		ReturnHashesColumn      = mysql.StringColumn("return_hashes")
+		allColumns              = mysql.ColumnList{IDColumn, PaymentIDColumn, PgColumn, StatusColumn, PaymentKeyColumn, CheckoutURLColumn, ReadyKeyColumn, ApproveKeyColumn, PgTokenColumn, SecretColumn, ReturnURLColumn, MethodColumn, InstallmentMonthsColumn, CapturedAmountColumn, RefundedAmountColumn, FailureCodeColumn, FailureMessageColumn, StartedAtColumn, SupersededAtColumn, CheckAtColumn, ChecksColumn, UnresolvedSinceColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, DesktopURLColumn, MobileURLColumn, AppURLColumn, ReturnHashesColumn}
+		mutableColumns          = mysql.ColumnList{PaymentIDColumn, PgColumn, StatusColumn, PaymentKeyColumn, CheckoutURLColumn, ReadyKeyColumn, ApproveKeyColumn, PgTokenColumn, SecretColumn, ReturnURLColumn, MethodColumn, InstallmentMonthsColumn, CapturedAmountColumn, RefundedAmountColumn, FailureCodeColumn, FailureMessageColumn, StartedAtColumn, SupersededAtColumn, CheckAtColumn, ChecksColumn, UnresolvedSinceColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, DesktopURLColumn, MobileURLColumn, AppURLColumn, ReturnHashesColumn}
+		defaultColumns          = mysql.ColumnList{ChecksColumn, LeaseOwnerColumn, FenceColumn, ReturnHashesColumn}
 	)
 
 	return attemptsTable{
@@ -142,6 +150,10 @@ func newAttemptsTableImpl(schemaName, tableName, alias string) attemptsTable {
 		LeaseOwner:        LeaseOwnerColumn,
 		LeaseUntil:        LeaseUntilColumn,
 		Fence:             FenceColumn,
+		DesktopURL:        DesktopURLColumn,
+		MobileURL:         MobileURLColumn,
+		AppURL:            AppURLColumn,
+		ReturnHashes:      ReturnHashesColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,
