@@ -185,7 +185,7 @@ func (a *app) newCommands() *command.Handler {
 		DB: a.db, Locks: failpoint.Locks[command.Locker](a.locker, command.NoLocks{}), Gateways: a.gateways,
 		Projector: a.projector, Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
-		PublicURL: s.PublicURL, ReturnOrigins: s.AllowedOrigins, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
+		PublicURL: s.PublicURL, Returns: s.allowed, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
 		Replica: a.replica,
 	}
 }
@@ -283,7 +283,7 @@ func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 		Sessions: &graph.Sessions{
 			Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random,
 		},
-		PublicURL: s.PublicURL, AllowedOrigins: s.AllowedOrigins,
+		PublicURL: s.PublicURL, AllowedOrigins: s.allowed, AllowedHeaders: s.AllowedHeaders, RemoteIP: s.proxies.Of,
 		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,
 		Ready: a.ready, Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Registry: a.registry,
 		OpsElsewhere: s.MetricsAddr != "", Mount: mount, Logger: a.logger, Now: a.world.now,

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"payment-system/internal/clientip"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/origins"
 	"payment-system/projections/reconcile"
 	"payment-system/shop"
 )
@@ -66,10 +69,16 @@ type settings struct {
 	SMTPPassword     string        `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"PASSWORD" help:"With what password."`
 	SessionIdle      time.Duration `name:"session-idle" env:"SESSION_IDLE" default:"30m" placeholder:"DURATION" help:"How long a session lives unused (${default})."`
 	SessionMax       time.Duration `name:"session-max" env:"SESSION_MAX" default:"12h" placeholder:"DURATION" help:"How long a session lives at most (${default})."`
-	AllowedOrigins   []string      `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name."`
+	AllowedOrigins   []string      `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Sites and apps besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name: https://shop.example, capacitor://localhost, myshop://pay/done."`
+	AllowedHeaders   []string      `name:"allowed-headers" env:"ALLOWED_HEADERS" placeholder:"NAME,…" help:"Request headers that CORS lets pass besides those of usual clients."`
+	TrustedProxies   []string      `name:"trusted-proxies" env:"TRUSTED_PROXIES" placeholder:"NETWORK,…" help:"Addresses and networks, loopback or private, whose Forwarded, X-Forwarded-For and X-Real-IP are believed (nobody's)."`
+	IdleTimeout      time.Duration `name:"idle-timeout" env:"IDLE_TIMEOUT" default:"11m" placeholder:"DURATION" help:"How long an idle connection is kept: longer than a proxy before it does (${default})."`
 	Introspection    *bool         `name:"introspection" env:"INTROSPECTION" negatable:"" help:"Whether the schema may be asked for (no; yes in dev)."`
 	OTLPEndpoint     string        `name:"otel-exporter-otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Kept for traces; this version exports none and says so in the log."`
 	Playground       *bool         `name:"playground" env:"PLAYGROUND" negatable:"" help:"Whether /playground is there (no; yes in dev)."`
+
+	allowed origins.List     // ALLOWED_ORIGINS
+	proxies clientip.Proxies // TRUSTED_PROXIES
 }
 
 const (
@@ -173,14 +182,32 @@ func (s *settings) checkAddresses() (f faults) {
 		f.add("set PUBLIC_URL to a scheme and a host, as in https://shop.example.com: %q is not", s.PublicURL)
 	}
 	s.PublicURL = strings.TrimSuffix(s.PublicURL, "/")
-	for i, origin := range s.AllowedOrigins {
-		if !isOrigin(origin) {
-			f.add("set ALLOWED_ORIGINS to origins, as in https://shop.example.com: %q is not one", origin)
+	return append(f, s.checkClients()...)
+}
+
+// checkClients reads who may come, and from where.
+func (s *settings) checkClients() (f faults) {
+	var err error
+	if s.allowed, err = origins.ParseAll(s.AllowedOrigins); err != nil {
+		f.add("set ALLOWED_ORIGINS to sites and apps, as in https://shop.example.com,capacitor://localhost: %w", err)
+	}
+	if s.proxies, err = clientip.Parse(s.TrustedProxies); err != nil {
+		f.add("set TRUSTED_PROXIES to addresses and networks: %w", err)
+	}
+	for i, name := range s.AllowedHeaders {
+		s.AllowedHeaders[i] = strings.TrimSpace(name)
+		if !headerName.MatchString(s.AllowedHeaders[i]) {
+			f.add("set ALLOWED_HEADERS to names of request headers, as in X-Shop-Version: %q is not one", name)
 		}
-		s.AllowedOrigins[i] = strings.TrimSuffix(origin, "/")
+	}
+	if s.IdleTimeout < time.Second || s.IdleTimeout > 24*time.Hour {
+		f.add("set IDLE_TIMEOUT to 1s to 24h: %s is not", s.IdleTimeout)
 	}
 	return f
 }
+
+// headerName is the name of a header, as HTTP has it.
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'+.^_`|~-]+$")
 
 // isOrigin reports whether text is a scheme and a host, and nothing but a final slash more.
 func isOrigin(text string) bool {

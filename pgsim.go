@@ -37,7 +37,7 @@ func (c *pgsimCommand) Run(ctx context.Context, w *world) error {
 
 // serveSim serves the simulators until ctx ends.
 func serveSim(ctx context.Context, sim *pgsim.Server, listener net.Listener, logger *slog.Logger) error {
-	server := newServer(sim.Handler(), logger)
+	server := newServer(sim.Handler(), 2*time.Minute, logger)
 	server.WriteTimeout = 0 // faults may hang for as long as they like
 	return serveUntil(ctx, server, listener, func(ctx context.Context) error { return sim.Shutdown(ctx) })
 }

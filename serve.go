@@ -64,13 +64,13 @@ func listen(ctx context.Context, name, addr string) (net.Listener, error) {
 }
 
 // newServer is an HTTP server that waits for nobody for ever.
-func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+func newServer(handler http.Handler, idle time.Duration, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute, // uploads and streams extend their own
 		WriteTimeout:      90 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
@@ -181,7 +181,9 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		jobs.start(func() error { return s.app.runJobs(jobsCtx) })
 	}
 	for _, h := range handlers {
-		serving.start(func() error { return serveUntil(ctx, newServer(h.handler, s.app.logger), h.listener) })
+		serving.start(func() error {
+			return serveUntil(ctx, newServer(h.handler, s.app.settings.IdleTimeout, s.app.logger), h.listener)
+		})
 	}
 	s.announce(listener)
 	err = serving.wait()

@@ -28,6 +28,7 @@ import (
 
 	"payment-system/command/books"
 	"payment-system/internal/background"
+	"payment-system/internal/origins"
 	"payment-system/pg"
 	"payment-system/shop"
 )
@@ -47,8 +48,8 @@ type Handler struct {
 	Logger    *slog.Logger
 	// PublicURL is where gateways send shoppers back to; without a final slash.
 	PublicURL string
-	// ReturnOrigins are the origins, besides PublicURL's, that returnUrl may name.
-	ReturnOrigins []string
+	// Returns are where, besides PublicURL, returnUrl may lead.
+	Returns origins.List
 	// OrderHold is how long an unpaid order holds stock.
 	OrderHold time.Duration
 	// PGTimeout bounds a call to a gateway; Gateways keep it, commands plan by it.

@@ -13,6 +13,7 @@ import (
 	"payment-system/command/books"
 	"payment-system/internal/failpoint"
 	"payment-system/internal/mysqldb"
+	"payment-system/internal/origins"
 	"payment-system/internal/text"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -24,9 +25,9 @@ type ReadyPayment struct {
 	IdempotencyKey    string
 	OrderID           shop.OrderID
 	PG                shop.PG
-	InstallmentMonths int     // 0 is lump sum
-	ReturnURL         *string // where the shopper ends up; nil is the front page
-	Method            *string // nil lets the shopper choose
+	InstallmentMonths int          // 0 is lump sum
+	ReturnURL         *string      // where the shopper ends up; nil is the front page
+	Method            *string      // nil lets the shopper choose
 	Device            *shop.Device // nil is a desktop
 }
 
@@ -96,13 +97,13 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 		return nil, shop.InvalidField("device", "There is no such device.")
 	}
 	if cmd.ReturnURL != nil && !h.mayReturnTo(*cmd.ReturnURL) {
-		return nil, shop.InvalidField("returnUrl", "The return URL must be a path, or a URL of an allowed origin.")
+		return nil, shop.InvalidField("returnUrl", "The return URL must be a path, or an address that the shop allows.")
 	}
 	return gateway, nil
 }
 
 // mayReturnTo reports whether a shopper's browser may be sent to target: a path of
-// ours, or a URL whose origin is on the list.
+// ours, or an address that is allowed.
 func (h *Handler) mayReturnTo(target string) bool {
 	if len(target) == 0 || len(target) > 1000 || !utf8.ValidString(target) ||
 		strings.ContainsFunc(target, text.IsUnprintable) || strings.Contains(target, `\`) {
@@ -115,9 +116,8 @@ func (h *Handler) mayReturnTo(target string) bool {
 	if u.Scheme == "" && u.Host == "" {
 		return strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//")
 	}
-	origin := u.Scheme + "://" + u.Host
-	own, err := url.Parse(h.PublicURL)
-	return (err == nil && origin == own.Scheme+"://"+own.Host) || slices.Contains(h.ReturnOrigins, origin)
+	own, err := origins.Parse(h.PublicURL)
+	return (err == nil && origins.List{own}.AllowsReturn(u)) || h.Returns.AllowsReturn(u)
 }
 
 // openAttempt commits the intent: an attempt with the keys of its calls. For a

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"payment-system/internal/origins"
 	"payment-system/shop"
 )
 
@@ -102,45 +102,53 @@ func (s *Server) graphQL() http.Handler {
 // originChecked lets pages of allowed origins in, answers their browsers'
 // questions, and turns away what another site's page sends.
 func (s *Server) originChecked(next http.Handler) http.Handler {
-	allowed := s.origins()
+	sites := s.origins()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Add("Vary", "Origin")
 		header.Set("Cache-Control", "no-store")
 		origin := r.Header.Get("Origin")
-		if allowed[origin] {
+		allowed := sites.AllowsOrigin(origin)
+		if allowed {
 			header.Set("Access-Control-Allow-Origin", origin)
 			header.Set("Access-Control-Allow-Credentials", "true")
 			header.Set("Access-Control-Expose-Headers", "X-Request-Id")
 		}
-		ours := origin == "" || allowed[origin] || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+		ours := origin == "" || allowed || r.Header.Get("Sec-Fetch-Site") == "same-origin"
 		switch {
 		case !ours && (r.Method != http.MethodGet || r.Header.Get("Upgrade") != ""):
 			transport{s}.refuse(w, r, &rejection{http.StatusForbidden, &shop.Error{Code: shop.Forbidden, Message: "This origin is not allowed."}})
 		case r.Method == http.MethodOptions:
-			preflight(w)
+			s.preflight(w)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// origins are the allowed origins, as browsers spell them.
-func (s *Server) origins() map[string]bool {
-	set := map[string]bool{}
-	for _, address := range append([]string{s.PublicURL}, s.AllowedOrigins...) {
-		if u, err := url.Parse(address); err == nil && u.Host != "" {
-			set[strings.ToLower(u.Scheme+"://"+u.Host)] = true
-		}
+// origins are our own and those that are allowed besides.
+func (s *Server) origins() origins.List {
+	own, err := origins.Parse(s.PublicURL)
+	if err != nil {
+		return s.AllowedOrigins
 	}
-	return set
+	return append(origins.List{own}, s.AllowedOrigins...)
 }
 
-func preflight(w http.ResponseWriter) {
+// usualHeaders are the request headers of usual clients: GraphQL's, tracers' and the like.
+const usualHeaders = "Accept-Language, Apollo-Require-Preflight, ApolloGraphQL-Client-Name, ApolloGraphQL-Client-Version, " +
+	"Authorization, B3, Baggage, Cache-Control, Content-Type, Elastic-APM-Traceparent, GraphQL-Client-Name, " +
+	"GraphQL-Client-Version, GraphQL-Preflight, Last-Event-ID, NewRelic, Pragma, Sentry-Trace, Traceparent, Tracestate, " +
+	"Uber-Trace-ID, X-Amzn-Trace-ID, X-Apollo-Operation-ID, X-Apollo-Operation-Name, X-B3-Flags, X-B3-ParentSpanID, " +
+	"X-B3-Sampled, X-B3-SpanID, X-B3-TraceID, X-Cloud-Trace-Context, X-Correlation-ID, X-Datadog-Origin, " +
+	"X-Datadog-Parent-ID, X-Datadog-Sampling-Priority, X-Datadog-Tags, X-Datadog-Trace-ID, X-GraphQL-Client-Name, " +
+	"X-GraphQL-Client-Version, X-NewRelic-ID, X-NewRelic-Transaction, X-Request-ID, X-Requested-With"
+
+func (s *Server) preflight(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Allow", "GET, HEAD, OPTIONS, POST")
 	header.Set("Access-Control-Allow-Methods", "GET, POST")
-	header.Set("Access-Control-Allow-Headers", "Content-Type, GraphQL-Preflight, X-Requested-With, Apollo-Require-Preflight, X-Request-Id")
+	header.Set("Access-Control-Allow-Headers", strings.Join(append([]string{usualHeaders}, s.AllowedHeaders...), ", "))
 	header.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"payment-system/graph"
+	"payment-system/internal/origins"
 	"payment-system/internal/shoptest"
 	"payment-system/shop"
 )
@@ -193,7 +194,8 @@ func TestServer_routes(t *testing.T) {
 	asked := make(chan error, 1)
 	s := open(t, func(g *graph.Server) {
 		g.Ready = func(context.Context) error { return <-asked }
-		g.AllowedOrigins = []string{"https://shop.example"}
+		g.AllowedOrigins = shoptest.Must(origins.ParseAll([]string{"https://shop.example", "capacitor://localhost"}))(t)
+		g.AllowedHeaders = []string{"X-Shop-Version"}
 		g.Mount = func(mux *http.ServeMux) { mux.HandleFunc("GET /dev/mailbox/", http.NotFound) }
 	})
 	b := s.browser(t)
@@ -260,6 +262,33 @@ func TestServer_routes(t *testing.T) {
 		response, _ = b.do(http.MethodOptions, "/graphql", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
 		if response.StatusCode != 403 || response.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("another is answered %d %v", response.StatusCode, response.Header)
+		}
+	})
+	t.Run("pages of an allowed app, too, and headers of usual clients pass", func(t *testing.T) {
+		t.Parallel()
+		response, _ := b.do(http.MethodOptions, "/graphql", "", "Origin", "capacitor://localhost", "Access-Control-Request-Method", "POST")
+		if response.StatusCode != 204 || response.Header.Get("Access-Control-Allow-Origin") != "capacitor://localhost" {
+			t.Errorf("an app is answered %d %v", response.StatusCode, response.Header)
+		}
+		allowed := map[string]bool{}
+		for name := range strings.SplitSeq(response.Header.Get("Access-Control-Allow-Headers"), ",") {
+			allowed[strings.ToLower(strings.TrimSpace(name))] = true
+		}
+		for _, client := range []string{
+			"apollographql-client-name,apollographql-client-version,content-type", "baggage,content-type,sentry-trace",
+			"content-type,traceparent,tracestate", "content-type,x-apollo-operation-name,apollo-require-preflight",
+			"content-type,x-datadog-origin,x-datadog-parent-id,x-datadog-sampling-priority,x-datadog-trace-id",
+			"content-type,newrelic,x-newrelic-id", "accept-language,authorization,content-type", "cache-control,last-event-id,pragma",
+			"b3,x-b3-traceid,x-b3-spanid,x-b3-sampled", "content-type,x-request-id,x-requested-with", "x-shop-version",
+		} {
+			for name := range strings.SplitSeq(client, ",") {
+				if !allowed[name] {
+					t.Errorf("a client that sends %s may not send %s", client, name)
+				}
+			}
+		}
+		if response, _ = b.do(http.MethodOptions, "/graphql", "", "Origin", "capacitor://evil", "Access-Control-Request-Method", "POST"); response.StatusCode != 403 {
+			t.Errorf("another app is answered %d", response.StatusCode)
 		}
 	})
 	t.Run("the log tells the route and no address", func(t *testing.T) {

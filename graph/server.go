@@ -15,6 +15,7 @@ import (
 	"payment-system/command"
 	"payment-system/command/people"
 	"payment-system/command/reconciliation"
+	"payment-system/internal/origins"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -37,9 +38,12 @@ type Server struct {
 	// PublicURL is where browsers find us, without a final slash. It decides
 	// about the cookie, and is an allowed origin.
 	PublicURL string
-	// AllowedOrigins are the other origins whose pages may call us with the
+	// AllowedOrigins are the other sites and apps whose pages may call us with the
 	// shopper's cookie.
-	AllowedOrigins []string
+	AllowedOrigins origins.List
+	// AllowedHeaders are request headers that pages of allowed origins may send besides
+	// those of usual clients.
+	AllowedHeaders []string
 	// Introspection lets clients ask for the schema in GraphQL, and be told what
 	// they may have meant.
 	Introspection bool

@@ -12,6 +12,8 @@ import (
 	"github.com/coder/websocket"
 
 	"payment-system/graph"
+	"payment-system/internal/origins"
+	"payment-system/internal/shoptest"
 	"payment-system/shop"
 )
 
@@ -261,7 +263,9 @@ func rebind(t *testing.T, b *browser) *browser {
 
 func TestServer_socketOrigins(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(g *graph.Server) { g.AllowedOrigins = []string{"https://shop.example"} })
+	s := open(t, func(g *graph.Server) {
+		g.AllowedOrigins = shoptest.Must(origins.ParseAll([]string{"https://shop.example", "capacitor://localhost"}))(t)
+	})
 	for origin, status := range map[string]int{
 		"https://evil.example": 403, "null": 403, "https://shop.example.evil.example": 403, "http://shop.example": 403,
 		"https://shop.example": 101, s.URL: 101, "": 101,

@@ -25,7 +25,8 @@ func TestProxies_Of(t *testing.T) {
 		{"a proxy that says nothing", "loopback", "[::1]:5000", nil, "::1"},
 		{
 			"a client that forges hops before its own", "10.1.2.3", "10.1.2.3:80",
-			map[string][]string{"X-Forwarded-For": {"1.1.1.1, 2.2.2.2, 203.0.113.7"}}, "203.0.113.7",
+			map[string][]string{"X-Forwarded-For": {"1.1.1.1, 2.2.2.2, 203.0.113.7"}},
+			"203.0.113.7",
 		},
 		{
 			"two proxies", "private", "10.0.0.2:80", map[string][]string{"X-Forwarded-For": {"6.6.6.6, 203.0.113.7, 10.0.0.1"}}, "203.0.113.7",

@@ -218,8 +218,8 @@ func TestClient_Ready(t *testing.T) {
 		c, script := open(t)
 		const desk, phone = "https://pay.example/pc", "https://pay.example/m"
 		for answer, want := range map[string]shop.CheckoutURLs{
-			`{"tid":"T1","next_redirect_pc_url":"` + desk + `"}`:                                                                         shop.SameCheckout(desk),
-			`{"tid":"T1","next_redirect_pc_url":"` + desk + `","next_redirect_mobile_url":"` + phone + `"}`:                              {Desktop: desk, Mobile: phone, App: phone},
+			`{"tid":"T1","next_redirect_pc_url":"` + desk + `"}`:                                                                        shop.SameCheckout(desk),
+			`{"tid":"T1","next_redirect_pc_url":"` + desk + `","next_redirect_mobile_url":"` + phone + `"}`:                             {Desktop: desk, Mobile: phone, App: phone},
 			`{"tid":"T1","next_redirect_pc_url":"` + desk + `","next_redirect_mobile_url":"javascript:x","next_redirect_app_url":null}`: shop.SameCheckout(desk),
 		} {
 			script.Say(http.StatusOK, []byte(answer))
