@@ -18,6 +18,7 @@ type CancelOrder struct {
 	IdempotencyKey string
 	OrderID        shop.OrderID
 	Reason         string
+	RefundAccount  *shop.RefundAccount // for what was paid into a virtual account
 }
 
 // CancelOrder gives the stock of an unpaid order back at once, and that of a paid
@@ -29,7 +30,14 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 	if utf8.RuneCountInString(cmd.Reason) > 200 || strings.ContainsFunc(cmd.Reason, text.IsUnprintable) {
 		return shop.OrderCanceled{}, shop.InvalidField("reason", "The reason must have at most 200 printable characters.")
 	}
-	req, err := books.NewRequest(cmd.By.UserID, "cancelOrder", cmd.IdempotencyKey, cmd.OrderID, cmd.Reason)
+	input := []any{cmd.OrderID, cmd.Reason}
+	if cmd.RefundAccount != nil {
+		if err := checkAccount(*cmd.RefundAccount); err != nil {
+			return shop.OrderCanceled{}, err
+		}
+		input = append(input, *cmd.RefundAccount)
+	}
+	req, err := books.NewRequest(cmd.By.UserID, "cancelOrder", cmd.IdempotencyKey, input...)
 	if err != nil {
 		return shop.OrderCanceled{}, err
 	}
@@ -64,14 +72,15 @@ func cancelUnpaid(c *change, cmd CancelOrder, req books.Request) (done *shop.Ord
 		done = &shop.OrderCanceled{}
 		return done, false, earlier.DecodeInto(done)
 	}
-	if earlier != nil && c.order.Status == shop.OrderStatusCanceled {
+	late := c.payment.LateAttempt() != nil && cmd.RefundAccount != nil && c.order.Status != shop.OrderStatusPlaced
+	if earlier != nil && c.order.Status == shop.OrderStatusCanceled && !late {
 		done = &shop.OrderCanceled{Order: c.order}
 		return done, false, c.finish(req, done)
 	}
 	switch {
 	case busy(c.payment.Status):
 		return nil, false, errAsking
-	case c.order.Status == shop.OrderStatusPaid:
+	case c.order.Status == shop.OrderStatusPaid, late:
 		return nil, true, nil
 	}
 	if err := c.cancelOrder(cmd.Reason); err != nil {
@@ -84,12 +93,15 @@ func cancelUnpaid(c *change, cmd CancelOrder, req books.Request) (done *shop.Ord
 	return done, false, c.finish(req, done)
 }
 
-// cancelPaid refunds all that is left; the refund's end cancels the order.
+// cancelPaid refunds all that is left, or what came after the order had ended; the refund's
+// end cancels the order.
 func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.Payment,
 	req books.Request,
 ) (shop.OrderCanceled, error) {
 	reason := cmp.Or(strings.TrimSpace(cmd.Reason), "주문 취소")
-	_, err := h.refundOnce(ctx, CancelPayment{By: cmd.By, PaymentID: payment.ID, Reason: reason}, books.Request{
+	_, err := h.refundOnce(ctx, CancelPayment{
+		By: cmd.By, PaymentID: payment.ID, Reason: reason, RefundAccount: cmd.RefundAccount,
+	}, books.Request{
 		UserID: req.UserID, Operation: "cancelOrder.refund", Key: req.Key, Hash: req.Hash,
 	})
 	if err != nil && shop.CodeOf(err) != shop.Declined {
@@ -99,9 +111,9 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 	switch {
 	case readErr != nil:
 		return shop.OrderCanceled{}, readErr
-	case order.Status != shop.OrderStatusCanceled && err != nil:
+	case err != nil && (!hasEnded(order) || payment.LateAttempt() != nil):
 		return shop.OrderCanceled{}, err
-	case order.Status != shop.OrderStatusCanceled:
+	case !hasEnded(order):
 		return shop.OrderCanceled{}, errAsking
 	}
 	if err != nil { // another canceled it, and may not have shown it yet
@@ -110,6 +122,10 @@ func (h *Handler) cancelPaid(ctx context.Context, cmd CancelOrder, payment shop.
 	done := shop.OrderCanceled{Order: order}
 	h.finishRequest(ctx, req, done)
 	return done, nil
+}
+
+func hasEnded(order shop.Order) bool {
+	return order.Status == shop.OrderStatusCanceled || order.Status == shop.OrderStatusExpired
 }
 
 // endPayment ends a payment whose order has ended unpaid. A virtual account that

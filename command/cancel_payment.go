@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -94,7 +95,7 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 				return shop.PaymentCanceled{}, errAsking
 			}
 			if _, err := h.await(turn, cmd.PaymentID,
-				func(p shop.Payment) bool { return p.OpenRefund(p.AttemptID) == nil }); err != nil {
+				func(p shop.Payment) bool { return !isRefunding(p) }); err != nil {
 				return shop.PaymentCanceled{}, err
 			}
 		case err != nil:
@@ -160,16 +161,45 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 	switch {
 	case c.payment.Status == shop.PaymentStatusApproving || c.payment.Status == shop.PaymentStatusUnknown:
 		return shop.Refund{}, errAsking
-	case c.payment.OpenRefund(c.payment.AttemptID) != nil:
+	case isRefunding(c.payment):
 		return shop.Refund{}, errOtherRefund
 	case c.payment.Balance() == 0:
-		return shop.Refund{}, conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+"; it holds no money.")
+		return h.intendLateReturn(c, cmd)
 	}
 	amount := c.payment.Balance()
 	if cmd.Amount != nil {
 		amount = *cmd.Amount
 	}
 	return h.intendRefund(c, amount, cmd.TaxFreeAmount, cmd.Reason, shop.RefundCauseRequested, cmd.RefundAccount)
+}
+
+// isRefunding reports whether a refund is under way that another has to wait for: of what pays
+// the order, or of money that came too late.
+func isRefunding(payment shop.Payment) bool {
+	late := payment.LateAttempt()
+	return payment.OpenRefund(payment.AttemptID) != nil ||
+		payment.Balance() == 0 && late != nil && payment.OpenRefund(late.ID) != nil
+}
+
+// intendLateReturn requests that money goes back that came after the order had ended, all of
+// it. The program does so by itself; what came into a virtual account can only go back to an
+// account that the shopper names.
+func (h *Handler) intendLateReturn(c *change, cmd CancelPayment) (shop.Refund, error) {
+	late := c.payment.LateAttempt()
+	if late == nil {
+		return shop.Refund{}, conflictOf(c.payment.Status, "The payment is "+string(c.payment.Status)+"; it holds no money.")
+	}
+	rest := late.CapturedAmount - late.RefundedAmount
+	if cmd.Amount != nil && *cmd.Amount != rest {
+		return shop.Refund{}, shop.InvalidField("amount",
+			fmt.Sprintf("This money pays for nothing: all %s won of it go back, or none.", rest))
+	}
+	e := evidence{books: c, h: h, attempt: late}
+	if err := e.requestReturn(shop.RefundCauseRequested, cmd.Reason, rest, cmd.RefundAccount); err != nil {
+		return shop.Refund{}, err
+	}
+	c.lookUpAt(late.ID, c.now.Add(h.PGTimeout+2*time.Second))
+	return c.payment.Refunds[len(c.payment.Refunds)-1], nil
 }
 
 // refundResult answers with what came of a refund, waiting a little for one that is

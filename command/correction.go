@@ -21,12 +21,12 @@ type correction struct {
 // correct does what an action says about a discrepancy. The error says that the
 // books could not be read or written; what a gateway would not do is a note.
 func (h *Handler) correct(ctx context.Context, d shop.Discrepancy, action shop.CorrectiveAction,
-	actor shop.Actor,
+	actor shop.Actor, account *shop.RefundAccount,
 ) (correction, error) {
 	if d.AttemptID == nil {
 		return correction{note: "Nothing in the books can be acted on."}, nil
 	}
-	c := correcting{h: h, d: d, action: action, actor: actor}
+	c := correcting{h: h, d: d, action: action, actor: actor, account: account}
 	if err := c.load(ctx); err != nil {
 		return correction{}, err
 	}
@@ -55,8 +55,9 @@ type correcting struct {
 	d       shop.Discrepancy
 	action  shop.CorrectiveAction
 	actor   shop.Actor
-	silence error      // why the gateway did not answer
-	answer  pg.Payment // what it answered to be recorded; zero when it did not
+	account *shop.RefundAccount // that money goes back to; nil for where it came from
+	silence error               // why the gateway did not answer
+	answer  pg.Payment          // what it answered to be recorded; zero when it did not
 
 	payment shop.Payment
 	attempt shop.PaymentAttempt
@@ -220,7 +221,7 @@ func (c *correcting) returning(left shop.Won) ReturnMoney {
 	}
 	return ReturnMoney{
 		AttemptID: c.attempt.ID, Amount: amount, Cause: shop.RefundCauseReconciliation,
-		Reason: shop.SettlingReason(c.d.ID), Actor: c.actor,
+		Reason: shop.SettlingReason(c.d.ID), Actor: c.actor, Account: c.account,
 	}
 }
 

@@ -105,7 +105,7 @@ func (e *evidence) returnRest() error {
 		cause = shop.RefundCauseWrongAnswer
 	}
 	e.books.lookUpAt(e.attempt.ID, e.books.now)
-	return e.requestReturn(cause, "이 주문에 쓰이지 않은 결제를 돌려드립니다.", rest)
+	return e.requestReturn(cause, "이 주문에 쓰이지 않은 결제를 돌려드립니다.", rest, nil)
 }
 
 // refusedBefore reports whether the gateway would not give the rest back: then a
@@ -122,11 +122,15 @@ func (e *evidence) refusedBefore() bool {
 	return false
 }
 
-func (e *evidence) requestReturn(cause shop.RefundCause, reason string, amount shop.Won) error {
+// requestReturn requests a refund of money that pays for nothing: to an account, where the
+// gateway needs one.
+func (e *evidence) requestReturn(cause shop.RefundCause, reason string, amount shop.Won, account *shop.RefundAccount,
+) error {
 	id := shop.RefundID(e.h.NewID(shop.PrefixRefund))
 	e.books.payment.Refunds = append(e.books.payment.Refunds, shop.Refund{
 		ID: id, AttemptID: e.attempt.ID, Amount: amount, TaxFreeAmount: min(amount, e.taxFreeLeft()), Reason: reason,
 		Cause: cause, Status: shop.RefundStatusRequested, RequestedAt: e.books.now, PGKey: refundKey(id),
+		Account: account,
 	})
 	return e.books.note(shop.KindPaymentLateMoney, reason)
 }

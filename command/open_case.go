@@ -145,6 +145,9 @@ func (h *Handler) saveCases(ctx context.Context, tx *sql.Tx, c *change) error {
 	if err := c.endOverdue(ctx, tx); err != nil {
 		return err
 	}
+	if err := c.endReturned(ctx, tx); err != nil {
+		return err
+	}
 	for _, id := range c.overdue {
 		open, err := books.IsOverdue(ctx, tx, id, c.now.Add(-overdue))
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"payment-system/command/books"
@@ -95,6 +96,39 @@ func (c *change) endOverdue(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
+}
+
+// endReturned ends the cases of money that came too late, once the change leaves none of it:
+// but not one that a refund is to settle, for whoever decided about it says so.
+func (c *change) endReturned(ctx context.Context, tx *sql.Tx) error {
+	was := c.paymentWas.LateAttempt()
+	if was == nil {
+		return nil
+	}
+	if now := c.payment.Attempt(was.ID); now.CapturedAmount != now.RefundedAmount {
+		return nil
+	}
+	cases, err := books.LateCases(ctx, tx, c.payment.ID, was.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range cases {
+		if c.isToBeSettled(d.ID) {
+			continue
+		}
+		if err := c.endCase(ctx, tx, d, "The money was given back."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isToBeSettled reports whether a refund of the payment settles the discrepancy.
+func (c *change) isToBeSettled(id shop.DiscrepancyID) bool {
+	return slices.ContainsFunc(c.payment.Refunds, func(refund shop.Refund) bool {
+		settles, ok := refund.Settles()
+		return ok && settles == id
+	})
 }
 
 // makesKnown reports whether the change settles what we were waiting to hear about the

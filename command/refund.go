@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"payment-system/command/books"
@@ -208,8 +209,18 @@ func refusedCase(payment shop.Payment, refund shop.Refund, failure shop.PaymentF
 	return OpenCase{
 		PG: attemptPG(payment, refund.AttemptID), Kind: kind, PaymentID: &payment.ID, AttemptID: &refund.AttemptID,
 		Amount:   refund.Amount,
-		Expected: "refunded", Actual: failure.Code, Note: "The gateway refused to give the money back: " + failure.Message,
+		Expected: "refunded", Actual: failure.Code, Note: "The gateway refused to give the money back: " + failure.Message +
+			missingAccount(refund, failure),
 	}
+}
+
+// missingAccount says what a refund lacks that the gateway refused for want of an account.
+func missingAccount(refund shop.Refund, failure shop.PaymentFailure) string {
+	if !strings.Contains(failure.Code, "ACCOUNT") || refund.Account != nil {
+		return ""
+	}
+	return " It came into a virtual account, and can only go back to an account that the shopper names: by refundAccount of " +
+		"resolveDiscrepancy with REFUND_AT_GATEWAY, of cancelPayment or of cancelOrder."
 }
 
 // refundUnknown records the gateway's silence; the resolver asks again.

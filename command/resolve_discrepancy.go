@@ -17,6 +17,7 @@ type ResolveDiscrepancy struct {
 	DiscrepancyID shop.DiscrepancyID
 	Action        shop.CorrectiveAction
 	Note          string
+	RefundAccount *shop.RefundAccount // that REFUND_AT_GATEWAY gives back what was paid into a virtual account to
 }
 
 // maxNote is how many characters a person may write about a decision.
@@ -40,7 +41,7 @@ func (h *Handler) ResolveDiscrepancy(ctx context.Context, cmd ResolveDiscrepancy
 		return shop.DiscrepancyResolved{}, err
 	}
 	if cmd.Action != shop.CorrectiveActionNone && cmd.Action != shop.CorrectiveActionOpenCase {
-		came, err := h.correct(ctx, d, cmd.Action, shop.ActorOperator)
+		came, err := h.correct(ctx, d, cmd.Action, shop.ActorOperator, cmd.RefundAccount)
 		if err != nil {
 			return shop.DiscrepancyResolved{}, books.Unavailable(err)
 		}
@@ -68,7 +69,13 @@ func (cmd ResolveDiscrepancy) check() error {
 	if note == "" || utf8.RuneCountInString(cmd.Note) > maxNote || strings.ContainsFunc(cmd.Note, isControlInText) {
 		return shop.InvalidField("note", "Say in 1 to 1000 characters why.")
 	}
-	return nil
+	if cmd.RefundAccount == nil {
+		return nil
+	}
+	if cmd.Action != shop.CorrectiveActionRefundAtGateway {
+		return shop.InvalidField("refundAccount", "Only REFUND_AT_GATEWAY gives money back to an account.")
+	}
+	return checkAccount(*cmd.RefundAccount)
 }
 
 // fits reports whether the decision can be made about the discrepancy as it is.

@@ -17,6 +17,7 @@ type ReturnMoney struct {
 	Cause     shop.RefundCause
 	Reason    string
 	Actor     shop.Actor
+	Account   *shop.RefundAccount // for what was paid into a virtual account
 }
 
 // ReturnMoney commits the intent, asks the gateway and records the outcome. One
@@ -65,11 +66,11 @@ func (h *Handler) intendReturn(c *change, cmd ReturnMoney) (shop.RefundID, error
 		return "", shop.InvalidField("amount", "The attempt does not hold that much money.")
 	}
 	if e.isPaying() {
-		refund, err := h.intendRefund(c, cmd.Amount, nil, cmd.Reason, cmd.Cause, nil)
+		refund, err := h.intendRefund(c, cmd.Amount, nil, cmd.Reason, cmd.Cause, cmd.Account)
 		return refund.ID, err
 	}
 	c.lookUpAt(cmd.AttemptID, c.now.Add(h.PGTimeout+2*time.Second))
-	err := e.requestReturn(cmd.Cause, cmd.Reason, cmd.Amount)
+	err := e.requestReturn(cmd.Cause, cmd.Reason, cmd.Amount, cmd.Account)
 	return c.payment.Refunds[len(c.payment.Refunds)-1].ID, err
 }
 

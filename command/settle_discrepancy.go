@@ -68,7 +68,7 @@ func (h *Handler) SettleDiscrepancy(ctx context.Context, cmd SettleDiscrepancy) 
 	if err := books.KeepHold(ctx, h.DB, cmd.Hold, h.now()); err != nil {
 		return d, err
 	}
-	came, err := h.correct(ctx, d, d.Action, shop.ActorReconciliation)
+	came, err := h.correct(ctx, d, d.Action, shop.ActorReconciliation, nil)
 	if err != nil {
 		return d, fmt.Errorf("settle discrepancy %s: %w", d.ID, err)
 	}

@@ -459,7 +459,13 @@ input OrderFilter { status: [OrderStatus!] placedFrom: Time placedBefore: Time u
 input OrderLineInput { productId: ID! quantity: Int! }
 input PlaceOrderInput { idempotencyKey: String! lines: [OrderLineInput!]! }
 type PlaceOrderPayload { order: Order! }
-input CancelOrderInput { idempotencyKey: String! orderId: ID! reason: String! = "" }
+input CancelOrderInput {
+  idempotencyKey: String!
+  orderId: ID!
+  reason: String! = ""
+  "Where to give back what was paid into a virtual account."
+  refundAccount: RefundAccountInput
+}
 type CancelOrderPayload { order: Order! }
 
 # ---- payments --------------------------------------------------------------
@@ -693,7 +699,13 @@ input ImportSettlementInput { pg: PG! format: SettlementFormat! = PAYMENT_STATE_
 type ImportSettlementPayload { reconciliation: Reconciliation! }
 input ApplyReconciliationInput { id: ID! planHash: String! }
 type ApplyReconciliationPayload { reconciliation: Reconciliation! }
-input ResolveDiscrepancyInput { discrepancyId: ID! action: CorrectiveAction! note: String! }
+input ResolveDiscrepancyInput {
+  discrepancyId: ID!
+  action: CorrectiveAction!
+  note: String!
+  "Where to give back what was paid into a virtual account."
+  refundAccount: RefundAccountInput
+}
 type ResolveDiscrepancyPayload { discrepancy: Discrepancy! }
 
 # ---- projections -----------------------------------------------------------
@@ -13256,7 +13268,7 @@ func (ec *executionContext) unmarshalInputCancelOrderInput(ctx context.Context, 
 		asMap["reason"] = ""
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "orderId", "reason"}
+	fieldsInOrder := [...]string{"idempotencyKey", "orderId", "reason", "refundAccount"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -13284,6 +13296,13 @@ func (ec *executionContext) unmarshalInputCancelOrderInput(ctx context.Context, 
 				return it, err
 			}
 			it.Reason = data
+		case "refundAccount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("refundAccount"))
+			data, err := ec.unmarshalORefundAccountInput2ᚖpaymentᚑsystemᚋshopᚐRefundAccount(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RefundAccount = data
 		}
 	}
 	return it, nil
@@ -14170,7 +14189,7 @@ func (ec *executionContext) unmarshalInputResolveDiscrepancyInput(ctx context.Co
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"discrepancyId", "action", "note"}
+	fieldsInOrder := [...]string{"discrepancyId", "action", "note", "refundAccount"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14198,6 +14217,13 @@ func (ec *executionContext) unmarshalInputResolveDiscrepancyInput(ctx context.Co
 				return it, err
 			}
 			it.Note = data
+		case "refundAccount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("refundAccount"))
+			data, err := ec.unmarshalORefundAccountInput2ᚖpaymentᚑsystemᚋshopᚐRefundAccount(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RefundAccount = data
 		}
 	}
 	return it, nil

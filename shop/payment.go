@@ -170,6 +170,20 @@ type Payment struct {
 // IsNode marks Payment as a GraphQL Node.
 func (Payment) IsNode() {}
 
+// LateAttempt returns the first attempt that holds money that pays for nothing, or nil: it came
+// after the order had ended or was paid otherwise.
+func (p *Payment) LateAttempt() *PaymentAttempt {
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; !p.isPaidBy(a.ID) && a.CapturedAmount > a.RefundedAmount {
+			return a
+		}
+	}
+	return nil
+}
+
+// isPaidBy reports whether an attempt took the money that pays the order.
+func (p *Payment) isPaidBy(id AttemptID) bool { return p.AttemptID == id && p.CapturedAmount > 0 }
+
 // A PaymentFailure is why an attempt failed, in the gateway's words.
 type PaymentFailure struct {
 	Code    string `json:"code"`

@@ -154,6 +154,16 @@ func OverdueCases(ctx context.Context, tx *sql.Tx, payment shop.PaymentID, attem
 		string(payment), string(attempt), shop.OverdueExpected)
 }
 
+// LateCases reads the open cases that say of an attempt that it holds money that pays for
+// nothing.
+func LateCases(ctx context.Context, tx *sql.Tx, payment shop.PaymentID, attempt shop.AttemptID) ([]shop.Discrepancy,
+	error,
+) {
+	return listDiscrepancies(ctx, tx,
+		`payment_id = ? AND status = 'OPEN' AND attempt_id = ? AND line IS NULL AND kind = ? ORDER BY id`,
+		string(payment), string(attempt), string(shop.DiscrepancyKindPaidAfterEnd))
+}
+
 // FindOpenCase returns the open case of the gateway, kind and subject of another, of
 // any day and any file, or nil: by its attempt, else its payment, else its note, as
 // far as it has them. What is planned as a refund of the same becomes the case. Nobody
