@@ -97,7 +97,7 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 		return nil, shop.InvalidField("device", "There is no such device.")
 	}
 	if cmd.ReturnURL != nil && !h.mayReturnTo(*cmd.ReturnURL) {
-		return nil, shop.InvalidField("returnUrl", "The return URL must be a path, or an address that the shop allows.")
+		return nil, shop.InvalidField("returnUrl", "The return URL must be a path, or a URL of an allowed origin.")
 	}
 	return gateway, nil
 }
