@@ -13,6 +13,9 @@ import (
 	"payment-system/shop"
 )
 
+// lookUpsChunk is how many look-ups one statement makes due.
+const lookUpsChunk = 500
+
 // A LookUp says when the resolver is to ask a gateway about an attempt next.
 type LookUp struct {
 	AttemptID shop.AttemptID
@@ -67,11 +70,24 @@ func LookUpNow(ctx context.Context, db *sql.DB, id shop.AttemptID, now time.Time
 // asked in vain. Deposits are not among them: the shopper owes those, and those that
 // are awaited may be thousands.
 func LookUpsNow(ctx context.Context, db *sql.DB, gateway shop.PG, now time.Time) error {
-	_, err := mysqldb.Alone(db).ExecContext(ctx, `UPDATE attempts SET check_at = ?
-		WHERE check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0
-			AND unresolved_since IS NOT NULL AND status <> ?`,
-		now, now, now, string(gateway), string(shop.PaymentStatusWaitingForDeposit))
-	return err
+	const owed = `check_at IS NOT NULL AND (check_at > ? OR lease_until > ?) AND pg = ? AND checks > 0
+			AND unresolved_since IS NOT NULL AND status <> ?`
+	args := []any{now, now, string(gateway), string(shop.PaymentStatusWaitingForDeposit)}
+	ids, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+		`SELECT id FROM attempts WHERE `+owed+` ORDER BY id`, args...)
+	if err != nil {
+		return fmt.Errorf("read the look-ups that are owed: %w", err)
+	}
+	// Found by when they are due, they would be locked there first and in their rows last: the other
+	// way round than by whoever changes one.
+	for some := range slices.Chunk(ids, lookUpsChunk) {
+		_, err := mysqldb.Alone(db).ExecContext(ctx, `UPDATE attempts FORCE INDEX (PRIMARY) SET check_at = ?
+			WHERE id IN (`+marks(len(some))+`) AND `+owed, slices.Concat([]any{now}, anys(some), args)...)
+		if err != nil {
+			return fmt.Errorf("make look-ups due: %w", err)
+		}
+	}
+	return nil
 }
 
 // NothingOpen notes that nothing is awaited about an attempt any more.
