@@ -59,6 +59,7 @@ func (c *devCommand) Run(ctx context.Context, w *world) (err error) {
 	defer stop()
 	var running sync.WaitGroup
 	var simErr error
+	running.Go(func() { p.servers.Keep(ctx, p.app.logger) })
 	running.Go(func() {
 		defer stop()
 		simErr = serveSim(ctx, sim, p.simAt, p.app.logger)

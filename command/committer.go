@@ -53,7 +53,7 @@ func (q *committer) join(d *decision, work func(*lane)) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if d.place != nil && len(q.main.waiting) >= maxPending {
-		return &shop.Error{Code: shop.Unavailable, Message: "Too many orders at once. Try again in a moment."}
+		return shop.NotNow("Too many orders at once. Try again in a moment.", nil)
 	}
 	to := q.laneOf(d)
 	to.waiting = append(to.waiting, d)

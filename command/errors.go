@@ -30,10 +30,7 @@ func declined(gateway shop.PG, failure shop.PaymentFailure) *shop.Error {
 
 // gatewayAway says that the gateway did nothing for us. Nothing was charged.
 func gatewayAway(cause error) *shop.Error {
-	return &shop.Error{
-		Code:    shop.Unavailable,
-		Message: "The gateway cannot be reached now. Nothing was charged; please try again.", Err: cause,
-	}
+	return shop.NotNow("The gateway cannot be reached now. Nothing was charged; please try again.", cause)
 }
 
 // gatewayError reads err as a gateway's.
@@ -87,5 +84,5 @@ func noSuchProduct(line int) error {
 }
 
 func notStored(err error) error {
-	return &shop.Error{Code: shop.Unavailable, Message: "The webhook could not be stored. Please send it again.", Err: err}
+	return shop.NotNow("The webhook could not be stored. Please send it again.", err)
 }

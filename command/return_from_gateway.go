@@ -26,7 +26,8 @@ type ReturnFromGateway struct {
 // returns where to send the browser: the return URL of the attempt with the
 // payment's id and status. The gateway's token is the proof; no session is
 // needed, and coming again changes nothing. It returns NotFound for an attempt
-// that is not ours, and, changing nothing, for who does not know its secret.
+// that is not ours, and, changing nothing, for who does not know its secret; and Unavailable
+// when nothing was done yet because a part is down or busy.
 func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) (redirect string, err error) {
 	id, err := h.paymentOfReturn(ctx, cmd.AttemptID, cmd.Secret)
 	if err != nil {
@@ -41,6 +42,7 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 	default:
 		err = h.comeBackUnpaid(ctx, cmd, id)
 	}
+	outcome := err
 	if err := h.cameBack(ctx, cmd, err); err != nil {
 		return "", err
 	}
@@ -49,7 +51,17 @@ func (h *Handler) ReturnFromGateway(ctx context.Context, cmd ReturnFromGateway) 
 			return "", err
 		}
 	}
+	if isStoppedShort(outcome, payment, cmd.AttemptID) {
+		return "", outcome
+	}
 	return h.returnTo(*payment.Attempt(cmd.AttemptID), payment)
+}
+
+// isStoppedShort reports whether the shop had no time for a return that it would have acted on: the
+// gateway's token is in this URL alone, so the browser must come again.
+func isStoppedShort(outcome error, payment shop.Payment, id shop.AttemptID) bool {
+	return shop.CodeOf(outcome) == shop.Unavailable && gatewayError(outcome) == nil &&
+		payment.Status == shop.PaymentStatusReady && payment.AttemptID == id
 }
 
 // comeBackApproved approves the attempt if it is the latest of its payment, and returns

@@ -63,10 +63,10 @@ func (s *Server) known(ctx context.Context, err error, own *gqlerror.Error) *sho
 		err = own.Err // without the place in the document
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || ctx.Err() != nil {
-		return &shop.Error{Code: shop.Unavailable, Message: "This took too long. Try again with the same key.", Err: err}
+		return shop.NotNow("This took too long. Try again with the same key.", err)
 	}
 	if mysqldb.IsDown(err) {
-		return &shop.Error{Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.", Err: err}
+		return shop.NotNow("The shop is busy or partly down. Try again in a moment.", err)
 	}
 	return &shop.Error{Code: shop.Internal, Message: ourFault, Err: err}
 }

@@ -37,10 +37,12 @@ func TestServer_errors(t *testing.T) {
 	})
 	b := s.operator(t)
 	const document = `mutation { renamed: applyReconciliation(input: {id: "rec_x", planHash: "x"}) { reconciliation { id } } }`
+	var asked string // when to come again
 	try := func(id string, f func(context.Context) error) problem {
 		t.Helper()
 		apply = f
-		_, answer := b.do(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": %q}`, document), "Content-Type", jsonType, "X-Request-Id", id)
+		response, answer := b.do(http.MethodPost, "/graphql", fmt.Sprintf(`{"query": %q}`, document), "Content-Type", jsonType, "X-Request-Id", id)
+		asked = response.Header.Get("Retry-After")
 		got := decodeReply(t, answer)
 		if len(got.Errors) != 1 || len(got.Errors[0].Path) != 1 || got.Errors[0].Path[0] != "renamed" || got.Errors[0].Extensions.RequestID != id {
 			t.Fatalf("it answers %s", answer)
@@ -80,10 +82,14 @@ func TestServer_errors(t *testing.T) {
 		for i, down := range []error{
 			&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("hunter2")}, mysql.ErrInvalidConn, driver.ErrBadConn,
 			&mysql.MySQLError{Number: 1053, Message: "hunter2"}, &mysql.MySQLError{Number: 1927, Message: "hunter2"},
+			&mysql.MySQLError{Number: 1114, Message: "hunter2"}, &mysql.MySQLError{Number: 65000, Message: "hunter2"},
 		} {
 			got := try(fmt.Sprintf("errors-down-%d", i), func(context.Context) error { return fmt.Errorf("read rows: %w", down) })
 			if got.Extensions.Code != shop.Unavailable || strings.Contains(got.Message, "hunter2") {
 				t.Errorf("%v answers %+v", down, got)
+			}
+			if fmt.Sprint(got.Extensions.Details["retryAfter"]) != "2" || asked != "2" {
+				t.Errorf("%v says when to ask again in %v and %q, want 2", down, got.Extensions.Details, asked)
 			}
 		}
 		got := try("errors-wrong", func(context.Context) error { return &mysql.MySQLError{Number: 1064, Message: "hunter2"} })

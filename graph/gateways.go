@@ -3,9 +3,10 @@ package graph
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"payment-system/command"
 	"payment-system/shop"
@@ -83,6 +84,9 @@ func (s *Server) sorry(w http.ResponseWriter, r *http.Request, err error) {
 	id, _ := presented.Extensions["requestId"].(string)
 	w.Header().Set("Content-Security-Policy", pagePolicy)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if seconds := tellWhen(w, gqlerror.List{presented}); seconds > 0 && r.Method == http.MethodGet {
+		w.Header().Set("Refresh", strconv.Itoa(seconds)) // browsers do not heed Retry-After
+	}
 	w.WriteHeader(statusOf(code))
 	// A browser that is gone does not need the page.
 	_ = web.Sorry.Execute(w, map[string]string{"Title": title, "Text": text, "RequestID": id})
@@ -131,7 +135,7 @@ func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	})
 	if err != nil {
 		presented := s.present(ctx, err)
-		retryAfter(w, err)
+		tellWhen(w, gqlerror.List{presented})
 		say(w, webhookStatus(shop.CodeOf(err)), presented.Message)
 		return
 	}
@@ -139,15 +143,18 @@ func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// retryAfter tells for how long there is no use in trying again.
-func retryAfter(w http.ResponseWriter, err error) {
-	known, ok := errors.AsType[*shop.Error](err)
-	if !ok {
-		return
+// tellWhen sets Retry-After to when there is a use in asking again, and returns the seconds; 0
+// when the errors do not tell.
+func tellWhen(w http.ResponseWriter, list gqlerror.List) (seconds int) {
+	for _, one := range list {
+		details, _ := one.Extensions["details"].(map[string]any)
+		after, _ := details["retryAfter"].(int)
+		seconds = max(seconds, after)
 	}
-	if seconds, ok := known.Details["retryAfter"].(int); ok {
+	if seconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
+	return seconds
 }
 
 // webhookStatus makes Toss try again whenever that could help.

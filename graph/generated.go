@@ -307,7 +307,7 @@ enum ErrorCode {
   RATE_LIMITED
   "The document costs too much, is too deep, or has too many aliases."
   TOO_COMPLEX
-  "A part we need is down; nothing was changed. Safe to try again with the same key."
+  "A part we need is down or busy; nothing was changed. Safe to try again with the same key, after details.retryAfter seconds."
   UNAVAILABLE
   "Our fault. requestId finds it in the log."
   INTERNAL

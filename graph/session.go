@@ -115,5 +115,5 @@ func isToken(s string) bool {
 }
 
 func noSessions(err error) error {
-	return &shop.Error{Code: shop.Unavailable, Message: "Nobody can be signed in at the moment.", Err: err}
+	return shop.NotNow("Nobody can be signed in at the moment.", err)
 }

@@ -27,6 +27,7 @@ type transport struct{ *Server }
 // refused before anything ran.
 func write(w http.ResponseWriter, mediaType string, status int, response *graphql.Response) {
 	body := encode(response)
+	tellWhen(w, response.Errors)
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -92,7 +93,7 @@ func (t transport) execute(w http.ResponseWriter, r *http.Request, exec graphql.
 	responses, ctx := exec.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil {
-		t.refuse(w, r, &rejection{status: http.StatusServiceUnavailable, err: &shop.Error{Code: shop.Unavailable, Message: "This took too long."}})
+		t.refuse(w, r, &rejection{status: http.StatusServiceUnavailable, err: shop.NotNow("This took too long.", nil)})
 		return
 	}
 	write(w, mediaType, http.StatusOK, response)

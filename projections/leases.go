@@ -214,7 +214,7 @@ WHERE owner = ? AND lease_until > UTC_TIMESTAMP(6) AND (name LIKE ? OR name = ?)
 }
 
 func (p *Projector) exec(ctx context.Context, query string, args ...any) error {
-	if _, err := p.DB.ExecContext(ctx, query, args...); err != nil {
+	if _, err := mysqldb.Alone(p.DB).ExecContext(ctx, query, args...); err != nil {
 		return fmt.Errorf("write leases: %w", err)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (r *rebuild) claim(ctx context.Context, v *view) error {
 	}
 	const take = `UPDATE leases SET owner = ?, fence = fence + 1, lease_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
 WHERE name = ? AND lease_until <= UTC_TIMESTAMP(6)`
-	err := mysqldb.ExecOne(ctx, r.projector.DB, take, r.owner, rebuildLease.Microseconds(), rebuildPrefix+string(v.name))
+	err := mysqldb.ExecOne(ctx, mysqldb.Alone(r.projector.DB), take, r.owner, rebuildLease.Microseconds(), rebuildPrefix+string(v.name))
 	if errors.Is(err, mysqldb.ErrStale) {
 		return &shop.Error{
 			Code: shop.Conflict, Message: "The view " + string(v.name) + " is being rebuilt already.",
@@ -249,7 +249,7 @@ func (r *rebuild) refresh(ctx context.Context, ids []string) (failed []error, er
 func (r *rebuild) beat(ctx context.Context, v *view, percent int) error {
 	const keep = "UPDATE leases SET lease_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND WHERE name = ? AND owner = ?"
 	for _, held := range r.views {
-		if err := mysqldb.ExecOne(ctx, r.projector.DB, keep, rebuildLease.Microseconds(), rebuildPrefix+string(held.name),
+		if err := mysqldb.ExecOne(ctx, mysqldb.Alone(r.projector.DB), keep, rebuildLease.Microseconds(), rebuildPrefix+string(held.name),
 			r.owner); err != nil {
 			return fmt.Errorf("keep view %s: %w", held.name, err)
 		}
@@ -283,7 +283,7 @@ func (r *rebuild) remove(ctx context.Context, v *view, ids []any) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := r.projector.DB.ExecContext(ctx, "DELETE FROM "+v.table+" WHERE id IN ("+list(len(ids))+")",
+	if _, err := mysqldb.Alone(r.projector.DB).ExecContext(ctx, "DELETE FROM "+v.table+" WHERE id IN ("+list(len(ids))+")",
 		ids...); err != nil {
 		return fmt.Errorf("remove strays: %w", err)
 	}

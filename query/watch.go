@@ -127,7 +127,7 @@ func (r *Reader) join(
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watches >= maxWatches {
-		return nil, &shop.Error{Code: shop.Unavailable, Message: "Too many are watching. Try again later."}
+		return nil, shop.NotNow("Too many are watching. Try again later.", nil)
 	}
 	t := h.topics[id]
 	if t == nil {

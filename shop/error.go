@@ -67,6 +67,21 @@ func InvalidField(field, message string) *Error {
 	return &Error{Code: Invalid, Message: message, Details: map[string]any{"field": field}}
 }
 
+// askAgainAfter is how many seconds a client is asked to wait when nobody knows better.
+const askAgainAfter = 2
+
+// NotNow returns the Unavailable error of a part that is away, busy or full. Nothing was changed,
+// and the same may succeed later: details.retryAfter tells after how many seconds to ask again.
+// A nil cause is none.
+func NotNow(message string, cause error) *Error {
+	return NotBefore(askAgainAfter, message, cause)
+}
+
+// NotBefore is NotNow for those who know after how many seconds there is a use in asking again.
+func NotBefore(seconds int, message string, cause error) *Error {
+	return &Error{Code: Unavailable, Message: message, Details: map[string]any{"retryAfter": seconds}, Err: cause}
+}
+
 // NoSuch returns the NotFound error for a thing, "order" say, that does not
 // exist or belongs to somebody else.
 func NoSuch(thing string) *Error {

@@ -15,10 +15,7 @@ func Unavailable(err error) error {
 	if !isDown(err) {
 		return err
 	}
-	return &shop.Error{
-		Code: shop.Unavailable, Message: "The shop is busy or partly down. Try again in a moment.",
-		Err: err,
-	}
+	return shop.NotNow("The shop is busy or partly down. Try again in a moment.", err)
 }
 
 // isDown reports whether err is about the state of a server, and is not worded

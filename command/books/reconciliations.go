@@ -192,7 +192,7 @@ func (t *HoldTaking) Take(ctx context.Context, tx *sql.Tx, now time.Time) error 
 // LetGo gives a hold back. What is lost already stays lost.
 func LetGo(ctx context.Context, db *sql.DB, hold Hold) (err error) {
 	for range 3 {
-		if _, err = db.ExecContext(context.WithoutCancel(ctx),
+		if _, err = mysqldb.Alone(db).ExecContext(context.WithoutCancel(ctx),
 			`UPDATE reconciliations SET lease_until = NULL WHERE id = ? AND fence = ?`, string(hold.ID),
 			hold.Fence); !mysqldb.IsDown(err) {
 			break

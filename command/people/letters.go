@@ -72,7 +72,7 @@ func (h *Handler) post(ctx context.Context, d delivery) error {
 	h.letters.mu.Lock()
 	defer h.letters.mu.Unlock()
 	if len(h.letters.waiting) >= maxLetters {
-		return &shop.Error{Code: shop.Unavailable, Message: "Too many mails at once. Try again in a moment."}
+		return shop.NotNow("Too many mails at once. Try again in a moment.", nil)
 	}
 	h.letters.waiting = append(h.letters.waiting, d)
 	if h.letters.carriers < maxCarriers {

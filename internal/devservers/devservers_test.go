@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,37 @@ func TestStart(t *testing.T) {
 		if got, err := client.Get(t.Context(), "kept").Result(); got != "1" || err != nil {
 			t.Errorf("Redis has %q, error %v; want 1", got, err)
 		}
+	})
+
+	t.Run("servers that die are started again while they are kept", func(t *testing.T) {
+		t.Parallel()
+		servers := start(t, devservers.Config{})
+		db, client := open(t, servers)
+		exec1(t, db, "CREATE TABLE kept (n INT)")
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			servers.Keep(ctx, slog.New(slog.DiscardHandler))
+		}()
+		for range 2 {
+			for _, pid := range pidsIn(t, folderOf(t, servers)) {
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+				_, err := db.ExecContext(t.Context(), "INSERT INTO kept VALUES (1)")
+				if err = errors.Join(err, client.Ping(t.Context()).Err()); err == nil {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatal(err)
+				}
+			}
+		}
+		stop()
+		<-done
 	})
 
 	t.Run("servers come back where they were", func(t *testing.T) {

@@ -79,7 +79,7 @@ WHERE job = ? AND window_start = ?`
 func (c *claim) takeFirst(ctx context.Context) (bool, error) {
 	const insert = `INSERT INTO job_runs (job, window_start, owner, lease_until, fence, started_at)
 VALUES (?, ?, ?, UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND, 1, UTC_TIMESTAMP(6))`
-	_, err := c.runs.DB.ExecContext(ctx, insert, c.job, c.window, c.runs.Owner, c.runs.lease().Microseconds())
+	_, err := mysqldb.Alone(c.runs.DB).ExecContext(ctx, insert, c.job, c.window, c.runs.Owner, c.runs.lease().Microseconds())
 	if err == nil {
 		c.fence = 1
 		return true, nil
@@ -141,7 +141,8 @@ func (c *claim) renew(ctx context.Context, done <-chan struct{}, lose context.Ca
 		}
 		const update = `UPDATE job_runs SET lease_until = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND
 WHERE job = ? AND window_start = ? AND owner = ? AND fence = ? AND finished_at IS NULL`
-		err := mysqldb.ExecOne(ctx, c.runs.DB, update, c.runs.lease().Microseconds(), c.job, c.window, c.runs.Owner, c.fence)
+		err := mysqldb.ExecOne(ctx, mysqldb.Alone(c.runs.DB), update, c.runs.lease().Microseconds(), c.job, c.window,
+			c.runs.Owner, c.fence)
 		if errors.Is(err, mysqldb.ErrStale) {
 			lose(ErrLost)
 			return
@@ -159,7 +160,7 @@ func (c *claim) finish(ctx context.Context, result error) error {
 		text = clip(result.Error(), 500)
 	}
 	const update = `UPDATE job_runs SET finished_at = UTC_TIMESTAMP(6), error = ? WHERE job = ? AND window_start = ? AND owner = ? AND fence = ?`
-	err := mysqldb.ExecOne(ctx, c.runs.DB, update, text, c.job, c.window, c.runs.Owner, c.fence)
+	err := mysqldb.ExecOne(ctx, mysqldb.Alone(c.runs.DB), update, text, c.job, c.window, c.runs.Owner, c.fence)
 	if errors.Is(err, mysqldb.ErrStale) {
 		return ErrLost
 	}

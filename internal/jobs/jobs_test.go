@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"payment-system/internal/jobs"
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 )
 
@@ -39,6 +41,23 @@ func TestRuns_Once(t *testing.T) {
 		replicas.Wait()
 		if got := runs.Load(); got != 1 {
 			t.Errorf("the window ran %d times", got)
+		}
+	})
+
+	t.Run("a claim that waited for another in vain is made again", func(t *testing.T) {
+		t.Parallel()
+		dsn := mysqltest.DSN(t)
+		db := shoptest.Must(mysqldb.Open(t.Context(), dsn, mysqldb.Config{LockWait: time.Second}))(t)
+		defer db.Close()
+		other := shoptest.Must(db.BeginTx(t.Context(), nil))(t)
+		if _, err := other.ExecContext(t.Context(), `INSERT INTO job_runs (job, window_start, owner, lease_until, fence, started_at)
+VALUES ('poll', ?, 'other', UTC_TIMESTAMP(6), 1, UTC_TIMESTAMP(6))`, window); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(1500*time.Millisecond, func() { _ = other.Rollback() })
+		r := &jobs.Runs{DB: db, Owner: "a"}
+		if ran, err := r.Once(t.Context(), "poll", window, func(context.Context, int64) error { return nil }); !ran || err != nil {
+			t.Errorf("ran %t, %v; want it to run", ran, err)
 		}
 	})
 

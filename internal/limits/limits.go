@@ -58,10 +58,7 @@ func (l Limiter) Forgive(ctx context.Context, name string) error {
 
 // RedisDown is the error of a step that nothing may go on without.
 func RedisDown(step string, err error) error {
-	return &shop.Error{
-		Code: shop.Unavailable, Message: "The shop is partly down. Try again in a moment.",
-		Err: fmt.Errorf("%s: %w", step, err),
-	}
+	return shop.NotNow("The shop is partly down. Try again in a moment.", fmt.Errorf("%s: %w", step, err))
 }
 
 // Network names what one party surely has: an IPv4 address, or the half of an

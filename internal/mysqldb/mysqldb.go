@@ -132,6 +132,20 @@ type sessions struct {
 
 // Connect returns a connection that has been told.
 func (c *sessions) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	return conn, nil
+}
+
+// A connectError is why there is no connection. It says what its cause says.
+type connectError struct{ error }
+
+// Unwrap returns the cause.
+func (e *connectError) Unwrap() error { return e.error }
+
+func (c *sessions) connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err

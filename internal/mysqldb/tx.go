@@ -83,12 +83,6 @@ func mayRunAgain(err error) bool {
 	return isRolledBack(err)
 }
 
-// isRolledBack reports whether the server gave the transaction up for the sake of another.
-func isRolledBack(err error) bool {
-	var refused *mysql.MySQLError
-	return errors.As(err, &refused) && (refused.Number == 1213 || refused.Number == 1205)
-}
-
 // pause waits longer from run to run, at random, so that those who collided part.
 func pause(ctx context.Context, runs int) error {
 	limit := min(time.Millisecond<<runs, 200*time.Millisecond)
