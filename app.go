@@ -280,13 +280,18 @@ func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 	s := a.settings
 	return &graph.Server{
 		Commands: a.commands, People: a.people, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
-		Sessions: &graph.Sessions{
-			Redis: a.redis, Idle: s.SessionIdle, Max: s.SessionMax, Now: a.world.now, Random: a.world.random,
-		},
+		Sessions:  a.newSessions(),
 		PublicURL: s.PublicURL, AllowedOrigins: s.allowed, AllowedHeaders: s.AllowedHeaders, RemoteIP: s.proxies.Of,
 		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,
 		Ready: a.ready, Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Registry: a.registry,
 		OpsElsewhere: s.MetricsAddr != "", Mount: mount, Logger: a.logger, Now: a.world.now,
+	}
+}
+
+// newSessions is who is signed in, on any replica.
+func (a *app) newSessions() *graph.Sessions {
+	return &graph.Sessions{
+		Redis: a.redis, Idle: a.settings.SessionIdle, Max: a.settings.SessionMax, Now: a.world.now, Random: a.world.random,
 	}
 }
 

@@ -369,3 +369,16 @@ func (s *subscription) until(t *testing.T, status string) (statuses []string) {
 		}
 	}
 }
+
+// endsWithin wants nothing more to be seen, and the end soon.
+func (s *subscription) endsWithin(t *testing.T, limit time.Duration) {
+	t.Helper()
+	select {
+	case seen, ok := <-s.seen:
+		if ok {
+			t.Errorf("the subscription still shows %v", seen)
+		}
+	case <-time.After(limit):
+		t.Errorf("the subscription goes on after %s", limit)
+	}
+}

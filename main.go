@@ -34,7 +34,7 @@ type commandLine struct {
 	Reconcile reconcileCommand `cmd:"" help:"Hold one settlement file against the books. Exit: 0 agreed, 3 discrepancies left open, 1 refused or failed."`
 	Republish republishCommand `cmd:"" help:"Rebuild read models from the books."`
 	Verify    verifyCommand    `cmd:"" help:"Check every invariant on the live books. Exit: 0 all hold, 2 some do not."`
-	Operator  operatorCommand  `cmd:"" help:"Make an account an operator."`
+	Operator  operatorCommand  `cmd:"" help:"Make an account an operator, or (--remove) a customer again."`
 }
 
 // A world is all that a command may touch besides its settings.

@@ -44,6 +44,29 @@ func TestServe_replicas(t *testing.T) {
 		shopper.wantPaid(t, order, before)
 	})
 
+	t.Run("who is no operator any more is one nowhere, and signed out", func(t *testing.T) {
+		operator := newClient(t, one.url)
+		operator.signIn(t, "operator@example.com", "correct horse battery staple")
+		watched := operator.at(two.url).subscribe(t, `subscription($id: ID!) { paymentUpdated(paymentId: $id) { status version } }`,
+			object{"id": payment.text("payment", "id")})
+		watched.until(t, "APPROVED")
+		out, code := runProgram(t, d.environment(), "operator", "--remove", "operator@example.com")
+		if code != 0 || !strings.Contains(out, "operator@example.com is an operator no more; sessions ended: ") {
+			t.Errorf("exit %d:\n%s", code, out)
+		}
+		watched.endsWithin(t, 2*time.Second)
+		if data, refused := operator.try(t, `{ viewer { id } }`, nil); len(refused) > 0 || data["viewer"] != nil {
+			t.Errorf("after it the viewer is %v, %v", data, refused)
+		}
+		operator.signIn(t, "operator@example.com", "correct horse battery staple")
+		if _, refused := operator.try(t, `{ projections { view } }`, nil); len(refused) != 1 {
+			t.Errorf("after it an operator's query answers %v", refused)
+		}
+		if out, code := runProgram(t, d.environment(), "operator", "operator@example.com"); code != 0 {
+			t.Errorf("exit %d:\n%s", code, out)
+		}
+	})
+
 	t.Run("who signs out of one is signed out of both", func(t *testing.T) {
 		shopper.do(t, `mutation { signOut { ok } }`, nil)
 		data, refused := elsewhere.try(t, `{ viewer { id } }`, nil)

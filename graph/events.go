@@ -30,7 +30,7 @@ func (t eventsTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 	defer cancel()
 	now := graphql.Now()
 	params.Headers, params.ReadTime = r.Header, graphql.TraceTiming{Start: now, End: now}
-	stream := &eventStream{w: w, control: http.NewResponseController(w), Server: t.Server}
+	stream := &eventStream{w: w, control: http.NewResponseController(w), Server: t.Server, visit: visitFrom(ctx), began: now}
 	op, errs := exec.CreateOperationContext(ctx, params)
 	if errs != nil {
 		stream.begin()
@@ -51,6 +51,9 @@ type eventStream struct {
 	*Server
 	w       http.ResponseWriter
 	control *http.ResponseController
+	visit   *visit
+	session *stream // of a subscription; nil for other operations
+	began   time.Time
 	begun   bool
 }
 
@@ -78,6 +81,10 @@ func (s *eventStream) run(ctx context.Context, cancel context.CancelFunc, exec g
 		// Not every connection has deadlines.
 		_ = s.control.SetReadDeadline(time.Time{})
 		defer s.metrics().subscribed()()
+		// Whoever writes when the session ends waits for the client no longer.
+		session, leave := s.follow(s.visit, func() { _ = s.control.SetWriteDeadline(after(0)) })
+		s.session = session
+		defer leave()
 	}
 	s.forward(ctx, answers)
 	cancel()
@@ -88,8 +95,10 @@ func (s *eventStream) run(ctx context.Context, cancel context.CancelFunc, exec g
 func (s *eventStream) forward(ctx context.Context, answers <-chan *graphql.Response) {
 	ping := time.NewTicker(s.Sockets.ping())
 	defer ping.Stop()
-	check := time.NewTicker(s.Sockets.sessionCheck())
-	defer check.Stop()
+	var over chan struct{}
+	if s.session != nil {
+		over = s.session.over
+	}
 	for {
 		select {
 		case response, ok := <-answers:
@@ -98,17 +107,15 @@ func (s *eventStream) forward(ctx context.Context, answers <-chan *graphql.Respo
 				s.complete()
 				return
 			}
-			if !s.next(response) {
+			if !s.next(s.unlessEnded(ctx, response)) {
 				return
 			}
 		case <-ping.C:
 			if s.begun && !s.send(": ping\n\n") {
 				return
 			}
-		case <-check.C:
-			if s.sessionEnded(ctx) {
-				return
-			}
+		case <-over:
+			return
 		case <-s.ending():
 			return
 		case <-ctx.Done():
@@ -129,8 +136,24 @@ func (s *eventStream) begin() {
 	s.send(":\n\n")
 }
 
+// unlessEnded returns what may be told to whoever asked, whose session may have ended meanwhile; nil
+// for nothing.
+func (s *eventStream) unlessEnded(ctx context.Context, response *graphql.Response) *graphql.Response {
+	if s.session != nil {
+		if !s.mayHear(ctx, s.session, s.visit) {
+			return nil
+		}
+		return response
+	}
+	if err := s.endedMeanwhile(ctx, graphql.Now().Sub(s.began)); err != nil {
+		return &graphql.Response{Errors: gqlerror.List{s.present(ctx, err)}}
+	}
+	return response
+}
+
+// next reports whether the client took a response; nil is none.
 func (s *eventStream) next(response *graphql.Response) bool {
-	return s.send("event: next\ndata: " + string(encode(response)) + "\n\n")
+	return response != nil && s.send("event: next\ndata: "+string(encode(response))+"\n\n")
 }
 
 func (s *eventStream) complete() { s.send("event: complete\ndata:\n\n") }
@@ -139,6 +162,9 @@ func (s *eventStream) complete() { s.send("event: complete\ndata:\n\n") }
 func (s *eventStream) send(text string) bool {
 	// Not every connection has deadlines.
 	_ = s.control.SetWriteDeadline(after(s.Sockets.writeTimeout()))
+	if s.session != nil && s.session.isOver() {
+		return false
+	}
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return false
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,20 +73,3 @@ type Server struct {
 	counted onceGauges
 	streams streams
 }
-
-// streams are the WebSockets and event streams, which end only when told.
-type streams struct {
-	made, ended sync.Once
-	end         chan struct{}
-}
-
-// ending is closed when streams should end.
-func (s *Server) ending() chan struct{} {
-	s.streams.made.Do(func() { s.streams.end = make(chan struct{}) })
-	return s.streams.end
-}
-
-// EndStreams ends WebSockets, saying that the server goes away, and event
-// streams; requests go on. Call it when the server begins to stop:
-// http.Server.Shutdown does not know the ones and waits for the others.
-func (s *Server) EndStreams() { s.streams.ended.Do(func() { close(s.ending()) }) }

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -47,7 +49,16 @@ func (s *Sessions) Start(ctx context.Context, user shop.UserID) (token string, e
 	if err != nil {
 		return "", fmt.Errorf("encode a session: %w", err)
 	}
-	if err := s.Redis.Set(ctx, sessionKey(token), body, s.Idle).Err(); err != nil {
+	key, list := sessionKey(token), listKey(user)
+	_, err = s.Redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		// What ended by itself is still listed, for as long as a session may live.
+		pipe.ZRemRangeByScore(ctx, list, "-inf", strconv.FormatInt(s.Now().Add(-s.Max).Unix(), 10))
+		pipe.ZAdd(ctx, list, redis.Z{Score: float64(s.Now().Unix()), Member: key}) //nolint:forbidigo // seconds, not money
+		pipe.Expire(ctx, list, s.Max)
+		pipe.Set(ctx, key, body, s.Idle)
+		return nil
+	})
+	if err != nil {
 		return "", noSessions(err)
 	}
 	return token, nil
@@ -76,21 +87,57 @@ func (s *Sessions) read(ctx context.Context, token string, get func(redis.Pipeli
 	if err != nil {
 		return "", noSessions(err)
 	}
-	body, err := answer.Bytes()
-	if errors.Is(err, redis.Nil) {
-		return "", nil
+	found, err := s.open(answer)
+	if err != nil || found.UserID == "" {
+		return "", err
 	}
-	if err != nil {
-		return "", noSessions(err)
-	}
-	var found session
-	if err := json.Unmarshal(body, &found); err != nil {
-		return "", fmt.Errorf("decode a session: %w", err)
-	}
-	if !s.Now().Before(found.CreatedAt.Add(s.Max)) {
+	if s.isOver(found) {
 		return "", s.End(ctx, token)
 	}
 	return found.UserID, nil
+}
+
+// open reads what Redis answered; a session of nobody when there is none.
+func (s *Sessions) open(answer *redis.StringCmd) (found session, err error) {
+	body, err := answer.Bytes()
+	if errors.Is(err, redis.Nil) {
+		return session{}, nil
+	}
+	if err != nil {
+		return session{}, noSessions(err)
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return session{}, fmt.Errorf("decode a session: %w", err)
+	}
+	return found, nil
+}
+
+// isOver reports whether a session is older than it may become.
+func (s *Sessions) isOver(found session) bool { return !s.Now().Before(found.CreatedAt.Add(s.Max)) }
+
+// peekAtOnce is how many sessions are looked at in one round trip.
+const peekAtOnce = 500
+
+// Living returns which of the tokens name a session, and leaves the sessions as they are. It
+// returns Unavailable without Redis.
+func (s *Sessions) Living(ctx context.Context, tokens []string) (map[string]bool, error) {
+	living := make(map[string]bool, len(tokens))
+	for some := range slices.Chunk(tokens, peekAtOnce) {
+		pipe := s.Redis.Pipeline()
+		answers := make([]*redis.StringCmd, len(some))
+		for i, token := range some {
+			answers[i] = pipe.Get(ctx, sessionKey(token))
+		}
+		_, _ = pipe.Exec(ctx) // each answer tells for itself: what is missing is no fault
+		for i, token := range some {
+			found, err := s.open(answers[i])
+			if err != nil {
+				return nil, err
+			}
+			living[token] = isToken(token) && found.UserID != "" && !s.isOver(found)
+		}
+	}
+	return living, nil
 }
 
 // End ends a session, if there is one. It returns Unavailable without Redis.
@@ -98,11 +145,39 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 	if !isToken(token) {
 		return nil
 	}
-	if err := s.Redis.Del(ctx, sessionKey(token)).Err(); err != nil {
-		return noSessions(err)
+	key := sessionKey(token)
+	found, err := s.open(s.Redis.GetDel(ctx, key))
+	if err != nil || found.UserID == "" {
+		return err
 	}
+	// The session has ended; what lists it may hold a name too many.
+	_ = s.Redis.ZRem(ctx, listKey(found.UserID), key).Err()
 	return nil
 }
+
+// EndAll ends every session of a user, and returns how many there were. It returns Unavailable
+// without Redis; then some may go on.
+func (s *Sessions) EndAll(ctx context.Context, user shop.UserID) (ended int, err error) {
+	list := listKey(user)
+	keys, err := s.Redis.ZRange(ctx, list, 0, -1).Result()
+	if err != nil {
+		return 0, noSessions(err)
+	}
+	for _, key := range keys {
+		n, err := s.Redis.Del(ctx, key).Result()
+		if err == nil {
+			err = s.Redis.ZRem(ctx, list, key).Err()
+		}
+		if err != nil {
+			return ended, noSessions(err)
+		}
+		ended += int(n)
+	}
+	return ended, nil
+}
+
+// listKey names the list of a user's sessions.
+func listKey(user shop.UserID) string { return "sessions:" + string(user) }
 
 func sessionKey(token string) string {
 	sum := sha256.Sum256([]byte(token))

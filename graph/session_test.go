@@ -96,6 +96,43 @@ func TestSessions(t *testing.T) {
 			t.Errorf("it lives for %s", ttl)
 		}
 	})
+	t.Run("all sessions of a user end at once, and nobody else's", func(t *testing.T) {
+		t.Parallel()
+		sessions, _ := openSessions(t)
+		tokens := []string{start(t, sessions), start(t, sessions)}
+		other, err := sessions.Start(t.Context(), "usr_2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := sessions.EndAll(t.Context(), "usr_1"); n != 2 || err != nil {
+			t.Errorf("%d ended, %v, want 2", n, err)
+		}
+		for _, token := range tokens {
+			expectUser(t, sessions, token, "")
+		}
+		expectUser(t, sessions, other, "usr_2")
+		if n, err := sessions.EndAll(t.Context(), "usr_1"); n != 0 || err != nil {
+			t.Errorf("%d ended again, %v", n, err)
+		}
+		if keys := sessions.Redis.Keys(t.Context(), "*").Val(); len(keys) != 2 {
+			t.Errorf("%q are left, want a session and a list", keys)
+		}
+	})
+	t.Run("many are looked at in one round trip", func(t *testing.T) {
+		t.Parallel()
+		sessions, c := openSessions(t)
+		lives, ended := start(t, sessions), start(t, sessions)
+		if err := sessions.End(t.Context(), ended); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{true, false} {
+			living, err := sessions.Living(t.Context(), []string{lives, ended, "x"})
+			if err != nil || living[lives] != want || living[ended] || living["x"] {
+				t.Errorf("living are %v, %v", living, err)
+			}
+			c.at = c.at.Add(12 * time.Hour) // older than any may become
+		}
+	})
 	t.Run("who reads Redis learns no token", func(t *testing.T) {
 		t.Parallel()
 		sessions, _ := openSessions(t)

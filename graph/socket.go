@@ -26,7 +26,7 @@ type Sockets struct {
 	Ping time.Duration
 	// WriteTimeout is how long a client may take to read a message; 10 s.
 	WriteTimeout time.Duration
-	// SessionCheck is how often we look whether the session still lives; 15 s.
+	// SessionCheck is how often we look whether the sessions of open streams still live; 1 s.
 	SessionCheck time.Duration
 	// Subscriptions is how many a connection may hold at once; 64.
 	Subscriptions int
@@ -35,7 +35,7 @@ type Sockets struct {
 func (s Sockets) initTimeout() time.Duration  { return either(s.InitTimeout, 10*time.Second) }
 func (s Sockets) ping() time.Duration         { return either(s.Ping, 20*time.Second) }
 func (s Sockets) writeTimeout() time.Duration { return either(s.WriteTimeout, 10*time.Second) }
-func (s Sockets) sessionCheck() time.Duration { return either(s.SessionCheck, 15*time.Second) }
+func (s Sockets) sessionCheck() time.Duration { return either(s.SessionCheck, time.Second) }
 func (s Sockets) subscriptions() int          { return either(s.Subscriptions, 64) }
 
 func either[T comparable](value, otherwise T) T {
@@ -90,9 +90,12 @@ func (t socketTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 	defer cancel()
 	s := &socket{
 		Server: t.Server, exec: exec, conn: conn, header: r.Header, visit: visitFrom(ctx).again(),
-		ctx: ctx, cancel: cancel, outbox: make(chan []byte, maxQueued), acknowledged: make(chan struct{}),
+		ctx: ctx, cancel: cancel, outbox: make(chan parcel, maxQueued), acknowledged: make(chan struct{}),
 		subscriptions: map[string]*subscription{},
 	}
+	var leave func()
+	s.stream, leave = t.follow(s.visit, func() {})
+	defer leave()
 	s.serve() //nolint:contextcheck // It has the connection's own.
 }
 
@@ -103,10 +106,11 @@ type socket struct {
 	conn   *websocket.Conn
 	header http.Header
 	visit  *visit
+	stream *stream // its session
 	// ctx ends with the connection.
 	ctx          context.Context
 	cancel       context.CancelFunc
-	outbox       chan []byte
+	outbox       chan parcel
 	acknowledged chan struct{}
 	running      sync.WaitGroup
 
@@ -117,7 +121,15 @@ type socket struct {
 // A subscription is one id in use.
 type subscription struct {
 	id     string
+	visit  *visit
 	cancel context.CancelFunc
+}
+
+// A parcel is a message on its way out.
+type parcel struct {
+	body []byte
+	// to is who may see what it tells; nil when it tells nothing.
+	to *visit
 }
 
 // A hangUp is why a connection is closed.
@@ -141,7 +153,15 @@ func (s *socket) serve() {
 	_ = s.conn.CloseNow()
 }
 
+// closeWithin is how long a client may take to say goodbye, and a message before it to be read.
+const closeWithin = time.Second
+
 func (s *socket) close(why hangUp) {
+	impatient := time.AfterFunc(closeWithin, func() {
+		s.cancel()
+		_ = s.conn.CloseNow()
+	})
+	defer impatient.Stop()
 	// Who is gone already does not hear it.
 	_ = s.conn.Close(why.code, why.reason)
 	s.cancel()
@@ -215,13 +235,16 @@ func (s *socket) acknowledge() *hangUp {
 
 // send queues a message, and waits while the queue is full. It reports whether
 // the connection still lives.
-func (s *socket) send(out message) bool {
+func (s *socket) send(out message) bool { return s.post(out, nil) }
+
+// post is send for what only a visitor may see.
+func (s *socket) post(out message, to *visit) bool {
 	body, err := json.Marshal(out)
 	if err != nil {
 		panic(err) // payloads are JSON already
 	}
 	select {
-	case s.outbox <- body:
+	case s.outbox <- parcel{body, to}:
 		return true
 	case <-s.ctx.Done():
 		return false
@@ -232,9 +255,12 @@ func (s *socket) send(out message) bool {
 func (s *socket) write() {
 	for {
 		select {
-		case body := <-s.outbox:
+		case out := <-s.outbox:
+			if out.to != nil && !s.mayHear(s.ctx, s.stream, out.to) {
+				return // watch closes the connection
+			}
 			ctx, cancel := context.WithTimeout(s.ctx, s.Sockets.writeTimeout())
-			err := s.conn.Write(ctx, websocket.MessageText, body)
+			err := s.conn.Write(ctx, websocket.MessageText, out.body)
 			cancel()
 			if err != nil {
 				s.cancel()
@@ -251,8 +277,6 @@ func (s *socket) write() {
 func (s *socket) watch() {
 	first := time.NewTimer(s.Sockets.initTimeout())
 	defer first.Stop()
-	check := time.NewTicker(s.Sockets.sessionCheck())
-	defer check.Stop()
 	for {
 		select {
 		case <-first.C:
@@ -260,11 +284,9 @@ func (s *socket) watch() {
 				s.close(hangUp{closeInitTimeout, "Connection initialisation timeout"})
 				return
 			}
-		case <-check.C:
-			if s.sessionEnded(withVisit(s.ctx, s.visit)) {
-				s.close(hangUp{closeForbidden, "The session ended"})
-				return
-			}
+		case <-s.stream.over:
+			s.close(hangUp{closeForbidden, "The session ended"})
+			return
 		case <-s.ending():
 			s.close(hangUp{websocket.StatusGoingAway, "The server is stopping"})
 			return
@@ -294,17 +316,6 @@ func (s *socket) ping() {
 	}
 }
 
-// sessionEnded reports whether a visitor who came with a session has none any
-// more. Without Redis it cannot be told, and the stream goes on.
-func (s *Server) sessionEnded(ctx context.Context) bool {
-	token := visitFrom(ctx).again().token
-	if token == "" {
-		return false
-	}
-	user, err := s.Sessions.Peek(ctx, token)
-	return err == nil && user == ""
-}
-
 func (s *socket) subscribe(in message) *hangUp {
 	if !s.isAcknowledged() {
 		return &hangUp{closeUnauthorized, "Unauthorized"}
@@ -313,8 +324,9 @@ func (s *socket) subscribe(in message) *hangUp {
 	if in.ID == "" || no != nil {
 		return &hangUp{closeBadRequest, "Invalid message received"}
 	}
-	ctx, cancel := context.WithCancel(withVisit(s.ctx, s.visit.again()))
-	sub := &subscription{id: in.ID, cancel: cancel}
+	visitor := s.visit.again()
+	ctx, cancel := context.WithCancel(withVisit(s.ctx, visitor))
+	sub := &subscription{id: in.ID, visit: visitor, cancel: cancel}
 	s.mu.Lock()
 	_, twice := s.subscriptions[in.ID]
 	full := len(s.subscriptions) >= s.Sockets.subscriptions()
@@ -412,7 +424,7 @@ func (s *socket) deliver(sub *subscription, out message) bool {
 		return false
 	}
 	out.ID = sub.id
-	return s.send(out)
+	return s.post(out, sub.visit)
 }
 
 // finish frees the id of a subscription with its last message.

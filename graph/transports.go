@@ -96,6 +96,9 @@ func (t transport) execute(w http.ResponseWriter, r *http.Request, exec graphql.
 		t.refuse(w, r, &rejection{status: http.StatusServiceUnavailable, err: shop.NotNow("This took too long.", nil)})
 		return
 	}
+	if err := t.endedMeanwhile(ctx, graphql.Now().Sub(now)); err != nil {
+		response = &graphql.Response{Errors: gqlerror.List{t.present(ctx, err)}}
+	}
 	write(w, mediaType, http.StatusOK, response)
 }
 

@@ -49,6 +49,14 @@ func (v *visit) again() *visit {
 	return &visit{server: v.server, requestID: v.requestID, remoteIP: v.remoteIP, token: v.token}
 }
 
+// identity is the token of the session, "" when there is none, and who was looked up by it, nil when
+// nobody was yet.
+func (v *visit) identity() (token string, user *shop.User) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.token, v.user
+}
+
 // who returns the signed-in user, or nil when nobody is. The user is looked up
 // once, when first asked for, with the role of this moment. It returns
 // Unavailable when sessions cannot be read.
