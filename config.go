@@ -56,26 +56,27 @@ type settings struct {
 	gatewaySettings
 	logSettings
 
-	HTTPAddr         string        `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens (${default})."`
-	PublicURL        string        `name:"public-url" env:"PUBLIC_URL" placeholder:"URL" help:"The only source of absolute URLs (http://localhost:8080)."`
-	MetricsAddr      string        `name:"metrics-addr" env:"METRICS_ADDR" placeholder:"HOST:PORT" help:"Where /livez, /readyz and /metrics are answered; HTTP_ADDR when empty."`
-	OrderHold        time.Duration `name:"order-hold" env:"ORDER_HOLD" default:"15m" placeholder:"DURATION" help:"How long an unpaid order holds stock (${default})."`
-	SettlementSource string        `name:"settlement-source" env:"SETTLEMENT_SOURCE" placeholder:"URL" help:"A folder that is polled for settlement files: file:///…"`
-	ReconcileEvery   time.Duration `name:"reconcile-every" env:"RECONCILE_EVERY" default:"10m" placeholder:"DURATION" help:"How often it is polled (${default})."`
-	AutoApplyCap     int64         `name:"auto-apply-cap" env:"AUTO_APPLY_CAP" default:"1000000" placeholder:"WON" help:"Won that a reconciliation may move by itself (${default})."`
-	SMTPAddr         string        `name:"smtp-addr" env:"SMTP_ADDR" placeholder:"HOST:PORT" help:"The mail server."`
-	SMTPFrom         string        `name:"smtp-from" env:"SMTP_FROM" placeholder:"ADDRESS" help:"Who mails come from."`
-	SMTPUser         string        `name:"smtp-user" env:"SMTP_USER" placeholder:"NAME" help:"Who signs in at the mail server; nobody when empty."`
-	SMTPPassword     string        `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"PASSWORD" help:"With what password."`
-	SessionIdle      time.Duration `name:"session-idle" env:"SESSION_IDLE" default:"30m" placeholder:"DURATION" help:"How long a session lives unused (${default})."`
-	SessionMax       time.Duration `name:"session-max" env:"SESSION_MAX" default:"12h" placeholder:"DURATION" help:"How long a session lives at most (${default})."`
-	AllowedOrigins   []string      `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Sites and apps besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name: https://shop.example, capacitor://localhost, myshop://pay/done."`
-	AllowedHeaders   []string      `name:"allowed-headers" env:"ALLOWED_HEADERS" placeholder:"NAME,…" help:"Request headers that CORS lets pass besides those of usual clients."`
-	TrustedProxies   []string      `name:"trusted-proxies" env:"TRUSTED_PROXIES" placeholder:"NETWORK,…" help:"Addresses and networks, loopback or private, whose Forwarded, X-Forwarded-For and X-Real-IP are believed (nobody's)."`
-	IdleTimeout      time.Duration `name:"idle-timeout" env:"IDLE_TIMEOUT" default:"11m" placeholder:"DURATION" help:"How long an idle connection is kept: longer than a proxy before it does (${default})."`
-	Introspection    *bool         `name:"introspection" env:"INTROSPECTION" negatable:"" help:"Whether the schema may be asked for (no; yes in dev)."`
-	OTLPEndpoint     string        `name:"otel-exporter-otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Kept for traces; this version exports none and says so in the log."`
-	Playground       *bool         `name:"playground" env:"PLAYGROUND" negatable:"" help:"Whether /playground is there (no; yes in dev)."`
+	HTTPAddr         string         `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens (${default})."`
+	ShutdownDelay    *time.Duration `name:"shutdown-delay" env:"SHUTDOWN_DELAY" placeholder:"DURATION" help:"How long /readyz says no before the listener closes (5s; 0s in dev)."`
+	PublicURL        string         `name:"public-url" env:"PUBLIC_URL" placeholder:"URL" help:"The only source of absolute URLs (http://localhost:8080)."`
+	MetricsAddr      string         `name:"metrics-addr" env:"METRICS_ADDR" placeholder:"HOST:PORT" help:"Where /livez, /readyz and /metrics are answered; HTTP_ADDR when empty."`
+	OrderHold        time.Duration  `name:"order-hold" env:"ORDER_HOLD" default:"15m" placeholder:"DURATION" help:"How long an unpaid order holds stock (${default})."`
+	SettlementSource string         `name:"settlement-source" env:"SETTLEMENT_SOURCE" placeholder:"URL" help:"A folder that is polled for settlement files: file:///…"`
+	ReconcileEvery   time.Duration  `name:"reconcile-every" env:"RECONCILE_EVERY" default:"10m" placeholder:"DURATION" help:"How often it is polled (${default})."`
+	AutoApplyCap     int64          `name:"auto-apply-cap" env:"AUTO_APPLY_CAP" default:"1000000" placeholder:"WON" help:"Won that a reconciliation may move by itself (${default})."`
+	SMTPAddr         string         `name:"smtp-addr" env:"SMTP_ADDR" placeholder:"HOST:PORT" help:"The mail server."`
+	SMTPFrom         string         `name:"smtp-from" env:"SMTP_FROM" placeholder:"ADDRESS" help:"Who mails come from."`
+	SMTPUser         string         `name:"smtp-user" env:"SMTP_USER" placeholder:"NAME" help:"Who signs in at the mail server; nobody when empty."`
+	SMTPPassword     string         `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"PASSWORD" help:"With what password."`
+	SessionIdle      time.Duration  `name:"session-idle" env:"SESSION_IDLE" default:"30m" placeholder:"DURATION" help:"How long a session lives unused (${default})."`
+	SessionMax       time.Duration  `name:"session-max" env:"SESSION_MAX" default:"12h" placeholder:"DURATION" help:"How long a session lives at most (${default})."`
+	AllowedOrigins   []string       `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Sites and apps besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name: https://shop.example, capacitor://localhost, myshop://pay/done."`
+	AllowedHeaders   []string       `name:"allowed-headers" env:"ALLOWED_HEADERS" placeholder:"NAME,…" help:"Request headers that CORS lets pass besides those of usual clients."`
+	TrustedProxies   []string       `name:"trusted-proxies" env:"TRUSTED_PROXIES" placeholder:"NETWORK,…" help:"Addresses and networks, loopback or private, whose Forwarded, X-Forwarded-For and X-Real-IP are believed (nobody's)."`
+	IdleTimeout      time.Duration  `name:"idle-timeout" env:"IDLE_TIMEOUT" default:"11m" placeholder:"DURATION" help:"How long an idle connection is kept: longer than a proxy before it does (${default})."`
+	Introspection    *bool          `name:"introspection" env:"INTROSPECTION" negatable:"" help:"Whether the schema may be asked for (no; yes in dev)."`
+	OTLPEndpoint     string         `name:"otel-exporter-otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Kept for traces; this version exports none and says so in the log."`
+	Playground       *bool          `name:"playground" env:"PLAYGROUND" negatable:"" help:"Whether /playground is there (no; yes in dev)."`
 
 	allowed origins.List     // ALLOWED_ORIGINS
 	proxies clientip.Proxies // TRUSTED_PROXIES
@@ -283,6 +284,9 @@ func (s *settings) checkTimes() (f faults) {
 		if d.value < time.Millisecond {
 			f.add("set %s to a duration such as 10s or 15m: %s is too short", d.name, d.value)
 		}
+	}
+	if s.ShutdownDelay != nil && *s.ShutdownDelay < 0 {
+		f.add("set SHUTDOWN_DELAY to a duration such as 5s, or to 0s for none: %s is negative", *s.ShutdownDelay)
 	}
 	if s.PGTimeout >= s.OrderHold {
 		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock",

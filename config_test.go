@@ -60,6 +60,7 @@ func TestServe_configuration(t *testing.T) {
 		{"TOSS_CLIENT_KEY=live_ck_1", "set TOSS_CLIENT_KEY and TOSS_SECRET_KEY to keys of one pair"},
 		{"PG_TIMEOUT=20m", "set PG_TIMEOUT (20m0s) below ORDER_HOLD (15m0s)"},
 		{"PG_TIMEOUT=10", "expected duration but got \"10\""},
+		{"SHUTDOWN_DELAY=-1s", "set SHUTDOWN_DELAY to a duration such as 5s"},
 		{"ORDER_HOLD=-1m", "set ORDER_HOLD to a duration"},
 		{"SESSION_IDLE=24h", "set SESSION_IDLE (24h0m0s) to at most SESSION_MAX (12h0m0s)"},
 		{"RECONCILE_EVERY=0s", "set RECONCILE_EVERY to a duration"},

@@ -131,6 +131,9 @@ func (c *devCommand) fill(p *playpen) {
 	}
 	setDefault(&c.SMTPFrom, "한밭상점 <shop@example.com>")
 	yes := true
+	if c.ShutdownDelay == nil {
+		c.ShutdownDelay = new(time.Duration) // whoever stops it waits for it
+	}
 	if c.Introspection == nil {
 		c.Introspection = &yes
 	}

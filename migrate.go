@@ -67,15 +67,30 @@ func printMigrations(ctx context.Context, w *world, db *sql.DB) error {
 	return table.Flush()
 }
 
-// checkSchema refuses a database whose schema is not the one this program was built for.
-func checkSchema(ctx context.Context, db *sql.DB) error {
+// checkSchema refuses to start on a database whose schema is not the one this program was built for.
+func checkSchema(ctx context.Context, db *sql.DB) error { return compareSchema(ctx, db, refuseNewer) }
+
+// checkServed refuses to go on with a database whose schema is older than the one this program was
+// built for. One that is newer is fine: whoever runs when it is migrated goes on until it is
+// replaced.
+func checkServed(ctx context.Context, db *sql.DB) error { return compareSchema(ctx, db, takeNewer) }
+
+// A newerSchema says what to do with one.
+type newerSchema int
+
+const (
+	refuseNewer newerSchema = iota
+	takeNewer
+)
+
+func compareSchema(ctx context.Context, db *sql.DB, newer newerSchema) error {
 	current, newest, err := mysqldb.SchemaVersions(ctx, db, migrations.Migrations())
 	switch {
 	case err != nil:
 		return err
 	case current < newest:
 		return fmt.Errorf("the database has schema version %d and this program needs %d: run payment-system migrate", current, newest)
-	case current > newest:
+	case current > newest && newer == refuseNewer:
 		return fmt.Errorf("the database has schema version %d and this program knows %d: deploy the newer program", current, newest)
 	}
 	return nil

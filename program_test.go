@@ -21,7 +21,12 @@ import (
 // program is the program with arguments and an environment of its own: nothing of the tests' is
 // left in it but what a process needs.
 func program(ctx context.Context, kind string, environment []string, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, os.Args[0], args...)
+	return otherProgram(ctx, os.Args[0], kind, environment, args...)
+}
+
+// otherProgram is program, built otherwise, at a path.
+func otherProgram(ctx context.Context, path, kind string, environment []string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, path, args...)
 	command.Env = append([]string{"PAYMENT_SYSTEM_TEST_PROCESS=" + kind}, environment...)
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "GOCOVERDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -60,8 +65,13 @@ type service struct {
 
 // start starts the program; its stop ends it as Ctrl-C would, and returns how it ended.
 func start(environment []string, args ...string) (*service, io.Reader, error) {
+	return startOther(os.Args[0], environment, args...)
+}
+
+// startOther is start for a program at a path.
+func startOther(path string, environment []string, args ...string) (*service, io.Reader, error) {
 	s := &service{log: &shoptest.Log{}}
-	s.command = program(context.Background(), "service", environment, args...)
+	s.command = otherProgram(context.Background(), path, "service", environment, args...)
 	out, err := s.command.StdoutPipe()
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +140,7 @@ func (d *dev) startReplica(t *testing.T, more ...string) *service {
 		}
 	}
 	environment := append(d.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL=http://localhost:"+port, "LOG_LEVEL=warn",
-		"SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com")
+		"SHUTDOWN_DELAY=0s", "SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com")
 	s, out, err := start(append(environment, more...), "serve")
 	if err != nil {
 		t.Fatal(err)

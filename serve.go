@@ -164,11 +164,17 @@ type server struct {
 	sockets  sync.WaitGroup
 }
 
-// serve answers on the listener until ctx ends. Then it stops in order: no new requests, those
-// under way finish, the jobs end, and what was promised in the background is kept.
+// defaultShutdownDelay is how long a proxy may take to notice that /readyz says no.
+const defaultShutdownDelay = 5 * time.Second
+
+// serve answers on the listener until ctx ends. Then it stops in order: it says that it is not
+// ready while whoever sends requests may not have noticed yet, takes no new ones, those under way
+// finish, the jobs end, and what was promised in the background is kept.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	ctx, left := s.saysNo(ctx)
+	defer left()
 	handlers, err := s.handlers(ctx, listener)
 	if err != nil {
 		return err
@@ -192,6 +198,39 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	return errors.Join(err, s.drain(ctx))
 }
 
+// saysNo returns a context that ends SHUTDOWN_DELAY after ctx does. In between the replica answers
+// like any other, but says that it is not ready, and asks for its connections not to be used again.
+func (s *server) saysNo(ctx context.Context) (closing context.Context, left func()) {
+	delay := defaultShutdownDelay
+	if told := s.app.settings.ShutdownDelay; told != nil {
+		delay = *told
+	}
+	closing, closeNow := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		s.draining.Store(true)
+		s.app.logger.Info("stopping", "after", delay)
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-closing.Done():
+		}
+		closeNow()
+	})
+	return closing, closeNow
+}
+
+// partings tells clients of a replica that stops to use another connection next time: closing
+// one under a client that is about to use it would fail its request.
+func (s *server) partings(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // announce says that everything answers.
 func (s *server) announce(listener net.Listener) {
 	a := s.app
@@ -212,7 +251,7 @@ type served struct {
 }
 
 // handlers is the API and, on an address of their own, what operations need. When ctx ends they
-// say that they are not ready, and end their streams.
+// end their streams.
 func (s *server) handlers(ctx context.Context, listener net.Listener) ([]served, error) {
 	api := s.app.newGraph(s.mount)
 	api.Ready = func(ctx context.Context) error {
@@ -221,11 +260,8 @@ func (s *server) handlers(ctx context.Context, listener net.Listener) ([]served,
 		}
 		return s.app.ready(ctx)
 	}
-	context.AfterFunc(ctx, func() {
-		s.draining.Store(true)
-		api.EndStreams()
-	})
-	handlers := []served{{countSockets(&s.sockets, api.Handler()), listener}}
+	context.AfterFunc(ctx, api.EndStreams)
+	handlers := []served{{s.partings(countSockets(&s.sockets, api.Handler())), listener}}
 	if s.app.settings.MetricsAddr == "" {
 		return handlers, nil
 	}

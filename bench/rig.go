@@ -178,6 +178,7 @@ func (r *rig) startReplica(ctx context.Context, told ...string) (*process, site,
 	at := newSite("http://" + addr)
 	told = slices.Concat(r.environment(), []string{
 		"HTTP_ADDR=" + addr, "PUBLIC_URL=" + at.url, "ORDER_HOLD=24h", "SESSION_IDLE=12h", "SESSION_MAX=24h",
+		"SHUTDOWN_DELAY=0s",
 	}, told)
 	replica, err := startProcess(r.program, r.folder, told, "serve")
 	if err != nil {

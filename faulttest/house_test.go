@@ -192,7 +192,7 @@ func (h *house) replicaEnvironment(i int, smtp string) []string {
 	told := append(h.environment(),
 		"MYSQL_DSN="+to.mysqlDSN, "REDIS_ADDRS="+to.redisAddr,
 		"HTTP_ADDR="+h.replicas[i].url[len("http://"):], "PUBLIC_URL="+h.replicas[0].url, "LOG_LEVEL=info", "LOG_FORMAT=json",
-		"SMTP_ADDR="+smtp, "SMTP_FROM=shop@example.com", "ORDER_HOLD=30m")
+		"SMTP_ADDR="+smtp, "SMTP_FROM=shop@example.com", "ORDER_HOLD=30m", "SHUTDOWN_DELAY=0s")
 	if h.plan.noLocks {
 		told = append(told, "PAYMENT_LOCKS=none")
 	}
