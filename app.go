@@ -228,16 +228,16 @@ func gateways(s gatewaySettings, w *world, logger *slog.Logger, registry *promet
 	observe := observeCalls(registry)
 	opened := map[shop.PG]pg.Gateway{}
 	if s.KakaoSecretKey != "" {
-		opened[shop.PGKakao] = &kakao.Client{
+		opened[shop.PGKakao] = outside{&kakao.Client{
 			BaseURL: s.KakaoBaseURL, SecretKey: s.KakaoSecretKey, CID: s.KakaoCID, Timeout: s.PGTimeout,
 			Now: w.now, Logger: logger, Observe: observe(shop.PGKakao),
-		}
+		}}
 	}
 	if s.TossSecretKey != "" {
-		opened[shop.PGToss] = &toss.Client{
+		opened[shop.PGToss] = outside{&toss.Client{
 			BaseURL: s.TossBaseURL, SecretKey: s.TossSecretKey, ClientKey: s.TossClientKey, DefaultMethod: s.TossMethod,
 			Timeout: s.PGTimeout, Now: w.now, Logger: logger, Observe: observe(shop.PGToss),
-		}
+		}}
 	}
 	return opened
 }

@@ -31,6 +31,9 @@ const (
 	devTossID   = "test_ck_00000000000000000000000000000000"
 )
 
+// devKeeps is how many payments the simulators of dev remember, in 50 MiB at most.
+const devKeeps = 10_000
+
 // A playpen is what dev runs besides the API.
 type playpen struct {
 	command *devCommand
@@ -53,7 +56,7 @@ func (c *devCommand) Run(ctx context.Context, w *world) (err error) {
 	sim := &pgsim.Server{
 		Now: w.now, PublicURL: "http://" + p.simAt.Addr().String(), Logger: p.app.logger,
 		MerchantName: "한밭상점", TossWebhookURL: c.PublicURL + "/webhooks/toss",
-		KakaoSecretKey: devKakaoKey, TossSecretKey: devTossKey,
+		KakaoSecretKey: devKakaoKey, TossSecretKey: devTossKey, Keep: devKeeps,
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"payment-system/command/books"
 	"payment-system/shop"
@@ -20,8 +21,11 @@ const (
 	// minBackground how many of them are let in all the same.
 	maxBackground = maxGroup / 2
 	minBackground = 8
-	// maxPending bounds the orders that wait to be placed.
-	maxPending = 10_000
+	// maxPending and maxPendingLines bound the orders that wait to be placed, and maxAge how long:
+	// whoever is told after it would have given up.
+	maxPending      = 10_000
+	maxPendingLines = 100_000
+	maxAge          = 5 * time.Second
 	// maxLanes is how many groups wait at once for rows that somebody holds.
 	maxLanes = 8
 )
@@ -34,8 +38,9 @@ type committer struct {
 	main lane
 	// aside are the lanes of decisions that wait for a row that somebody else holds, by the id of
 	// the order or product: the others go on without them.
-	aside map[string]*lane
-	slots chan struct{} // taken by lanes aside while they work
+	aside   map[string]*lane
+	slots   chan struct{} // taken by lanes aside while they work
+	pending int           // lines of orders that wait to be placed
 	// busy are the orders and keys of decisions that were taken and are not answered yet.
 	busy map[any]bool
 }
@@ -52,13 +57,23 @@ type lane struct {
 func (q *committer) join(d *decision, work func(*lane)) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if d.place != nil && len(q.main.waiting) >= maxPending {
-		return shop.NotNow("Too many orders at once. Try again in a moment.", nil)
+	lines, _ := d.size()
+	if d.place != nil && (len(q.main.waiting) >= maxPending || q.pending+lines > maxPendingLines) {
+		return tooManyOrders()
 	}
+	if d.place != nil {
+		d.pending = lines
+		q.pending += lines
+	}
+	d.since = time.Now() //nolint:forbidigo // A wait is measured by the machine's clock.
 	to := q.laneOf(d)
 	to.waiting = append(to.waiting, d)
 	q.startLocked(to, work)
 	return nil
+}
+
+func tooManyOrders() error {
+	return shop.NotNow("Too many orders at once. Try again in a moment.", nil)
 }
 
 // laneOf returns the lane in which a row that the decision needs is waited for.
@@ -94,6 +109,11 @@ func (q *committer) next(l *lane) []*decision {
 	c.limit = min(maxGroup, len(c.group)+maxBackground)
 	c.take(l.waiting, func(d *decision) bool { return d.background })
 	q.busy = c.busy
+	for _, d := range l.waiting {
+		if d.taken {
+			q.pending, d.pending = q.pending-d.pending, 0
+		}
+	}
 	l.waiting = slices.DeleteFunc(l.waiting, func(d *decision) bool { return d.taken })
 	if len(c.group) == 0 {
 		l.working = false
@@ -128,6 +148,11 @@ func (c *choice) take(waiting []*decision, wanted func(*decision) bool) {
 		if err := d.ctx.Err(); err != nil && !d.begun {
 			d.taken = true
 			d.answer(books.Unavailable(err), nil)
+			continue
+		}
+		if d.place != nil && !d.begun && time.Since(d.since) > maxAge {
+			d.taken = true
+			d.answer(tooManyOrders(), nil)
 			continue
 		}
 		lines, size := d.size()

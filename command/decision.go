@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"payment-system/command/books"
 	"payment-system/shop"
@@ -33,9 +34,11 @@ type decision struct {
 	c     *change                   // what came of do
 	shown func(ctx context.Context) // waits until the read models show it
 
-	taken, begun bool   // by a group; the committer's
-	waitsFor     string // the id whose row another transaction holds
-	recordless   bool   // the books have no room for the gateway's record
+	since        time.Time // when it joined; the committer's, as what follows
+	pending      int       // lines that it is counted with while it waits
+	taken, begun bool      // by a group; the committer's
+	waitsFor     string    // the id whose row another transaction holds
+	recordless   bool      // the books have no room for the gateway's record
 }
 
 // answer ends the wait of whoever asked.

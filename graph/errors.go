@@ -159,7 +159,7 @@ func (s *Server) logError(ctx context.Context, err *shop.Error, path ast.Path) {
 	switch {
 	case err.Code == shop.Internal:
 		level = slog.LevelError
-	case err.Code == shop.Unavailable:
+	case err.Code == shop.Unavailable && err.Err != nil: // without a cause there are too many of something: metrics tell
 		level = slog.LevelWarn
 	case err.Err != nil:
 		level = slog.LevelInfo

@@ -38,6 +38,13 @@ func (t eventsTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 		stream.complete()
 		return
 	}
+	ctx, leave, no := t.enter(ctx, classOf(op.Operation))
+	if no != nil {
+		t.refuse(w, r, no)
+		return
+	}
+	stream.leave = leave
+	defer leave()
 	if op.Operation.Operation != ast.Subscription {
 		bounded, cancel := context.WithTimeout(ctx, t.timeout())
 		defer cancel()
@@ -53,6 +60,7 @@ type eventStream struct {
 	control *http.ResponseController
 	visit   *visit
 	session *stream // of a subscription; nil for other operations
+	leave   func()  // lets the next in; called when the first answer is there
 	began   time.Time
 	begun   bool
 }
@@ -82,7 +90,7 @@ func (s *eventStream) run(ctx context.Context, cancel context.CancelFunc, exec g
 		_ = s.control.SetReadDeadline(time.Time{})
 		defer s.metrics().subscribed()()
 		// Whoever writes when the session ends waits for the client no longer.
-		session, leave := s.follow(s.visit, func() { _ = s.control.SetWriteDeadline(after(0)) })
+		session, leave := s.follow(ctx, s.visit, func() { _ = s.control.SetWriteDeadline(after(0)) })
 		s.session = session
 		defer leave()
 	}
@@ -102,6 +110,7 @@ func (s *eventStream) forward(ctx context.Context, answers <-chan *graphql.Respo
 	for {
 		select {
 		case response, ok := <-answers:
+			s.leave()
 			s.begin()
 			if !ok {
 				s.complete()

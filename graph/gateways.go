@@ -9,6 +9,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"payment-system/command"
+	"payment-system/internal/admission"
 	"payment-system/shop"
 	"payment-system/web"
 )
@@ -24,6 +25,12 @@ func (s *Server) serveReturn(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.timeout())
 	defer cancel()
+	ctx, leave, no := s.enter(ctx, admission.Payments)
+	if no != nil {
+		s.sorry(w, r, no.err)
+		return
+	}
+	defer leave()
 	redirect, err := s.Commands.ReturnFromGateway(ctx, cmd)
 	if err != nil {
 		s.sorry(w, r, err)
@@ -130,17 +137,27 @@ func (s *Server) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.timeout())
 	defer cancel()
+	ctx, leave, no := s.enter(ctx, admission.Payments)
+	if no != nil {
+		s.refuseWebhook(w, r, no.err)
+		return
+	}
+	defer leave()
 	err := s.Commands.ReceiveWebhook(ctx, command.ReceiveWebhook{
 		Body: body, RemoteIP: visitFrom(ctx).remoteIP,
 	})
 	if err != nil {
-		presented := s.present(ctx, err)
-		tellWhen(w, gqlerror.List{presented})
-		say(w, webhookStatus(shop.CodeOf(err)), presented.Message)
+		s.refuseWebhook(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(0))
 	w.WriteHeader(http.StatusOK)
+}
+
+func (s *Server) refuseWebhook(w http.ResponseWriter, r *http.Request, err error) {
+	presented := s.present(r.Context(), err)
+	tellWhen(w, gqlerror.List{presented})
+	say(w, webhookStatus(shop.CodeOf(err)), presented.Message)
 }
 
 // tellWhen sets Retry-After to when there is a use in asking again, and returns the seconds; 0

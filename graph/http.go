@@ -170,6 +170,7 @@ func (s *Server) visited(mux *http.ServeMux) http.Handler {
 			route = pattern
 		}
 		defer func() {
+			s.bodies.Add(-v.held.Load())
 			if value := recover(); value != nil {
 				s.panicked(ctx, answer, value)
 			}

@@ -37,6 +37,7 @@ func (s *Server) metrics() *gauges {
 		s.counted.gauges = newGauges()
 		if s.Registry != nil {
 			s.Registry.MustRegister(s.counted.gauges.all()...)
+			s.Registry.MustRegister(admitted{&s.admission})
 		}
 	})
 	return s.counted.gauges

@@ -103,7 +103,10 @@ func paramsOfURL(rawQuery string) (*graphql.RawParams, *rejection) {
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *rejection) {
 	// Not every connection has deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(after(s.timeout()))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := io.ReadAll(metered{http.MaxBytesReader(w, r.Body, limit), &s.bodies, &visitFrom(r.Context()).held})
+	if errors.Is(err, errBodies) {
+		return nil, &rejection{http.StatusServiceUnavailable, shop.NotNow("There are too many large requests at once. Try again in a moment.", nil)}
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, reject(http.StatusRequestEntityTooLarge, "The request is larger than "+strconv.FormatInt(limit, 10)+" bytes.")
 	}

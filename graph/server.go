@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"payment-system/command"
 	"payment-system/command/people"
 	"payment-system/command/reconciliation"
+	"payment-system/internal/admission"
 	"payment-system/internal/origins"
 	"payment-system/query"
 	"payment-system/shop"
@@ -70,6 +72,8 @@ type Server struct {
 	// Now is the wall clock: deadlines of connections are set by it.
 	Now func() time.Time
 
-	counted onceGauges
-	streams streams
+	counted   onceGauges
+	streams   streams
+	admission admission.Gate
+	bodies    atomic.Int64 // bytes of bodies that are held
 }

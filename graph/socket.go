@@ -94,7 +94,7 @@ func (t socketTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql
 		subscriptions: map[string]*subscription{},
 	}
 	var leave func()
-	s.stream, leave = t.follow(s.visit, func() {})
+	s.stream, leave = t.follow(ctx, s.visit, func() {})
 	defer leave()
 	s.serve() //nolint:contextcheck // It has the connection's own.
 }
@@ -233,11 +233,11 @@ func (s *socket) acknowledge() *hangUp {
 	return nil
 }
 
-// send queues a message, and waits while the queue is full. It reports whether
-// the connection still lives.
-func (s *socket) send(out message) bool { return s.post(out, nil) }
+// send queues a message that tells nothing, and waits while the queue is full.
+func (s *socket) send(out message) { s.post(out, nil) }
 
-// post is send for what only a visitor may see.
+// post is send for what only a visitor may see. It reports whether the connection
+// still lives.
 func (s *socket) post(out message, to *visit) bool {
 	body, err := json.Marshal(out)
 	if err != nil {
@@ -389,9 +389,16 @@ func (s *socket) run(ctx context.Context, sub *subscription, params *graphql.Raw
 		})})
 		return
 	}
+	ctx, leave, no := s.enter(ctx, classOf(op.Operation))
+	if no != nil {
+		s.finish(sub, message{Type: "error", Payload: s.problem(ctx, no.err)})
+		return
+	}
+	defer leave()
 	defer s.metrics().subscribed()()
 	responses, ctx := s.exec.DispatchOperation(ctx, op)
 	for response := responses(ctx); response != nil; response = responses(ctx) {
+		leave()
 		if len(response.Data) == 0 {
 			s.finish(sub, message{Type: "error", Payload: problems(response.Errors)})
 			return

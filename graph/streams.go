@@ -65,7 +65,7 @@ func (s *stream) isOver() bool {
 // follow has a stream end with its visitor's session: within SessionCheck and a moment, whichever
 // replica ended it, or when it expires. The stream of a visitor without a session goes on. cut is
 // called once then, and must not wait. The caller calls leave when the stream is closed.
-func (s *Server) follow(v *visit, cut func()) (of *stream, leave func()) {
+func (s *Server) follow(ctx context.Context, v *visit, cut func()) (of *stream, leave func()) {
 	of = &stream{token: v.again().token, over: make(chan struct{}), cut: cut}
 	of.seen(s.now().Add(s.Sessions.Idle))
 	if of.token == "" {
@@ -75,7 +75,7 @@ func (s *Server) follow(v *visit, cut func()) (of *stream, leave func()) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if len(all.open) == 0 {
-		ctx, rest := context.WithCancel(context.Background())
+		ctx, rest := context.WithCancel(context.WithoutCancel(ctx)) // it outlives this stream
 		all.open, all.rest = map[*stream]bool{}, rest
 		go s.watchSessions(ctx)
 	}

@@ -164,7 +164,7 @@ func TestServer_sessionEndsDuringRequest(t *testing.T) {
 	var b *browser
 	s := open(t, func(g *graph.Server) {
 		g.Reconciler = failingReconciler{apply: func(ctx context.Context) error {
-			id := dig(b.must(`{ viewer { id } }`, nil), "viewer", "id").(string)
+			id := dig(b.must(`{ viewer { id } }`, nil), "viewer", "id").(string) //nolint:contextcheck // The browser has its own.
 			if _, err := b.site.graph.Sessions.EndAll(ctx, shop.UserID(id)); err != nil {
 				return err
 			}

@@ -90,6 +90,12 @@ func (t transport) execute(w http.ResponseWriter, r *http.Request, exec graphql.
 		t.refuse(w, r, no)
 		return
 	}
+	ctx, leave, no := t.enter(ctx, classOf(op.Operation))
+	if no != nil {
+		t.refuse(w, r, no)
+		return
+	}
+	defer leave()
 	responses, ctx := exec.DispatchOperation(ctx, op)
 	response := responses(ctx)
 	if response == nil {

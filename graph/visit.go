@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -21,6 +22,8 @@ type visit struct {
 	remoteIP  string
 	// header is where a cookie can still be set; nil when the answer has begun.
 	header http.Header
+
+	held atomic.Int64 // bytes of the body that are held
 
 	mu    sync.Mutex
 	token string // of the session, "" when there is none

@@ -25,6 +25,17 @@ type replay struct {
 type replayStore struct {
 	mu   sync.Mutex
 	seen map[replayKey]*replay
+	of   map[*tossPayment][]replayKey
+}
+
+// forget forgets the answers about a payment.
+func (s *replayStore) forget(p *tossPayment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range s.of[p] {
+		delete(s.seen, key)
+	}
+	delete(s.of, p)
 }
 
 // begin returns what is known of the key; if nothing is, it takes the key for
@@ -53,6 +64,12 @@ func (s *replayStore) end(key replayKey, a answer, payment *tossPayment) {
 	a.hang = false // the answer exists; only its first delivery hangs
 	s.seen[key].answer = &a
 	s.seen[key].payment = payment
+	if payment != nil {
+		if s.of == nil {
+			s.of = map[*tossPayment][]replayKey{}
+		}
+		s.of[payment] = append(s.of[payment], key)
+	}
 }
 
 // idempotent runs work once per idempotency key and answers repeats from memory,

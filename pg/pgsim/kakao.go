@@ -283,7 +283,11 @@ func (s *Server) kakaoOpen(q kakaoReadyRequest, base string) *kakaoPayment {
 	}
 	p.calls.Ready = 1
 	s.kakao[p.key], s.kakaoPages[p.page] = p, p
-	s.accounts = append(s.accounts, p.account)
+	p.forget = func() {
+		delete(s.kakao, p.key)
+		delete(s.kakaoPages, p.page)
+	}
+	s.remember(p.account)
 	return p
 }
 

@@ -19,6 +19,26 @@ type account struct {
 	applied  appliedCounts
 
 	idempotencyKeys []string
+	forget          func() // removes the payment from where else it is; under Server.mu
+	forgotten       bool
+}
+
+// remember adds a payment, and forgets the oldest when there are more than are kept.
+func (s *Server) remember(a *account) {
+	s.accounts = append(s.accounts, a)
+	for s.Keep > 0 && len(s.accounts) > s.Keep {
+		oldest := s.accounts[0]
+		oldest.forgotten = true
+		oldest.forget()
+		s.accounts[0] = nil
+		s.accounts = s.accounts[1:]
+	}
+	// Legs are in order of time, and payments of their opening: some of a forgotten one may be left
+	// behind those of others, until these are forgotten too.
+	for len(s.tossLegs) > 0 && s.tossLegs[0].payment.forgotten {
+		s.tossLegs[0] = tossLeg{}
+		s.tossLegs = s.tossLegs[1:]
+	}
 }
 
 // entry is money that moved: taken if positive, given back if negative.

@@ -41,6 +41,10 @@ type Server struct {
 	KakaoFileKey   string
 	TossSecretKey  string
 
+	// Keep is how many payments are remembered; the oldest are forgotten then, as if they had
+	// never been. Zero remembers all.
+	Keep int
+
 	// KakaoExpiry is how long a prepared Kakao payment may be approved. Zero
 	// means 15 minutes.
 	KakaoExpiry time.Duration

@@ -253,7 +253,12 @@ func (s *Server) tossOpen(q tossCreateRequest, base string) *tossPayment {
 	}
 	p.calls.Ready = 1
 	s.toss[p.key], s.tossOrders[p.orderID] = p, p
-	s.accounts = append(s.accounts, p.account)
+	p.forget = func() {
+		delete(s.toss, p.key)
+		delete(s.tossOrders, p.orderID)
+		s.replays.forget(p)
+	}
+	s.remember(p.account)
 	return p
 }
 
