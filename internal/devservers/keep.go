@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Servers that die are started again after restartAfter, and those that cannot be started are tried
-// again after waits that double up to restartAtMost.
+// Servers that die are started again after restartAfter, and those that cannot be started, because
+// their disk is full say, after waits that double up to restartAtMost.
 const (
 	restartAfter  = 200 * time.Millisecond
-	restartAtMost = 10 * time.Second
+	restartAtMost = time.Second
 )
 
 // Keep starts servers that die again, on the data and the address that they had, until ctx ends. Call
@@ -53,12 +53,14 @@ func keepOne(ctx context.Context, logger *slog.Logger, running func() *process, 
 		case <-ctx.Done():
 			return
 		}
-		began := time.Now() //nolint:forbidigo // A wait is measured by the machine's clock.
-		if err := start(ctx); err != nil && ctx.Err() == nil {
-			logger.ErrorContext(ctx, "a private server cannot be started", "error", err)
-		}
-		if wait = min(2*wait, restartAtMost); time.Since(began) > restartAtMost {
+		err := start(ctx)
+		if err == nil {
 			wait = restartAfter
+			continue
+		}
+		wait = min(2*wait, restartAtMost)
+		if ctx.Err() == nil {
+			logger.ErrorContext(ctx, "a private server cannot be started", "error", err)
 		}
 	}
 }
