@@ -74,7 +74,10 @@ func (g *group) commitLocked() error {
 	err := mysqldb.InTx(ctx, g.h.DB, g.run)
 	for errors.Is(err, mysqldb.ErrCommitUnknown) && ctx.Err() == nil {
 		var stands bool
+		refusal := err
 		switch stands, err = g.stands(ctx); {
+		case err == nil && !stands && mysqldb.IsRefusal(refusal): // a server that refuses is not asked again
+			return books.Unavailable(refusal)
 		case err != nil:
 			err = errors.Join(mysqldb.ErrCommitUnknown, err)
 			pauseBriefly(ctx)

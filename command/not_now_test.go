@@ -3,6 +3,7 @@ package command_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"payment-system/command"
 	"payment-system/shop"
@@ -48,5 +49,33 @@ func (s *till) wantNotNow(what string, err error) {
 	s.t.Helper()
 	if seconds, _ := details(err)["retryAfter"].(int); shop.CodeOf(err) != shop.Unavailable || seconds < 1 {
 		s.t.Errorf("%s: error %v with details %v, want UNAVAILABLE with retryAfter", what, err, details(err))
+	}
+}
+
+// Proves: a COMMIT that is refused, with whatever number, is UNAVAILABLE once the books tell that it does not stand, and the
+// same key may be used again.
+func TestHandler_refusedCommit(t *testing.T) {
+	t.Parallel()
+	s := openShopfloor(t)
+	p := s.sells(1000, 100)
+	for i, number := range []uint16{1180, 1026, 1064, 65_000} {
+		robber := &thief{early: true, says: number}
+		h := s.replica(robber.before(t, s.dsn))
+		robber.steal.Store(1)
+		order := wish(fmt.Sprint("refused-", number), one(p))
+		began := time.Now()
+		_, err := h.PlaceOrder(t.Context(), order)
+		if seconds, _ := details(err)["retryAfter"].(int); shop.CodeOf(err) != shop.Unavailable || seconds < 1 {
+			t.Errorf("%d: error %v with details %v, want UNAVAILABLE with retryAfter", number, err, details(err))
+		}
+		if took := time.Since(began); took > 5*time.Second || robber.stole.Load() != 1 {
+			t.Errorf("%d: it took %s, and %d commits were refused", number, took, robber.stole.Load())
+		}
+		if _, err := h.PlaceOrder(t.Context(), order); err != nil {
+			t.Errorf("%d: the same key again: %v", number, err)
+		}
+		if n := s.count("SELECT COUNT(*) FROM orders"); n != i+1 {
+			t.Errorf("%d: there are %d orders, want %d", number, n, i+1)
+		}
 	}
 }

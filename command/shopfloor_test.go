@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	crand "crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -242,6 +243,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 // COMMIT through and keeps the answer; or, before that, the COMMIT itself.
 type thief struct {
 	early bool         // it takes the COMMIT
+	says  uint16       // and refuses it with a number, unless that is 0
 	spare atomic.Int32 // commits let by before
 	steal atomic.Int32
 	stole atomic.Int32
@@ -288,6 +290,7 @@ func (f *thief) stand(client, server net.Conn) {
 			if bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && f.spare.Add(-1) < 0 && f.steal.Add(-1) >= 0 {
 				if f.early {
 					f.stole.Add(1)
+					f.refuse(client)
 					return
 				}
 				deaf.Store(true)
@@ -312,6 +315,15 @@ func (f *thief) stand(client, server net.Conn) {
 		_, _ = io.Copy(io.Discard, server)
 	})
 	both.Wait()
+}
+
+// refuse answers as a server does that is asked for something, and will not.
+func (f *thief) refuse(client io.Writer) {
+	if f.says == 0 {
+		return
+	}
+	word := append(binary.LittleEndian.AppendUint16([]byte{0xff}, f.says), "#HY000said the server"...)
+	_, _ = client.Write(append([]byte{byte(len(word)), 0, 0, 1}, word...))
 }
 
 // tally counts outcomes of calls made at once.

@@ -30,6 +30,9 @@ func (s *Server) present(ctx context.Context, err error) *gqlerror.Error {
 	known := s.known(ctx, err, own)
 	out := &gqlerror.Error{Message: known.Message}
 	details := known.Details
+	if known.Code == shop.Unavailable && details["retryAfter"] == nil {
+		details = with(details, "retryAfter", shop.AskAgainAfter)
+	}
 	if own != nil {
 		out.Locations = own.Locations
 		path, argument := splitPath(ctx, own.Path)

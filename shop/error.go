@@ -67,14 +67,14 @@ func InvalidField(field, message string) *Error {
 	return &Error{Code: Invalid, Message: message, Details: map[string]any{"field": field}}
 }
 
-// askAgainAfter is how many seconds a client is asked to wait when nobody knows better.
-const askAgainAfter = 2
+// AskAgainAfter is how many seconds a client is asked to wait when nobody knows better.
+const AskAgainAfter = 2
 
 // NotNow returns the Unavailable error of a part that is away, busy or full. Nothing was changed,
 // and the same may succeed later: details.retryAfter tells after how many seconds to ask again.
 // A nil cause is none.
 func NotNow(message string, cause error) *Error {
-	return NotBefore(askAgainAfter, message, cause)
+	return NotBefore(AskAgainAfter, message, cause)
 }
 
 // NotBefore is NotNow for those who know after how many seconds there is a use in asking again.

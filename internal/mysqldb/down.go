@@ -37,6 +37,12 @@ func IsDown(err error) bool {
 	return errors.As(err, &network)
 }
 
+// IsRefusal reports whether a server answered, and said no.
+func IsRefusal(err error) bool {
+	_, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok
+}
+
 // isAboutStatement reports whether a server refuses what it was asked, and would again. The
 // standard's classes of SQLSTATE tell in most cases, and numbers in the others. What neither tells
 // is the server's own trouble: our statements do not change, and what can be wrong with them is a
