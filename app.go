@@ -117,8 +117,9 @@ func (a *app) open(ctx context.Context) error {
 	if err := a.openDatabases(ctx); err != nil {
 		return err
 	}
-	a.redis = redis.NewUniversalClient(redisOptions(a.settings.RedisAddrs))
-	a.closers = append(a.closers, a.redis.Close)
+	if err := a.openRedis(ctx); err != nil {
+		return err
+	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewDBStatsCollector(a.db, "primary"), a.redisGauge(),
 		&verify.Gauges{DB: a.db, Now: a.world.now, Logger: a.logger})
@@ -132,7 +133,6 @@ func (a *app) open(ctx context.Context) error {
 		Backlog: a.projector.Backlog,
 	}
 	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
-	a.locker = a.newLocker()
 	a.commands = a.newCommands()
 	a.people = a.newPeople()
 	a.reconciler = &reconcile.Reconciler{
@@ -157,26 +157,19 @@ func (a *app) openSource() (err error) {
 }
 
 func (a *app) openDatabases(ctx context.Context) (err error) {
-	if a.db, err = mysqldb.Open(ctx, a.settings.MySQLDSN, mysqldb.Config{}); err != nil {
-		return fmt.Errorf("MYSQL_DSN: %w", err)
+	config := mysqldb.Config{Logger: a.logger}
+	if a.db, err = a.settings.openDatabase(ctx, config); err != nil {
+		return err
 	}
 	a.closers = append(a.closers, a.db.Close)
-	if a.reads = a.db; a.settings.MySQLReadDSN == "" || a.settings.MySQLReadDSN == a.settings.MySQLDSN {
+	if a.reads = a.db; !a.settings.hasReplica() {
 		return nil
 	}
-	if a.reads, err = mysqldb.Open(ctx, a.settings.MySQLReadDSN, mysqldb.Config{}); err != nil {
-		return fmt.Errorf("MYSQL_READ_DSN: %w", err)
+	if a.reads, err = a.settings.openReplica(ctx, config); err != nil {
+		return err
 	}
 	a.closers = append(a.closers, a.reads.Close)
 	return nil
-}
-
-// redisOptions make a client that answers soon or gives up: nothing may wait for Redis.
-func redisOptions(addrs []string) *redis.UniversalOptions {
-	return &redis.UniversalOptions{
-		Addrs: addrs, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
-		Protocol: 2, DialTimeout: 500 * time.Millisecond, ReadTimeout: time.Second, WriteTimeout: time.Second, PoolTimeout: time.Second,
-	}
 }
 
 func (a *app) newCommands() *command.Handler {
@@ -196,25 +189,6 @@ func (a *app) newPeople() *people.Handler {
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: a.settings.PublicURL,
 	}
-}
-
-// newLocker locks on every address of LOCK_REDIS_ADDRS, or on REDIS_ADDRS.
-func (a *app) newLocker() *locks.Locker {
-	locker := &locks.Locker{Expiry: failpoint.LockTTL(), Now: a.world.now, Logger: a.logger}
-	if len(a.settings.LockRedisAddrs) == 0 && len(a.settings.RedisAddrs) > 1 {
-		locker.Nodes = []redis.UniversalClient{a.redis} // the cluster is one node: its members are not independent
-		return locker
-	}
-	addrs := a.settings.LockRedisAddrs
-	if len(addrs) == 0 {
-		addrs = a.settings.RedisAddrs
-	}
-	for _, addr := range addrs {
-		node := locks.Dial(addr)
-		locker.Nodes = append(locker.Nodes, node)
-		a.closers = append(a.closers, node.Close)
-	}
-	return locker
 }
 
 func (a *app) newMailer() *mail.Mailer {
@@ -259,22 +233,6 @@ func observeCalls(registry *prometheus.Registry) func(shop.PG) func(call, outcom
 	}
 }
 
-// redisGauge shows whether Redis answers.
-func (a *app) redisGauge() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "payment_system_redis_up", Help: "1 when Redis answers; without it nobody can sign in.",
-	}, a.redisUp)
-}
-
-func (a *app) redisUp() float64 {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if a.redis.Ping(ctx).Err() != nil {
-		return 0
-	}
-	return 1
-}
-
 // newGraph is everything that speaks HTTP.
 func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 	s := a.settings
@@ -302,21 +260,6 @@ func (a *app) newSchedule() *schedule.Schedule {
 		Runs:           &jobs.Runs{DB: a.db, Owner: a.replica, Logger: a.logger},
 		ReconcileEvery: a.settings.ReconcileEvery, Now: a.world.now, Logger: a.logger, DB: a.db,
 	}
-}
-
-// ready says why this replica should get no traffic. A Redis that is away is no reason: nobody
-// can sign in then, but payments that were begun must still be confirmed. Nor is a schema that was
-// migrated since it started: migrations add before they take away.
-func (a *app) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if err := errors.Join(checkServed(ctx, a.db), mysqldb.CheckClock(ctx, a.db, a.world.now)); err != nil {
-		return err
-	}
-	if a.reads == a.db {
-		return nil
-	}
-	return a.reads.PingContext(ctx)
 }
 
 // close gives back what open took.

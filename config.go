@@ -13,32 +13,19 @@ import (
 	"time"
 
 	"payment-system/internal/clientip"
-	"payment-system/internal/mysqldb"
 	"payment-system/internal/origins"
 	"payment-system/projections/reconcile"
 	"payment-system/shop"
 )
 
-// databaseSettings say where the books are.
-type databaseSettings struct {
-	MySQLDSN     string `name:"mysql-dsn" env:"MYSQL_DSN" placeholder:"DSN" help:"The primary database, as a go-sql-driver DSN: user:password@tcp(host:3306)/name."`
-	MySQLReadDSN string `name:"mysql-read-dsn" env:"MYSQL_READ_DSN" placeholder:"DSN" help:"Where queries read; the primary when empty."`
-}
-
-// redisSettings say where sessions, caches, announcements and locks are.
-type redisSettings struct {
-	RedisAddrs     []string `name:"redis-addrs" env:"REDIS_ADDRS" placeholder:"HOST:PORT,…" help:"One Redis, or several addresses of a Redis Cluster."`
-	LockRedisAddrs []string `name:"lock-redis-addrs" env:"LOCK_REDIS_ADDRS" placeholder:"HOST:PORT,…" help:"Independent Redis nodes for the locks' quorum; REDIS_ADDRS when empty."`
-}
-
 // gatewaySettings say how to talk to Kakao Pay and Toss Payments.
 type gatewaySettings struct {
 	KakaoBaseURL   string        `name:"kakao-base-url" env:"KAKAO_BASE_URL" placeholder:"URL" help:"Where Kakao Pay answers (https://open-api.kakaopay.com; the simulator in dev)."`
-	KakaoSecretKey string        `name:"kakao-secret-key" env:"KAKAO_SECRET_KEY" placeholder:"KEY" help:"Kakao Pay's secret key."`
+	KakaoSecretKey string        `name:"kakao-secret-key" env:"KAKAO_SECRET_KEY" secret:"" placeholder:"KEY" help:"Kakao Pay's secret key."`
 	KakaoCID       string        `name:"kakao-cid" env:"KAKAO_CID" default:"TC0ONETIME" placeholder:"CID" help:"The merchant's CID at Kakao Pay (${default})."`
 	TossBaseURL    string        `name:"toss-base-url" env:"TOSS_BASE_URL" placeholder:"URL" help:"Where Toss Payments answers (https://api.tosspayments.com; the simulator in dev)."`
-	TossSecretKey  string        `name:"toss-secret-key" env:"TOSS_SECRET_KEY" placeholder:"KEY" help:"Toss Payments' secret key."`
-	TossClientKey  string        `name:"toss-client-key" env:"TOSS_CLIENT_KEY" placeholder:"KEY" help:"Toss Payments' client key, for pages that open its window themselves."`
+	TossSecretKey  string        `name:"toss-secret-key" env:"TOSS_SECRET_KEY" secret:"" placeholder:"KEY" help:"Toss Payments' secret key."`
+	TossClientKey  string        `name:"toss-client-key" env:"TOSS_CLIENT_KEY" secret:"" placeholder:"KEY" help:"Toss Payments' client key, for pages that open its window themselves."`
 	TossMethod     string        `name:"toss-method" env:"TOSS_METHOD" enum:",CARD,VIRTUAL_ACCOUNT,TRANSFER,MOBILE_PHONE" default:"" placeholder:"METHOD" help:"What Toss's window opens for when readyPayment names no method (CARD; the shopper's choice at the simulator)."`
 	PGTimeout      time.Duration `name:"pg-timeout" env:"PG_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long one call to a gateway may take (${default})."`
 }
@@ -67,12 +54,12 @@ type settings struct {
 	SMTPAddr         string         `name:"smtp-addr" env:"SMTP_ADDR" placeholder:"HOST:PORT" help:"The mail server."`
 	SMTPFrom         string         `name:"smtp-from" env:"SMTP_FROM" placeholder:"ADDRESS" help:"Who mails come from."`
 	SMTPUser         string         `name:"smtp-user" env:"SMTP_USER" placeholder:"NAME" help:"Who signs in at the mail server; nobody when empty."`
-	SMTPPassword     string         `name:"smtp-password" env:"SMTP_PASSWORD" placeholder:"PASSWORD" help:"With what password."`
+	SMTPPassword     string         `name:"smtp-password" env:"SMTP_PASSWORD" secret:"" placeholder:"PASSWORD" help:"With what password."`
 	SessionIdle      time.Duration  `name:"session-idle" env:"SESSION_IDLE" default:"30m" placeholder:"DURATION" help:"How long a session lives unused (${default})."`
 	SessionMax       time.Duration  `name:"session-max" env:"SESSION_MAX" default:"12h" placeholder:"DURATION" help:"How long a session lives at most (${default})."`
-	AllowedOrigins   []string       `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Sites and apps besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name: https://shop.example, capacitor://localhost, myshop://pay/done."`
-	AllowedHeaders   []string       `name:"allowed-headers" env:"ALLOWED_HEADERS" placeholder:"NAME,…" help:"Request headers that CORS lets pass besides those of usual clients."`
-	TrustedProxies   []string       `name:"trusted-proxies" env:"TRUSTED_PROXIES" placeholder:"NETWORK,…" help:"Addresses and networks, loopback or private, whose Forwarded, X-Forwarded-For and X-Real-IP are believed (nobody's)."`
+	AllowedOrigins   list           `name:"allowed-origins" env:"ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Sites and apps besides PUBLIC_URL that may use the API from browsers, and that returnUrl may name: https://shop.example, capacitor://localhost, myshop://pay/done."`
+	AllowedHeaders   list           `name:"allowed-headers" env:"ALLOWED_HEADERS" placeholder:"NAME,…" help:"Request headers that CORS lets pass besides those of usual clients."`
+	TrustedProxies   list           `name:"trusted-proxies" env:"TRUSTED_PROXIES" placeholder:"NETWORK,…" help:"Addresses and networks, loopback or private, whose Forwarded, X-Forwarded-For and X-Real-IP are believed (nobody's)."`
 	IdleTimeout      time.Duration  `name:"idle-timeout" env:"IDLE_TIMEOUT" default:"11m" placeholder:"DURATION" help:"How long an idle connection is kept: longer than a proxy before it does (${default})."`
 	Introspection    *bool          `name:"introspection" env:"INTROSPECTION" negatable:"" help:"Whether the schema may be asked for (no; yes in dev)."`
 	OTLPEndpoint     string         `name:"otel-exporter-otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Kept for traces; this version exports none and says so in the log."`
@@ -87,6 +74,9 @@ const (
 	defaultKakaoBaseURL = "https://open-api.kakaopay.com"
 	defaultKakaoCID     = "TC0ONETIME"
 	defaultTossBaseURL  = "https://api.tosspayments.com"
+
+	// maxPGTimeout leaves time to write down what a gateway answered last.
+	maxPGTimeout = 50 * time.Second
 )
 
 // A faults collects sentences that say what to set.
@@ -97,8 +87,9 @@ func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(fo
 func (f faults) err() error { return errors.Join(f...) }
 
 // check returns every fault of the settings of serve at once.
-func (s *settings) check() error {
-	var f faults
+func (s *settings) check() error { return s.faults().err() }
+
+func (s *settings) faults() (f faults) {
 	f = append(f, s.checkServers()...)
 	f = append(f, s.checkAddresses()...)
 	f = append(f, s.requireGateways()...)
@@ -106,7 +97,7 @@ func (s *settings) check() error {
 	f = append(f, s.checkMail()...)
 	f = append(f, s.checkSettlements()...)
 	f = append(f, s.checkLog()...)
-	return f.err()
+	return f
 }
 
 func (s *logSettings) checkLog() (f faults) {
@@ -115,48 +106,6 @@ func (s *logSettings) checkLog() (f faults) {
 	}
 	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, s.LogLevel) {
 		f.add("set LOG_LEVEL to debug, info, warn or error: %q is none of them", s.LogLevel)
-	}
-	return f
-}
-
-// checkServers wants a database and a Redis to be named.
-func (s *settings) checkServers() faults {
-	return append(s.checkDatabase(), s.checkRedis()...)
-}
-
-func (s *databaseSettings) checkDatabase() (f faults) {
-	if s.MySQLDSN == "" {
-		f.add("set MYSQL_DSN to the database, as in user:password@tcp(127.0.0.1:3306)/payment_system")
-	} else {
-		f = append(f, checkDSN("MYSQL_DSN", s.MySQLDSN)...)
-	}
-	if s.MySQLReadDSN != "" {
-		f = append(f, checkDSN("MYSQL_READ_DSN", s.MySQLReadDSN)...)
-	}
-	return f
-}
-
-// checkDSN never repeats the DSN: it holds a password.
-func checkDSN(name, dsn string) (f faults) {
-	parsed, err := mysqldb.ParseDSN(dsn, mysqldb.Config{})
-	switch {
-	case err != nil:
-		f.add("set %s to a DSN such as user:password@tcp(127.0.0.1:3306)/payment_system: it cannot be read as one", name)
-	case parsed.DBName == "":
-		f.add("name the database at the end of %s, as in …@tcp(127.0.0.1:3306)/payment_system", name)
-	}
-	return f
-}
-
-func (s *redisSettings) checkRedis() (f faults) {
-	if len(s.RedisAddrs) == 0 {
-		f.add("set REDIS_ADDRS to the address of a Redis, as in 127.0.0.1:6379, or to several of a cluster")
-	}
-	for _, addr := range s.RedisAddrs {
-		f = append(f, checkHostPort("REDIS_ADDRS", addr)...)
-	}
-	for _, addr := range s.LockRedisAddrs {
-		f = append(f, checkHostPort("LOCK_REDIS_ADDRS", addr)...)
 	}
 	return f
 }
@@ -175,6 +124,9 @@ func (s *settings) checkAddresses() (f faults) {
 	f = append(f, checkHostPort("HTTP_ADDR", s.HTTPAddr)...)
 	if s.MetricsAddr != "" {
 		f = append(f, checkHostPort("METRICS_ADDR", s.MetricsAddr)...)
+	}
+	if s.MetricsAddr == s.HTTPAddr && !strings.HasSuffix(s.HTTPAddr, ":0") {
+		f.add("set METRICS_ADDR to another address than HTTP_ADDR (%s), or to nothing", s.HTTPAddr)
 	}
 	if s.PublicURL == "" {
 		s.PublicURL = defaultPublicURL
@@ -262,6 +214,15 @@ func (s *gatewaySettings) checkKeys() (f faults) {
 	if live(s.TossClientKey) != live(s.TossSecretKey) && s.TossClientKey != "" && s.TossSecretKey != "" {
 		f.add("set TOSS_CLIENT_KEY and TOSS_SECRET_KEY to keys of one pair: one is for tests, the other is live")
 	}
+	for _, key := range []struct{ name, value string }{
+		{"KAKAO_SECRET_KEY", s.KakaoSecretKey},
+		{"TOSS_SECRET_KEY", s.TossSecretKey},
+		{"TOSS_CLIENT_KEY", s.TossClientKey},
+	} {
+		if strings.ContainsFunc(key.value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			f.add("set %s to the key alone: it holds a space, or a letter that no key has", key.name)
+		}
+	}
 	if s.KakaoCID == "" {
 		f.add("set KAKAO_CID to the CID of your contract with Kakao Pay, or to TC0ONETIME for tests")
 	}
@@ -287,6 +248,9 @@ func (s *settings) checkTimes() (f faults) {
 	}
 	if s.ShutdownDelay != nil && *s.ShutdownDelay < 0 {
 		f.add("set SHUTDOWN_DELAY to a duration such as 5s, or to 0s for none: %s is negative", *s.ShutdownDelay)
+	}
+	if s.PGTimeout > maxPGTimeout {
+		f.add("set PG_TIMEOUT (%s) to at most %s: a shopper's request is given up after a minute", s.PGTimeout, maxPGTimeout)
 	}
 	if s.PGTimeout >= s.OrderHold {
 		f.add("set PG_TIMEOUT (%s) below ORDER_HOLD (%s): a payment that a gateway is slow to approve would lose its stock",
@@ -317,8 +281,12 @@ func (s *settings) checkSettlements() (f faults) {
 	if s.AutoApplyCap < 0 || s.AutoApplyCap > int64(shop.MaxWon) {
 		f.add("set AUTO_APPLY_CAP to won between 0 and %d: it is %d", shop.MaxWon, s.AutoApplyCap)
 	}
+	return append(f, s.checkSource()...)
+}
+
+func (s *settings) checkSource() (f faults) {
 	if s.SettlementSource == "" {
-		return f
+		return nil
 	}
 	source, err := reconcile.OpenSource(s.SettlementSource)
 	if err != nil {

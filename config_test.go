@@ -43,6 +43,14 @@ func TestServe_configuration(t *testing.T) {
 		{"MYSQL_READ_DSN=nonsense", "set MYSQL_READ_DSN to a DSN"},
 		{"REDIS_ADDRS=127.0.0.1", `set REDIS_ADDRS to host:port: "127.0.0.1" is not`},
 		{"LOCK_REDIS_ADDRS=127.0.0.1:1,nowhere", `set LOCK_REDIS_ADDRS to host:port: "nowhere" is not`},
+		{"REDIS_ADDRS=http://127.0.0.1:1", `set REDIS_ADDRS to host:port, or to a URL that begins with redis://`},
+		{"REDIS_ADDRS=redis://app:secret@127.0.0.1:one", "set REDIS_ADDRS to host:port, or to a URL such as"},
+		{"REDIS_ADDRS= , ", "set REDIS_ADDRS to the address of a Redis"},
+		{"LOCK_REDIS_ADDRS=redis://:secret@127.0.0.1:1/x", "set LOCK_REDIS_ADDRS to host:port, or to a URL such as"},
+		{"METRICS_ADDR=127.0.0.1:0 ", "MYSQL_DSN: connect to the database"},
+		{"KAKAO_SECRET_KEY=DEV…", "set KAKAO_SECRET_KEY to the key alone"},
+		{"TOSS_SECRET_KEY=test_sk_1 test_sk_2", "set TOSS_SECRET_KEY to the key alone"},
+		{"PG_TIMEOUT=2m", "set PG_TIMEOUT (2m0s) to at most 50s"},
 		{"HTTP_ADDR=8080", "set HTTP_ADDR to host:port"},
 		{"METRICS_ADDR=here", "set METRICS_ADDR to host:port"},
 		{"PUBLIC_URL=shop.example.com", "set PUBLIC_URL to a scheme and a host"},
@@ -149,7 +157,7 @@ FROM orders o JOIN order_lines l ON l.order_id = o.id`
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	flag := regexp.MustCompile(`(?m)^\s+(-., +)?--(\S+)`)
-	for _, name := range []string{"dev", "serve", "pgsim", "migrate", "seed", "reconcile", "republish", "verify", "operator"} {
+	for _, name := range []string{"dev", "serve", "pgsim", "migrate", "seed", "reconcile", "republish", "verify", "operator", "doctor", "healthcheck"} {
 		t.Run(name+" explains itself, and names a variable for each flag", func(t *testing.T) {
 			t.Parallel()
 			out, code := runProgram(t, nil, name, "--help")

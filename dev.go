@@ -88,7 +88,7 @@ func (p *playpen) open(ctx context.Context) (err error) {
 	}
 	logger := c.logger(p.world.err, "text")
 	p.servers, err = devservers.Start(ctx, devservers.Config{
-		Dir: c.Data, Progress: p.world.err, SkipMySQL: c.MySQLDSN != "", SkipRedis: len(c.RedisAddrs) > 0,
+		Dir: c.Data, Progress: p.world.err, SkipMySQL: c.MySQLDSN != "", SkipRedis: c.RedisAddrs != "",
 	})
 	if err != nil {
 		return err
@@ -119,9 +119,7 @@ func (p *playpen) openMailbox() (err error) {
 // fill sets what nobody has set to what this run started.
 func (c *devCommand) fill(p *playpen) {
 	setDefault(&c.MySQLDSN, p.servers.MySQLDSN)
-	if len(c.RedisAddrs) == 0 {
-		c.RedisAddrs = []string{p.servers.RedisAddr}
-	}
+	setDefault(&c.RedisAddrs, p.servers.RedisAddr)
 	setDefault(&c.PublicURL, localURL(p.api.Addr()))
 	sim := "http://" + p.simAt.Addr().String()
 	setDefault(&c.KakaoBaseURL, sim+"/kakao")

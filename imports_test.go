@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"bench":                  {"bench/...", "internal/devservers", "internal/mail", "internal/mysqldb"}, // HTTP and SQL only
 	"internal":               {"internal/...", "sql", "shop"},
 	"internal/mysqldb":       {"internal/failpoint"},
+	"internal/redisdb":       {},
 	"internal/redistest":     {"internal/devservers"},
 	"internal/progress":      {},
 	"internal/seed":          {"command", "command/people", "internal/progress", "shop"},

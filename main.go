@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"github.com/lmittmann/tint"
 
@@ -35,6 +34,9 @@ type commandLine struct {
 	Republish republishCommand `cmd:"" help:"Rebuild read models from the books."`
 	Verify    verifyCommand    `cmd:"" help:"Check every invariant on the live books. Exit: 0 all hold, 2 some do not."`
 	Operator  operatorCommand  `cmd:"" help:"Make an account an operator, or (--remove) a customer again."`
+
+	Doctor      doctorCommand      `cmd:"" help:"Check every setting, connection, clock, schema, right and key, and change nothing. Exit: 0 all is well, 1 something is not."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask this machine's /readyz, for containers without a shell. Exit: 0 ready, 1 not."`
 }
 
 // A world is all that a command may touch besides its settings.
@@ -85,24 +87,12 @@ func run(args []string) int {
 }
 
 func execute(ctx context.Context, args []string, w *world) error {
-	var line commandLine
-	parser, err := kong.New(&line,
-		kong.Name("payment-system"),
-		kong.Description("An order-and-payment backend for Korean shops. Every flag can be set by its environment variable instead."),
-		kong.Writers(w.out, w.err),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(w),
-	)
-	if err != nil {
-		return fmt.Errorf("read the command line: %w", err)
-	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := read(ctx, args, w)
 	if err != nil {
-		return fmt.Errorf("%w; see payment-system --help", err)
+		return err
 	}
 	return parsed.Run()
 }

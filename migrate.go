@@ -23,7 +23,7 @@ func (c *migrateCommand) Run(ctx context.Context, w *world) error {
 	if err := c.checkDatabase().err(); err != nil {
 		return err
 	}
-	db, err := mysqldb.Open(ctx, c.MySQLDSN, mysqldb.Config{MaxConns: 4, IOTimeout: 10 * time.Minute})
+	db, err := c.openDatabase(ctx, mysqldb.Config{MaxConns: 4, IOTimeout: 10 * time.Minute})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -132,6 +133,12 @@ func (d *dev) environment() []string {
 // startReplica starts serve on dev's servers and waits until it is ready.
 func (d *dev) startReplica(t *testing.T, more ...string) *service {
 	t.Helper()
+	return startReplicaIn(t, d.environment(), more...)
+}
+
+// startReplicaIn starts serve in an environment and waits until it is ready.
+func startReplicaIn(t *testing.T, environment []string, more ...string) *service {
+	t.Helper()
 	port := freePort(t)
 	ready := "http://localhost:" + port + "/readyz"
 	for _, setting := range more {
@@ -139,7 +146,7 @@ func (d *dev) startReplica(t *testing.T, more ...string) *service {
 			ready = "http://" + addr + "/readyz"
 		}
 	}
-	environment := append(d.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL=http://localhost:"+port, "LOG_LEVEL=warn",
+	environment = append(slices.Clone(environment), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL=http://localhost:"+port, "LOG_LEVEL=warn",
 		"SHUTDOWN_DELAY=0s", "SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com")
 	s, out, err := start(append(environment, more...), "serve")
 	if err != nil {

@@ -84,7 +84,7 @@ func TestServe_stop(t *testing.T) {
 
 	t.Run("metrics have an address of their own", func(t *testing.T) {
 		response, body := newClient(t, "").get(t, "http://127.0.0.1:"+port+"/metrics")
-		if response.StatusCode != http.StatusOK || !strings.Contains(body, "go_sql_open_connections") || !strings.Contains(body, "payment_system_redis_up 1") {
+		if response.StatusCode != http.StatusOK || !strings.Contains(body, "go_sql_open_connections") || !strings.Contains(body, "\npayment_system_redis_up 1\n") {
 			t.Errorf("METRICS_ADDR answers %s:\n%.500s", response.Status, body)
 		}
 		if got := status(replica.url + "/metrics"); got != http.StatusNotFound {

@@ -40,8 +40,7 @@ func (c *serveCommand) Run(ctx context.Context, w *world) (err error) {
 	if err := a.newMailer().Check(); err != nil {
 		return fmt.Errorf("SMTP_ADDR, SMTP_FROM: %w", err)
 	}
-	if err := errors.Join(mysqldb.Check(ctx, a.db), mysqldb.CheckClock(ctx, a.db, w.now),
-		checkSchema(ctx, a.db)); err != nil {
+	if err := a.refuse(ctx); err != nil {
 		return err
 	}
 	listener, err := listen(ctx, "HTTP_ADDR", c.HTTPAddr)

@@ -32,7 +32,7 @@ func (c *verifyCommand) Run(ctx context.Context, w *world) error {
 		return err
 	}
 	// Sums over large books take their time.
-	db, err := mysqldb.Open(ctx, c.MySQLDSN, mysqldb.Config{MaxConns: 10, IOTimeout: 30 * time.Minute})
+	db, err := c.openDatabase(ctx, mysqldb.Config{MaxConns: 10, IOTimeout: 30 * time.Minute})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -62,11 +63,19 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	if s.Ready != nil {
 		if err := s.Ready(r.Context()); err != nil {
 			s.logger().WarnContext(r.Context(), "not ready", "error", err, "request_id", visitFrom(r.Context()).requestID)
-			say(w, http.StatusServiceUnavailable, "not ready")
+			say(w, http.StatusServiceUnavailable, notReady(err))
 			return
 		}
 	}
 	say(w, http.StatusOK, "ready")
+}
+
+// notReady names what is missing, and tells nothing more to strangers.
+func notReady(err error) string {
+	if lacks, ok := errors.AsType[*shop.Error](err); ok && lacks.Message != "" {
+		return "not ready: " + lacks.Message
+	}
+	return "not ready"
 }
 
 func say(w http.ResponseWriter, status int, text string) {

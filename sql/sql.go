@@ -5,6 +5,7 @@ package sql
 import (
 	"embed"
 	"io/fs"
+	"regexp"
 )
 
 //go:embed migrations/*.sql
@@ -17,4 +18,25 @@ func Migrations() fs.FS {
 		panic(err) // the folder is embedded above
 	}
 	return files
+}
+
+// created matches a statement that makes a table.
+var created = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+
+// Tables returns the names of all tables that the migrations make, in their order.
+func Tables() (names []string) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is above
+	}
+	for _, file := range files {
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			panic(err) // the folder is embedded above
+		}
+		for _, match := range created.FindAllSubmatch(text, -1) {
+			names = append(names, string(match[1]))
+		}
+	}
+	return names
 }

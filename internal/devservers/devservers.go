@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -44,6 +45,7 @@ type Servers struct {
 	folder *folder
 	mysql  *mariadb
 	redis  *redisServer
+	more   []func() error // stop further servers
 }
 
 // Start finds the servers' programs, fetching them if need be, and starts them in private
@@ -79,7 +81,7 @@ func (s *Servers) start(ctx context.Context, config Config, found programs) erro
 		group.Go(func() { mysqlErr = s.mysql.create(ctx) })
 	}
 	if !config.SkipRedis {
-		s.redis = newRedis(found.redis, s.folder, config)
+		s.redis = newRedis(firstRedis, found.redis, s.folder, RedisConfig{})
 		group.Go(func() { redisErr = s.redis.create(ctx) })
 	}
 	group.Wait()
@@ -92,6 +94,10 @@ func (s *Servers) start(ctx context.Context, config Config, found programs) erro
 // Close stops the servers and removes what was temporary. Calling it again does nothing.
 func (s *Servers) Close() error {
 	var errs []error
+	for _, stop := range slices.Backward(s.more) {
+		errs = append(errs, stop())
+	}
+	s.more = nil
 	if s.mysql != nil {
 		errs = append(errs, s.mysql.stop(s.folder.isKept()))
 	}

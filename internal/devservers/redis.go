@@ -12,23 +12,36 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// firstRedis is the name of the files of the Redis that Start starts.
+const firstRedis = "redis"
+
 // redisDatabases is how many logical databases a private Redis has: tests take one each.
 const redisDatabases = 4096
 
 // A redisServer is one Redis server that listens on the loopback interface.
 type redisServer struct {
+	name    string // of its files
 	program program
 	run     string
-	data    string // empty: nothing is kept
+	dir     string // where it works
+	isKept  bool   // what it knows outlives the run
 	log     string
 	port    int
+	config  RedisConfig
+	ports   map[string]int // further ones, by the option that takes them
 	process *process
 }
 
-func newRedis(program program, f *folder, _ Config) *redisServer {
-	r := &redisServer{program: program, run: f.run, log: filepath.Join(f.state, "redis.log")}
-	if f.isKept() {
-		r.data = filepath.Join(f.state, "redis")
+func newRedis(name string, program program, f *folder, config RedisConfig) *redisServer {
+	r := &redisServer{
+		name: name, program: program, run: f.run, dir: f.run, config: config, ports: map[string]int{},
+		log: filepath.Join(f.state, name+".log"),
+	}
+	switch {
+	case f.isKept():
+		r.dir, r.isKept = filepath.Join(f.state, name), true
+	case name != firstRedis:
+		r.dir = filepath.Join(f.run, name)
 	}
 	return r
 }
@@ -40,12 +53,26 @@ func (r *redisServer) addr() string { return net.JoinHostPort("127.0.0.1", strco
 func (r *redisServer) create(ctx context.Context) error {
 	var err error
 	for range 5 {
-		if r.port, err = freePort(ctx); err != nil {
+		if err = r.takePorts(ctx); err != nil {
 			return err
 		}
 		if err = r.start(ctx); err == nil || ctx.Err() != nil {
 			return err
 		}
+	}
+	return err
+}
+
+// takePorts finds free ports. That of a cluster's bus is set, for by default it is 10000 higher than may be.
+func (r *redisServer) takePorts(ctx context.Context) (err error) {
+	if r.port, err = freePort(ctx); err != nil {
+		return err
+	}
+	if r.config.Cluster {
+		r.ports["cluster-port"], err = freePort(ctx)
+	}
+	if err == nil && r.config.CertFile != "" {
+		r.ports["tls-port"], err = freePort(ctx)
 	}
 	return err
 }
@@ -62,13 +89,11 @@ func freePort(ctx context.Context) (int, error) {
 
 // start starts the server and returns when it answers.
 func (r *redisServer) start(ctx context.Context) error {
-	if r.data != "" {
-		if err := os.MkdirAll(r.data, 0o700); err != nil {
-			return fmt.Errorf("make Redis's data folder: %w", err)
-		}
+	args, err := r.options()
+	if err != nil {
+		return fmt.Errorf("make Redis's folder: %w", err)
 	}
-	var err error
-	r.process, err = startProcess(r.program, "redis-server", r.options(), r.log, filepath.Join(r.run, "redis.pid"))
+	r.process, err = startProcess(r.program, "redis-server", args, r.log, filepath.Join(r.run, r.name+".pid"))
 	if err != nil {
 		return err
 	}
@@ -82,7 +107,7 @@ func (r *redisServer) stop(gently bool) error { return r.process.stop(gently) }
 
 // waitUntilAnswering asks for the process id: another server may have taken the port.
 func (r *redisServer) waitUntilAnswering(ctx context.Context) error {
-	client := redis.NewClient(&redis.Options{Addr: r.addr(), MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
+	client := redis.NewClient(&redis.Options{Addr: r.addr(), Password: r.config.Password, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
 	defer client.Close()
 	return waitUntil(ctx, r.process, func() bool {
 		if !isListening(ctx, r.addr()) {
@@ -102,18 +127,37 @@ func isListening(ctx context.Context, addr string) bool {
 	return conn.Close() == nil
 }
 
-func (r *redisServer) options() []string {
+// options makes the folder that the server works in, and returns what it is started with.
+func (r *redisServer) options() ([]string, error) {
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		return nil, err
+	}
 	options := []string{
 		"--bind", "127.0.0.1",
 		"--port", strconv.Itoa(r.port),
-		"--databases", strconv.Itoa(redisDatabases),
 		"--daemonize", "no",
-		"--save", "",
-		"--dir", r.run,
+		"--dir", r.dir,
 		"--loglevel", "notice",
 	}
-	if r.data != "" {
-		return append(options, "--dir", r.data, "--appendonly", "yes", "--appendfsync", "everysec")
+	if r.config.Sentinel != "" {
+		file := filepath.Join(r.dir, r.name+".conf")
+		options = append([]string{file, "--sentinel"}, options...)
+		return append(options, r.config.Options...), os.WriteFile(file, []byte(r.config.Sentinel), 0o600)
 	}
-	return append(options, "--appendonly", "no")
+	options = append(options, "--databases", strconv.Itoa(redisDatabases), "--save", "", "--repl-diskless-sync-delay", "0")
+	if r.isKept {
+		options = append(options, "--appendonly", "yes", "--appendfsync", "everysec")
+	} else {
+		options = append(options, "--appendonly", "no")
+	}
+	if r.config.Cluster {
+		options = append(options, "--cluster-enabled", "yes", "--cluster-config-file", r.name+".nodes", "--cluster-node-timeout", "2000")
+	}
+	if r.config.CertFile != "" {
+		options = append(options, "--tls-cert-file", r.config.CertFile, "--tls-key-file", r.config.KeyFile, "--tls-auth-clients", "no")
+	}
+	for name, port := range r.ports {
+		options = append(options, "--"+name, strconv.Itoa(port))
+	}
+	return append(options, r.config.Options...), nil
 }

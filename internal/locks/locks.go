@@ -24,8 +24,8 @@ const (
 	defaultWait = 20 * time.Millisecond
 	// defaultExpiry is when Redis forgets a lock whose holder died.
 	defaultExpiry = 8 * time.Second
-	// callTimeout bounds one question to a node, and one to all.
-	callTimeout = 200 * time.Millisecond
+	// CallTimeout bounds one question to a node, and one to all.
+	CallTimeout = 200 * time.Millisecond
 	// rest is how long Redis is left alone after it failed.
 	rest = time.Second
 )
@@ -34,7 +34,7 @@ const (
 // one kind of failure: when the nodes do not answer it does without them, for a
 // second at a time, and never makes a caller wait longer than Wait.
 type Locker struct {
-	Nodes  []redis.UniversalClient // independent of each other; Dial makes good ones
+	Nodes  []redis.UniversalClient // independent of each other, whose clients give up after CallTimeout
 	Wait   time.Duration           // for all the locks of a call; 20 ms when zero
 	Expiry time.Duration           // when Redis forgets a lock whose holder died; 8 s when zero
 	Now    func() time.Time
@@ -44,20 +44,6 @@ type Locker struct {
 	sync *redsync.Redsync
 	// restUntil is when Redis may be asked again, in Unix nanoseconds.
 	restUntil atomic.Int64
-}
-
-// Dial returns a client of one Redis node that answers fast or not at all. The
-// caller closes it.
-func Dial(addr string) redis.UniversalClient {
-	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs:         []string{addr},
-		DialTimeout:   callTimeout,
-		ReadTimeout:   callTimeout,
-		WriteTimeout:  callTimeout,
-		PoolTimeout:   callTimeout,
-		MaxRetries:    -1,
-		DialerRetries: 1,
-	})
 }
 
 // Lock asks for all keys at once, and returns what unlocks them, on a context that
@@ -114,7 +100,7 @@ func (l *Locker) tryAll(ctx context.Context, keys []string) []*redsync.Mutex {
 func (l *Locker) mutex(key string) *redsync.Mutex {
 	expiry := cmp.Or(l.Expiry, defaultExpiry)
 	return l.sync.NewMutex(key, redsync.WithExpiry(expiry),
-		redsync.WithTimeoutFactor(callTimeout.Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
+		redsync.WithTimeoutFactor(CallTimeout.Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
 }
 
 func (l *Locker) open() {
@@ -130,7 +116,7 @@ func (l *Locker) lock(ctx context.Context, key string) *redsync.Mutex {
 	mutex := l.mutex(key)
 	for {
 		// A try that ctx cut short could leave the key behind, for its whole
-		// expiry: each is let finish, and bounded by callTimeout.
+		// expiry: each is let finish, and bounded by CallTimeout.
 		err := mutex.TryLockContext(context.WithoutCancel(ctx))
 		if err == nil {
 			return mutex

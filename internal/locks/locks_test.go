@@ -16,6 +16,7 @@ import (
 
 	"payment-system/internal/devservers"
 	"payment-system/internal/locks"
+	"payment-system/internal/redisdb"
 	"payment-system/internal/redistest"
 	"payment-system/internal/testclock"
 )
@@ -218,7 +219,14 @@ func newLocker(t *testing.T, wait time.Duration, nodes ...redis.UniversalClient)
 
 func dial(t *testing.T, addr string) redis.UniversalClient {
 	t.Helper()
-	client := locks.Dial(addr)
+	place, err := redisdb.ParsePlace(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, _, err := redisdb.Open(t.Context(), place, redisdb.Config{DialTimeout: locks.CallTimeout, Timeout: locks.CallTimeout})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { client.Close() })
 	return client
 }

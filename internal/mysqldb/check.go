@@ -30,6 +30,20 @@ func Check(ctx context.Context, db *sql.DB) error {
 	return errors.Join(checkServer(server), checkSession(session))
 }
 
+// CheckReader refuses a pool for reading whose sessions are not what Open asks for.
+func CheckReader(ctx context.Context, db *sql.DB) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close()
+	session, err := variables(ctx, conn, "SESSION")
+	if err != nil {
+		return err
+	}
+	return checkSession(session)
+}
+
 // settings are variables by name. Servers do not all have all of them.
 type settings map[string]string
 

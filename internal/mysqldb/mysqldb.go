@@ -5,12 +5,15 @@ package mysqldb
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -28,7 +31,14 @@ type Config struct {
 	IdleTx      time.Duration // see NewConnector, in whole seconds; 20 s when zero
 	IdleTime    time.Duration // after which an unused connection is closed; 5 min when zero
 	Logger      *slog.Logger  // hears of broken connections; nil for nobody
+
+	// Roots are who may have signed the server's certificate. With them every connection by TCP is encrypted
+	// and verified; without, the DSN says.
+	Roots *x509.CertPool
 }
+
+// ErrUnverified is returned for a DSN that asks for less than Config.Roots do.
+var ErrUnverified = errors.New("certificates are verified, and its tls asks for less")
 
 // Open returns a pool of connections to the database that dsn, a go-sql-driver DSN, names.
 // Whatever dsn says, every session speaks UTC, utf8mb4, strict SQL and READ COMMITTED, one
@@ -94,7 +104,26 @@ func ParseDSN(dsn string, config Config) (*mysql.Config, error) {
 	parsed.WriteTimeout = cmp.Or(config.IOTimeout, parsed.WriteTimeout, time.Minute)
 	parsed.Logger = driverLogger{config.Logger}
 	parsed.Params = sessionVariables(parsed.Params)
+	if err := verifyBy(parsed, config.Roots); err != nil {
+		return nil, err
+	}
 	return parsed, parsed.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
+}
+
+// verifyBy has the server's certificate verified, if there are roots and it is not on this machine's socket.
+func verifyBy(parsed *mysql.Config, roots *x509.CertPool) error {
+	if roots == nil || parsed.Net == "unix" {
+		return nil
+	}
+	if parsed.TLSConfig != "" && parsed.TLSConfig != "true" {
+		return ErrUnverified
+	}
+	host, _, err := net.SplitHostPort(parsed.Addr)
+	if err != nil {
+		return fmt.Errorf("read the database DSN: %w", err)
+	}
+	parsed.TLS = &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
+	return nil
 }
 
 // A driverLogger hands on what the driver says, which would go to standard error as plain text.

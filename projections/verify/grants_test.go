@@ -1,9 +1,6 @@
 package verify_test
 
 import (
-	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
 	"strings"
 	"testing"
@@ -18,14 +15,15 @@ import (
 // what has happened.
 func TestGrants(t *testing.T) {
 	t.Parallel()
-	dsn := mysqltest.DSN(t)
-	account, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
+	account := mysqltest.NewAccount(t, mysqltest.DSN(t))
+	for _, table := range account.Tables() {
+		if table == "events" {
+			account.Grant("SELECT, INSERT, UPDATE (published_at)", table)
+			continue
+		}
+		account.Grant("SELECT, INSERT, UPDATE, DELETE", table)
 	}
-	account.User, account.Passwd = "pst_"+strings.ToLower(rand.Text()[:12]), rand.Text()
-	grant(t, dsn, account)
-	db, err := mysqldb.Open(t.Context(), account.FormatDSN(), mysqldb.Config{})
+	db, err := mysqldb.Open(t.Context(), account.DSN, mysqldb.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,52 +58,5 @@ VALUES (1, 'a', 1, 'k', '', '{}', 'SHOPPER', NOW(6), '', '', 0) ON DUPLICATE KEY
 	want := "events " + string(b.payment.ID) + " version 2 (payment.readied): note was edited"
 	if found := b.Violations(t, nil); err == nil && (len(found) != 1 || found[0] != want) {
 		t.Errorf("violations:\n%s\nwant %s", strings.Join(found, "\n"), want)
-	}
-}
-
-// grant makes an account with the rights that docs/design.md asks for, and drops it when t ends.
-func grant(t *testing.T, dsn string, account *mysql.Config) {
-	t.Helper()
-	db, err := sql.Open("mysql", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := db.QueryContext(t.Context(), `SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var tables []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		tables = append(tables, name)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	// A server may have an account for anybody on its own machine, which would come before '%'.
-	for _, host := range []string{"'@'%'", "'@'localhost'"} {
-		user := "'" + account.User + host
-		statements := []string{"CREATE USER " + user + " IDENTIFIED BY '" + account.Passwd + "'"}
-		for _, table := range tables {
-			rights := "SELECT, INSERT, UPDATE, DELETE"
-			if table == "events" {
-				rights = "SELECT, INSERT, UPDATE (published_at)"
-			}
-			statements = append(statements, "GRANT "+rights+" ON `"+account.DBName+"`.`"+table+"` TO "+user)
-		}
-		for _, statement := range statements {
-			if _, err := db.ExecContext(t.Context(), statement); err != nil {
-				t.Fatalf("%s: %v", statement, err)
-			}
-		}
-		t.Cleanup(func() {
-			if _, err := db.ExecContext(context.Background(), "DROP USER "+user); err != nil {
-				t.Error(err)
-			}
-		})
 	}
 }
