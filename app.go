@@ -47,21 +47,23 @@ type app struct {
 	replica  string
 	registry *prometheus.Registry
 
-	db, reads  *sql.DB
-	redis      redis.UniversalClient
-	gateways   map[shop.PG]pg.Gateway
-	locker     *locks.Locker
-	commands   *command.Handler
-	people     *people.Handler
-	projector  *projections.Projector
-	reconciler *reconcile.Reconciler
-	queries    *query.Reader
+	db, reads   *sql.DB
+	readReplica *mysqldb.ReadReplica // nil when queries read at the primary
+	redis       redis.UniversalClient
+	gateways    map[shop.PG]pg.Gateway
+	locker      *locks.Locker
+	commands    *command.Handler
+	people      *people.Handler
+	projector   *projections.Projector
+	reconciler  *reconcile.Reconciler
+	queries     *query.Reader
 
 	closers []func() error // called last to first
 }
 
 // openTools opens what the commands that serve nobody need.
 func openTools(ctx context.Context, s *settings, w *world) (*app, error) {
+	s.MySQLReadDSN = "" // what a tool has just written it reads at once
 	s.KakaoCID = cmp.Or(s.KakaoCID, defaultKakaoCID)
 	s.PGTimeout = cmp.Or(s.PGTimeout, 10*time.Second)
 	faults := s.checkServers()
@@ -132,6 +134,9 @@ func (a *app) open(ctx context.Context) error {
 		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors,
 		Backlog: a.projector.Backlog,
 	}
+	if a.readReplica != nil {
+		a.queries.Replica = a.readReplica
+	}
 	a.gateways = gateways(a.settings.gatewaySettings, a.world, a.logger, a.registry)
 	a.commands = a.newCommands()
 	a.people = a.newPeople()
@@ -157,19 +162,11 @@ func (a *app) openSource() (err error) {
 }
 
 func (a *app) openDatabases(ctx context.Context) (err error) {
-	config := mysqldb.Config{Logger: a.logger}
-	if a.db, err = a.settings.openDatabase(ctx, config); err != nil {
+	if a.db, err = a.settings.openDatabase(ctx, mysqldb.Config{Logger: a.logger}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.db.Close)
-	if a.reads = a.db; !a.settings.hasReplica() {
-		return nil
-	}
-	if a.reads, err = a.settings.openReplica(ctx, config); err != nil {
-		return err
-	}
-	a.closers = append(a.closers, a.reads.Close)
-	return nil
+	return a.openReadReplica(ctx)
 }
 
 func (a *app) newCommands() *command.Handler {

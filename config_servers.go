@@ -82,12 +82,12 @@ func (s *databaseSettings) hasReplica() bool {
 	return s.MySQLReadDSN != "" && s.MySQLReadDSN != s.MySQLDSN
 }
 
-// openReplica connects to where queries read.
-func (s *databaseSettings) openReplica(ctx context.Context, config mysqldb.Config) (*sql.DB, error) {
+// replicaPool is a pool of where queries read, which may be away.
+func (s *databaseSettings) replicaPool(config mysqldb.Config) (*sql.DB, error) {
 	config.Roots = s.mysqlRoots
-	db, err := mysqldb.Open(ctx, s.MySQLReadDSN, config)
+	db, err := mysqldb.OpenAway(s.MySQLReadDSN, config)
 	if err != nil {
-		return nil, fmt.Errorf("MYSQL_READ_DSN: %w", explainTLS(err))
+		return nil, fmt.Errorf("MYSQL_READ_DSN: %w", err)
 	}
 	return db, nil
 }

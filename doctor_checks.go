@@ -117,13 +117,13 @@ func (d *doctor) examineReplica(ctx context.Context, c *chart) {
 		return
 	}
 	c.try(ctx, "MYSQL_READ_DSN", func(ctx context.Context) (string, error) {
-		db, err := d.settings.openReplica(ctx, mysqldb.Config{MaxConns: 2})
+		db, err := d.settings.replicaPool(mysqldb.Config{MaxConns: 2})
 		if err != nil {
 			return "", err
 		}
 		defer db.Close()
 		if err := checkReplica(ctx, db); err != nil {
-			return "", err
+			return "", explainTLS(err)
 		}
 		return versionOf(ctx, db)
 	})

@@ -104,6 +104,7 @@ func (s *Server) graphQL() http.Handler {
 	h.SetRecoverFunc(s.recovered)
 	h.Use(&gate{introspection: s.Introspection})
 	h.AroundResponses(s.timeOperations)
+	h.AroundResponses(s.noteWrites)
 	h.AroundResponses(s.withLoaders)
 	return h
 }

@@ -146,7 +146,7 @@ func (r *queryResolver) Product(ctx context.Context, id string) (*shop.Product, 
 }
 
 func (r *queryResolver) Products(ctx context.Context, first *int, after *string, last *int, before *string, search *string, orderBy *query.ProductOrder) (*query.ProductConnection, error) {
-	return r.Queries.Products(ctx, query.Page{First: first, After: after, Last: last, Before: before}, search, or(orderBy, query.ProductOrderNewest))
+	return r.Queries.Products(ctx, page(ctx, first, after, last, before), search, or(orderBy, query.ProductOrderNewest))
 }
 
 func (r *queryResolver) Order(ctx context.Context, id string) (*shop.Order, error) {
@@ -158,11 +158,11 @@ func (r *queryResolver) Payment(ctx context.Context, id string) (*shop.Payment, 
 }
 
 func (r *queryResolver) Orders(ctx context.Context, first *int, after *string, last *int, before *string, filter *query.OrderFilter) (*query.OrderConnection, error) {
-	return r.Queries.Orders(ctx, query.Page{First: first, After: after, Last: last, Before: before}, or(filter, query.OrderFilter{}))
+	return r.Queries.Orders(ctx, page(ctx, first, after, last, before), or(filter, query.OrderFilter{}))
 }
 
 func (r *queryResolver) Payments(ctx context.Context, first *int, after *string, last *int, before *string, filter *query.PaymentFilter) (*query.PaymentConnection, error) {
-	return r.Queries.Payments(ctx, query.Page{First: first, After: after, Last: last, Before: before}, or(filter, query.PaymentFilter{}))
+	return r.Queries.Payments(ctx, page(ctx, first, after, last, before), or(filter, query.PaymentFilter{}))
 }
 
 func (r *queryResolver) Reconciliation(ctx context.Context, id string) (*shop.Reconciliation, error) {
@@ -170,11 +170,11 @@ func (r *queryResolver) Reconciliation(ctx context.Context, id string) (*shop.Re
 }
 
 func (r *queryResolver) Reconciliations(ctx context.Context, first *int, after *string, last *int, before *string) (*query.ReconciliationConnection, error) {
-	return r.Queries.Reconciliations(ctx, query.Page{First: first, After: after, Last: last, Before: before})
+	return r.Queries.Reconciliations(ctx, page(ctx, first, after, last, before))
 }
 
 func (r *queryResolver) Discrepancies(ctx context.Context, first *int, after *string, last *int, before *string, filter *query.DiscrepancyFilter) (*query.DiscrepancyConnection, error) {
-	return r.Queries.Discrepancies(ctx, query.Page{First: first, After: after, Last: last, Before: before}, nil, or(filter, query.DiscrepancyFilter{}))
+	return r.Queries.Discrepancies(ctx, page(ctx, first, after, last, before), nil, or(filter, query.DiscrepancyFilter{}))
 }
 
 func (r *queryResolver) Projections(ctx context.Context) ([]query.Projection, error) {
@@ -182,7 +182,7 @@ func (r *queryResolver) Projections(ctx context.Context) ([]query.Projection, er
 }
 
 func (r *reconciliationResolver) Discrepancies(ctx context.Context, obj *shop.Reconciliation, first *int, after *string, last *int, before *string, filter *query.DiscrepancyFilter) (*query.DiscrepancyConnection, error) {
-	return r.Queries.Discrepancies(ctx, query.Page{First: first, After: after, Last: last, Before: before}, &obj.ID, or(filter, query.DiscrepancyFilter{}))
+	return r.Queries.Discrepancies(ctx, page(ctx, first, after, last, before), &obj.ID, or(filter, query.DiscrepancyFilter{}))
 }
 
 func (r *subscriptionResolver) PaymentUpdated(ctx context.Context, paymentID string) (<-chan *shop.Payment, error) {
@@ -198,7 +198,7 @@ func (r *subscriptionResolver) ReconciliationUpdated(ctx context.Context, id str
 }
 
 func (r *userResolver) Orders(ctx context.Context, obj *shop.User, first *int, after *string, last *int, before *string, status []shop.OrderStatus) (*query.OrderConnection, error) {
-	return r.Queries.Orders(ctx, query.Page{First: first, After: after, Last: last, Before: before}, query.OrderFilter{UserID: &obj.ID, Status: status})
+	return r.Queries.Orders(ctx, pageOf(obj, page(ctx, first, after, last, before)), query.OrderFilter{UserID: &obj.ID, Status: status})
 }
 
 func (r *Resolver) Discrepancy() DiscrepancyResolver { return &discrepancyResolver{r} }

@@ -22,6 +22,10 @@ const (
 	seenSize = 50_000
 )
 
+// Position is a query for how far the events have come: it answers one number, which
+// grows with each that a view may show.
+const Position = `SELECT COALESCE(MAX(id), 0) FROM events`
+
 // Run applies, until ctx ends, what Hand and Project missed: it shares the shards
 // of the outbox with the other replicas by leases and sweeps its own. An event is
 // left to whoever recorded it for one look, and to this process for a second if it

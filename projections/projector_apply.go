@@ -350,7 +350,7 @@ func (p *Projector) announce(ctx context.Context, rows []row, lists ...string) {
 	versions := make([]views.Version, 0, len(rows)+len(lists))
 	for _, r := range rows {
 		p.Floors.Raise(at, r.id, r.version)
-		versions = append(versions, views.Version{ID: r.id, Version: r.version})
+		versions = append(versions, views.Version{ID: r.id, Version: r.version, Owner: r.owner})
 	}
 	for _, list := range lists {
 		versions = append(versions, views.Version{ID: list, Quiet: true})

@@ -28,6 +28,7 @@ type row struct {
 	version  int
 	values   []any // one for each of the view's columns
 	document []byte
+	owner    shop.UserID // whose it is, if somebody's
 	// payment is set where the document wants a history yet.
 	payment *shop.Payment
 }
@@ -118,7 +119,7 @@ func readProduct(payload []byte) (row, error) {
 func readOrder(payload []byte) (row, error) {
 	var o shop.Order
 	err := decode(payload, &o)
-	return row{id: string(o.ID), values: []any{string(o.UserID), string(o.Status), o.PlacedAt}}, err
+	return row{id: string(o.ID), owner: o.UserID, values: []any{string(o.UserID), string(o.Status), o.PlacedAt}}, err
 }
 
 // readPayment leaves the gateway's record, the last column, to be filled in.
@@ -126,7 +127,7 @@ func readPayment(payload []byte) (row, error) {
 	var p shop.Payment
 	err := decode(payload, &p)
 	values := []any{string(p.OrderID), string(p.UserID), string(p.Status), string(p.PG), p.PaymentKey, p.UpdatedAt, nil}
-	return row{id: string(p.ID), values: values, payment: &p}, err
+	return row{id: string(p.ID), owner: p.UserID, values: values, payment: &p}, err
 }
 
 func readReconciliation(payload []byte) (row, error) {

@@ -13,6 +13,8 @@ type Page struct {
 	After  *string
 	Last   *int
 	Before *string
+	// By is who asks: they see what they wrote, read replica or not. Empty for nobody.
+	By shop.UserID `json:"-"`
 }
 
 // PageInfo tells what lies on either side of a page. The cursors are nil when

@@ -188,7 +188,14 @@ func (r *Reader) loadAndStore(
 func (r *Reader) load(
 	ctx context.Context, from viewTable, ids []string, tokens map[string]views.Token,
 ) ([]document, error) {
-	loaded, err := r.selectDocuments(ctx, r.DB, from, ids)
+	if r.Replica != nil && r.isCacheResting() { // without Redis nobody knows what is old
+		return r.selectDocuments(ctx, r.current(), from, ids)
+	}
+	var loaded []document
+	err := r.read(ctx, func(ctx context.Context, db *sql.DB) (err error) {
+		loaded, err = r.selectDocuments(ctx, db, from, ids)
+		return err
+	})
 	if err != nil || r.Primary == nil {
 		return loaded, err
 	}
@@ -200,8 +207,7 @@ func (r *Reader) load(
 	}
 	newer, err := r.selectDocuments(ctx, r.Primary, from, late)
 	if err != nil {
-		r.Logger.WarnContext(ctx, "primary did not answer a query", "error", err)
-		return loaded, nil
+		return nil, err // what is there is known to be old, and what is not there may be new
 	}
 	for _, d := range newer {
 		loaded = slices.DeleteFunc(loaded, func(old document) bool { return old.id == d.id })

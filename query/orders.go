@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"database/sql"
 
 	"payment-system/shop"
 )
@@ -75,7 +76,12 @@ func (f OrderFilter) list() (*list, []filter) {
 
 // connect reads a page of a list and makes an edge of each item.
 func connect[T, E any](ctx context.Context, r *Reader, l *list, parts []filter, page Page, edge func(cursor string, node *T) E) ([]E, []*T, PageInfo, error) {
-	items, info, err := l.page(ctx, r.DB, parts, page)
+	var items []item
+	var info PageInfo
+	err := r.readFor(ctx, page.By, func(ctx context.Context, db *sql.DB) (err error) {
+		items, info, err = l.page(ctx, db, parts, page)
+		return err
+	})
 	if err != nil {
 		return nil, nil, PageInfo{}, err
 	}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/go-jet/jet/v2/mysql"
 
@@ -39,19 +41,11 @@ func (r *Reader) PaymentsOfOrders(ctx context.Context, ids []shop.OrderID) ([]*s
 
 // paymentsOf finds which payments the orders have, then reads these as any other.
 func (r *Reader) paymentsOf(ctx context.Context, ids []shop.OrderID) (map[shop.OrderID]*shop.Payment, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	in := make([]mysql.Expression, len(ids))
-	for i, id := range ids {
-		in[i] = mysql.String(string(id))
-	}
-	query, args := mysql.SELECT(PaymentViews.ID).FROM(PaymentViews).WHERE(PaymentViews.OrderID.IN(in...)).Sql()
-	names, err := mysqldb.Collect(ctx, r.DB, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) }, query, args...)
+	names, err := r.paymentNames(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read payments of orders: %w", err)
+		return nil, err
 	}
-	found, err := r.documents(ctx, payments, names)
+	found, err := r.documents(ctx, payments, slices.Collect(maps.Values(names)))
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +58,40 @@ func (r *Reader) paymentsOf(ctx context.Context, ids []shop.OrderID) (map[shop.O
 		of[payment.OrderID] = payment
 	}
 	return of, nil
+}
+
+// paymentNames returns the ids of the orders' payments. An order that a read replica knows no payment of may
+// have one since: the primary is asked.
+func (r *Reader) paymentNames(ctx context.Context, ids []shop.OrderID) (map[shop.OrderID]string, error) {
+	names := make(map[shop.OrderID]string, len(ids))
+	err := r.read(ctx, func(ctx context.Context, db *sql.DB) error { return selectPaymentNames(ctx, db, ids, names) })
+	if err != nil || r.Replica == nil {
+		return names, err
+	}
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id shop.OrderID) bool { return names[id] != "" })
+	return names, selectPaymentNames(ctx, r.current(), missing, names)
+}
+
+func selectPaymentNames(ctx context.Context, db *sql.DB, ids []shop.OrderID, names map[shop.OrderID]string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	in := make([]mysql.Expression, len(ids))
+	for i, id := range ids {
+		in[i] = mysql.String(string(id))
+	}
+	query, args := mysql.SELECT(PaymentViews.OrderID, PaymentViews.ID).FROM(PaymentViews).WHERE(PaymentViews.OrderID.IN(in...)).Sql()
+	_, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (_ struct{}, err error) {
+		var order shop.OrderID
+		var payment string
+		err = rows.Scan(&order, &payment)
+		names[order] = payment
+		return struct{}{}, err
+	}, query, args...)
+	if err != nil {
+		return fmt.Errorf("read payments of orders: %w", err)
+	}
+	return nil
 }
 
 // The list of payments: newest first, or latest change first.

@@ -18,9 +18,11 @@ import (
 // must not be copied once used.
 type Reader struct {
 	DB *sql.DB // where queries read: the primary or a replica of it
-	// Primary answers where DB lags behind a version that was announced. Nil
-	// trusts DB.
+	// Primary answers where DB lags behind a version that was announced, and to
+	// who wrote a moment ago. Nil trusts DB.
 	Primary *sql.DB
+	// Replica says whether DB, a read replica, may be asked. Nil always asks it.
+	Replica Replica
 	// Redis holds cache entries and announces changes. Nothing but speed is lost
 	// when it is gone, if its client gives up at once: MaxRetries -1.
 	Redis  redis.UniversalClient
@@ -37,6 +39,45 @@ type Reader struct {
 
 	cache   documentCache
 	watches hub
+}
+
+// A Replica has queries asked of a read replica, and of the primary while that
+// is not to be asked, or fails. *mysqldb.ReadReplica is one.
+type Replica interface {
+	Ask(ctx context.Context, ask func(context.Context, *sql.DB) error) error
+}
+
+// read asks a query where queries read.
+func (r *Reader) read(ctx context.Context, ask func(context.Context, *sql.DB) error) error {
+	if r.Replica == nil {
+		return ask(ctx, r.DB)
+	}
+	return r.Replica.Ask(ctx, ask)
+}
+
+// readFor asks a query on behalf of a user, who sees what they wrote: a read
+// replica may not have it yet. Without Redis nobody knows who wrote.
+func (r *Reader) readFor(ctx context.Context, user shop.UserID, ask func(context.Context, *sql.DB) error) error {
+	if r.Replica == nil || user == "" {
+		return r.read(ctx, ask)
+	}
+	if r.hasWritten(ctx, user) {
+		return ask(ctx, r.current())
+	}
+	return r.read(ctx, ask)
+}
+
+func (r *Reader) hasWritten(ctx context.Context, user shop.UserID) bool {
+	if r.isCacheResting() {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, cacheTime)
+	defer cancel()
+	wrote, err := views.HasWritten(ctx, r.Redis, user)
+	if err != nil {
+		r.restCache(ctx, err)
+	}
+	return wrote || err != nil
 }
 
 // A Viewer is who asks. The zero Viewer is nobody.

@@ -73,9 +73,9 @@ func watch[T any](ctx context.Context, r *Reader, from viewTable, id string, may
 	return out, nil
 }
 
-// readNow reads what the database says, past the cache.
+// readNow reads what the primary says, past the cache: what came before the subscription is announced to nobody.
 func readNow[T any](ctx context.Context, r *Reader, from viewTable, id string) (*T, int, error) {
-	loaded, err := r.load(ctx, from, []string{id}, nil)
+	loaded, err := r.selectDocuments(ctx, r.current(), from, []string{id})
 	if err != nil {
 		return nil, 0, err
 	}

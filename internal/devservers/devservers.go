@@ -42,6 +42,7 @@ type Servers struct {
 	MySQLDSN  string // names the database payment_system; empty when MariaDB was skipped
 	RedisAddr string // host:port; empty when Redis was skipped
 
+	config Config
 	folder *folder
 	mysql  *mariadb
 	redis  *redisServer
@@ -63,7 +64,7 @@ func Start(ctx context.Context, config Config) (*Servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Servers{folder: folder}
+	s := &Servers{config: config, folder: folder}
 	if err := s.start(ctx, config, found); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -76,7 +77,7 @@ func (s *Servers) start(ctx context.Context, config Config, found programs) erro
 	var mysqlErr, redisErr error
 	var group sync.WaitGroup
 	if !config.SkipMySQL {
-		s.mysql = newMariaDB(found.mysql, s.folder, config)
+		s.mysql = newMariaDB(firstMariaDB, found.mysql, s.folder, config)
 		s.MySQLDSN = s.mysql.dsn(databaseName)
 		group.Go(func() { mysqlErr = s.mysql.create(ctx) })
 	}

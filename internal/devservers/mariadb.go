@@ -22,8 +22,12 @@ const databaseName = "payment_system"
 // maxSocketPath is what fits into sockaddr_un on Linux; elsewhere it is a little less.
 const maxSocketPath = 103
 
-// A mariadb is one MariaDB server that listens on a socket only.
+// firstMariaDB is the name of the files of the MariaDB that Start starts.
+const firstMariaDB = "mariadb"
+
+// A mariadb is one MariaDB server that listens on a socket, and on nothing else unless its options say so.
 type mariadb struct {
+	name    string // of its files
 	program program
 	run     string // socket, process id
 	data    string
@@ -33,22 +37,28 @@ type mariadb struct {
 	process *process
 }
 
-func newMariaDB(program program, f *folder, config Config) *mariadb {
+func newMariaDB(name string, program program, f *folder, config Config) *mariadb {
 	pool := config.BufferPoolMiB
 	if pool == 0 {
 		pool = 64
 	}
 	return &mariadb{
+		name:    name,
 		program: program,
 		run:     f.run,
-		data:    filepath.Join(f.state, "mariadb"),
-		log:     filepath.Join(f.state, "mariadb.log"),
+		data:    filepath.Join(f.state, name),
+		log:     filepath.Join(f.state, name+".log"),
 		pool:    pool,
 		more:    config.MySQLOptions,
 	}
 }
 
-func (m *mariadb) socket() string { return filepath.Join(m.run, "mysql.sock") }
+func (m *mariadb) socket() string {
+	if m.name == firstMariaDB {
+		return filepath.Join(m.run, "mysql.sock")
+	}
+	return filepath.Join(m.run, m.name+".sock")
+}
 
 func (m *mariadb) dsn(database string) string {
 	config := mysql.NewConfig()
@@ -73,10 +83,10 @@ func (m *mariadb) create(ctx context.Context) error {
 // start starts the server and returns when it answers.
 func (m *mariadb) start(ctx context.Context) error {
 	args := append(m.options(),
-		"--socket="+m.socket(), "--skip-networking", "--pid-file="+filepath.Join(m.run, "mariadbd-own"))
+		"--socket="+m.socket(), "--skip-networking", "--pid-file="+filepath.Join(m.run, m.name+"-own"))
 	args = append(args, m.more...)
 	var err error
-	m.process, err = startProcess(m.program, "mariadbd", args, m.log, filepath.Join(m.run, "mariadb.pid"))
+	m.process, err = startProcess(m.program, "mariadbd", args, m.log, filepath.Join(m.run, m.name+".pid"))
 	if err != nil {
 		return err
 	}

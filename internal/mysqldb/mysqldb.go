@@ -45,15 +45,24 @@ var ErrUnverified = errors.New("certificates are verified, and its tls asks for 
 // statement at a time, and an UPDATE reports the rows it found, not the rows it changed.
 // Open dials once, so a wrong address or password is reported here.
 func Open(ctx context.Context, dsn string, config Config) (*sql.DB, error) {
+	db, err := OpenAway(dsn, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to the database: %w", err), db.Close())
+	}
+	return db, nil
+}
+
+// OpenAway is Open that does not dial: the server may be away.
+func OpenAway(dsn string, config Config) (*sql.DB, error) {
 	connector, err := NewConnector(dsn, config)
 	if err != nil {
 		return nil, err
 	}
 	db := sql.OpenDB(connector)
 	Limit(db, config)
-	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to the database: %w", err), db.Close())
-	}
 	return db, nil
 }
 

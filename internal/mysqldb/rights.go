@@ -2,6 +2,7 @@ package mysqldb
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -58,4 +59,16 @@ func explain(ctx context.Context, db *sql.DB, query string) error {
 // isDenied knows the answers to who may not: to a database, a table, a column, at all.
 func isDenied(number uint16) bool {
 	return number == 1044 || number == 1142 || number == 1143 || number == 1227
+}
+
+// IsMisconfigured reports whether err says that an account or a database is not there or may not be used, or that
+// a certificate is not trusted: what time does not mend.
+func IsMisconfigured(err error) bool {
+	if refused, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return isDenied(refused.Number) || refused.Number == 1045 || refused.Number == 1049 || refused.Number == 1698
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	return errors.Is(err, mysql.ErrNoTLS)
 }

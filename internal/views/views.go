@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,11 +70,12 @@ local version = math.max(floor, tonumber(ARGV[1]))
 return redis.call('SET', KEYS[1], string.format('%d', version) .. ARGV[2], 'PX', ARGV[3])`
 
 // A Version is a view and the version it has now. Quiet versions are evicted
-// and not announced.
+// and not announced. Owner is whose it is, if somebody's.
 type Version struct {
 	ID      string
 	Version int
 	Quiet   bool
+	Owner   shop.UserID
 }
 
 // Announce makes every cache entry of the views given useless, then tells their
@@ -84,6 +86,13 @@ func Announce(ctx context.Context, client redis.UniversalClient, versions []Vers
 		_, nonce, _ := strings.Cut(string(NewToken(v.Version)), "-")
 		pipe.Eval(ctx, replaceToken, []string{TokenKey(v.ID)}, v.Version, "-"+nonce, tokenTTL.Milliseconds())
 	}
+	owners := make([]shop.UserID, 0, len(versions))
+	for _, v := range versions {
+		if !slices.Contains(owners, v.Owner) {
+			owners = append(owners, v.Owner)
+		}
+	}
+	wrote(ctx, pipe, owners)
 	for _, v := range versions {
 		if !v.Quiet {
 			pipe.Publish(ctx, Channel(v.ID), v.Version)
@@ -116,6 +125,40 @@ func MakeTokens(ctx context.Context, client redis.UniversalClient, ids []string)
 		tokens[id] = Token(answer.Val())
 	}
 	return tokens, nil
+}
+
+// wroteTTL is how long who wrote is remembered: longer than a read replica that is asked may be behind.
+const wroteTTL = 45 * time.Second
+
+// wroteKey names the key that says that a user wrote a moment ago.
+func wroteKey(user shop.UserID) string { return "wrote:" + string(user) }
+
+// Wrote remembers that the books of a user changed, by whomever: for a moment their lists are
+// read at the primary.
+func Wrote(ctx context.Context, client redis.UniversalClient, users ...shop.UserID) error {
+	pipe := client.Pipeline()
+	wrote(ctx, pipe, users)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("remember who wrote: %w", err)
+	}
+	return nil
+}
+
+func wrote(ctx context.Context, pipe redis.Pipeliner, users []shop.UserID) {
+	for _, user := range users {
+		if user != "" {
+			pipe.Set(ctx, wroteKey(user), "1", wroteTTL)
+		}
+	}
+}
+
+// HasWritten reports whether the books of a user changed a moment ago.
+func HasWritten(ctx context.Context, client redis.UniversalClient, user shop.UserID) (bool, error) {
+	n, err := client.Exists(ctx, wroteKey(user)).Result()
+	if err != nil {
+		return false, fmt.Errorf("ask who wrote: %w", err)
+	}
+	return n > 0, nil
 }
 
 // A Backlog is how many events a view has yet to apply, and since when.
