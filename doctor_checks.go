@@ -44,6 +44,7 @@ func (d *doctor) examineDatabase(ctx context.Context, c *chart) {
 		isMigrated = isMigrated && (ok || n.name != "schema")
 	}
 	if isMigrated {
+		c.try(ctx, "constraints", func(ctx context.Context) (string, error) { return "kept", mysqldb.CheckConstraints(ctx, a.db, "stock") })
 		d.examineRights(ctx, c, a.db)
 	}
 }

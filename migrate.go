@@ -31,6 +31,9 @@ func (c *migrateCommand) Run(ctx context.Context, w *world) error {
 	if c.Status {
 		return printMigrations(ctx, w, db)
 	}
+	if err := mysqldb.CheckMigratable(ctx, db); err != nil {
+		return err
+	}
 	before, newest, err := mysqldb.SchemaVersions(ctx, db, migrations.Migrations())
 	if err != nil {
 		return err

@@ -34,7 +34,10 @@ func (a *app) refuse(ctx context.Context) error {
 	for _, n := range a.needs(checkSchema) {
 		errs = append(errs, n.check(ctx))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return mysqldb.CheckConstraints(ctx, a.db, "stock")
 }
 
 // ready says why this replica should get no traffic: an Error that names what it lacks.

@@ -106,8 +106,8 @@ func findUnpacked(ctx context.Context, config Config, cache string) (programs, e
 	root := unpackedDir(cache)
 	libraries := libraryPath(root)
 	found := programs{
-		mysql: program{filepath.Join(root, "usr/sbin/mariadbd"), libraries},
-		redis: program{filepath.Join(root, "usr/bin/redis-server"), libraries},
+		mysql: program{path: filepath.Join(root, "usr/sbin/mariadbd"), libraries: libraries},
+		redis: program{path: filepath.Join(root, "usr/bin/redis-server"), libraries: libraries},
 	}
 	for _, p := range []program{found.mysql, found.redis} {
 		if !isExecutable(p.path) {

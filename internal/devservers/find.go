@@ -19,6 +19,7 @@ type programs struct{ mysql, redis program }
 type program struct {
 	path      string
 	libraries string // for LD_LIBRARY_PATH; empty when the system has them all
+	scripts   string // a folder of scripts that it runs; empty without
 }
 
 // prefix is the folder above the program's, where its share folder is.
@@ -35,6 +36,9 @@ func (p program) environ() []string {
 	environment := append(os.Environ(), "LC_ALL=C", "TZ=UTC")
 	if p.libraries != "" {
 		environment = append(environment, "LD_LIBRARY_PATH="+p.libraries)
+	}
+	if p.scripts != "" {
+		environment = append(environment, "PATH="+p.scripts+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	}
 	return environment
 }

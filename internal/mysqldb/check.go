@@ -59,7 +59,7 @@ func (s settings) isOff(name string) bool { return s.is(name, "OFF", "0", "") }
 func variables(ctx context.Context, q Queryer, scope string) (settings, error) {
 	const names = `'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_force_recovery','log_bin','sync_binlog','aurora_version','datadir',
 'read_only','super_read_only','innodb_read_only','sql_mode','time_zone','system_time_zone','tx_isolation','transaction_isolation',
-'character_set_client','character_set_connection','character_set_results'`
+'character_set_client','character_set_connection','character_set_results','tidb_enable_check_constraint','wsrep_on'`
 	found := settings{}
 	_, err := Collect(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
 		var name, value string
@@ -76,7 +76,7 @@ func variables(ctx context.Context, q Queryer, scope string) (settings, error) {
 func checkServer(s settings) error {
 	return errors.Join(
 		checkFlush(s), checkBinlog(s), checkDoublewrite(s), checkWritable(s),
-		checkMode("server", s["sql_mode"]), checkZone(s["time_zone"], s["system_time_zone"]),
+		checkConstraintsOn(s), checkMode("server", s["sql_mode"]), checkZone(s["time_zone"], s["system_time_zone"]),
 	)
 }
 

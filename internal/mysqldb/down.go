@@ -110,5 +110,6 @@ var givenUp = []uint16{
 	1402, 1613, 1614, // a branch was rolled back: took too long, deadlock
 	1689,       // the lock on the table that was waited for went to a change of the table
 	3058, 3101, // a deadlock of named locks, a conflict in a group
-	4060, // MyRocks: it was rolled back
+	4060,             // MyRocks: it was rolled back
+	8022, 8028, 9007, // TiDB, also of COMMIT: a conflict, or a change of the schema meanwhile
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -42,23 +43,44 @@ func SchemaVersions(ctx context.Context, db *sql.DB, migrations fs.FS) (current,
 	return current, newest, nil
 }
 
+// CheckMigratable refuses a server on which the schema would not become what it is to be.
+func CheckMigratable(ctx context.Context, db *sql.DB) error {
+	server, err := variables(ctx, db, "GLOBAL")
+	if err != nil {
+		return err
+	}
+	return checkConstraintsOn(server)
+}
+
+// lockWait is how long lockSchema waits.
+const lockWait = 2 * time.Minute
+
 // lockSchema waits, two minutes at most, until nobody else migrates the database. The lock ends
 // with its connection, so a migration that is killed holds nobody up.
 func lockSchema(ctx context.Context, db *sql.DB) (unlock func() error, err error) {
+	server, err := variables(ctx, db, "GLOBAL")
+	if err != nil {
+		return nil, err
+	}
+	if server.is("wsrep_on", "ON", "1") {
+		return lockCluster(ctx, db)
+	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	const query = "SELECT GET_LOCK(CONCAT('migrate ', MD5(DATABASE())), 120)"
+	const query = "SELECT GET_LOCK(CONCAT('migrate ', MD5(DATABASE())), ?)"
 	var locked sql.NullInt64
-	if err := conn.QueryRowContext(ctx, query).Scan(&locked); err != nil {
+	if err := conn.QueryRowContext(ctx, query, int(lockWait.Seconds())).Scan(&locked); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the schema: %w", err), conn.Close())
 	}
 	if locked.Int64 != 1 {
-		return nil, errors.Join(errors.New("lock the schema: another process is migrating it"), conn.Close())
+		return nil, errors.Join(errMigrating, conn.Close())
 	}
 	return func() error {
 		_, err := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(CONCAT('migrate ', MD5(DATABASE())))")
 		return errors.Join(err, conn.Close())
 	}, nil
 }
+
+var errMigrating = errors.New("lock the schema: another process is migrating it")

@@ -75,8 +75,8 @@ func Limit(db *sql.DB, config Config) {
 	db.SetConnMaxIdleTime(cmp.Or(config.IdleTime, 5*time.Minute))
 }
 
-// NewConnector returns what Open dials with, for callers that wrap it. MariaDB rolls a transaction back
-// when no statement of it comes for Config.IdleTx: a replica that is stopped, or cut off, keeps rows
+// NewConnector returns what Open dials with, for callers that wrap it. MariaDB and TiDB roll a transaction
+// back when no statement of it comes for Config.IdleTx: a replica that is stopped, or cut off, keeps rows
 // from the others no longer than that. MySQL has no such limit.
 func NewConnector(dsn string, config Config) (driver.Connector, error) {
 	parsed, err := ParseDSN(dsn, config)
@@ -87,12 +87,19 @@ func NewConnector(dsn string, config Config) (driver.Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the database DSN: %w", err)
 	}
+	idle := seconds(cmp.Or(config.IdleTx, 20*time.Second))
 	return &sessions{connector, []string{
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-		fmt.Sprintf("SET SESSION innodb_lock_wait_timeout = %d /*M!100300 , SESSION idle_transaction_timeout = %d */",
-			seconds(cmp.Or(config.LockWait, 5*time.Second)), seconds(cmp.Or(config.IdleTx, 20*time.Second))),
+		fmt.Sprintf("SET SESSION innodb_lock_wait_timeout = %d /*M!100300 , SESSION idle_transaction_timeout = %d */"+
+			"/*T! , SESSION tidb_idle_transaction_timeout = %d */", seconds(cmp.Or(config.LockWait, 5*time.Second)), idle, idle),
+		waitForNode,
 	}}, nil
 }
+
+// waitForNode has every statement wait until its node of a Galera cluster has what the others had committed
+// before. Without it, what was just written is not found at another node. It does nothing elsewhere, and
+// servers that were built without Galera do not know it.
+const waitForNode = "SET SESSION wsrep_sync_wait = 7"
 
 // ParseDSN reads dsn and forces on it what this program relies on.
 func ParseDSN(dsn string, config Config) (*mysql.Config, error) {
@@ -151,7 +158,10 @@ func sessionVariables(given map[string]string) map[string]string {
 		variables = map[string]string{}
 	}
 	// What servers name differently, or do not all have, is set when connected; see NewConnector.
-	for _, name := range []string{"transaction_isolation", "tx_isolation", "innodb_lock_wait_timeout", "idle_transaction_timeout"} {
+	for _, name := range []string{
+		"transaction_isolation", "tx_isolation", "innodb_lock_wait_timeout", "idle_transaction_timeout",
+		"tidb_idle_transaction_timeout", "wsrep_sync_wait",
+	} {
 		delete(variables, name)
 	}
 	variables["time_zone"] = "'+00:00'"
@@ -193,7 +203,11 @@ func (c *sessions) connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errors.Join(errors.New("the database driver cannot execute"), conn.Close())
 	}
 	for _, statement := range c.statements {
-		if _, err := execer.ExecContext(ctx, statement, nil); err != nil {
+		_, err := execer.ExecContext(ctx, statement, nil)
+		if refused, ok := errors.AsType[*mysql.MySQLError](err); ok && statement == waitForNode && refused.Number == 1193 {
+			continue
+		}
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", statement, err), conn.Close())
 		}
 	}

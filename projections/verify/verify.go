@@ -54,7 +54,7 @@ func (v *Verifier) Verify(ctx context.Context, report func(Violation)) error {
 }
 
 func (v *Verifier) verifyBooks(ctx context.Context, report func(Violation)) error {
-	tx, err := v.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	tx, err := v.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		return fmt.Errorf("open a snapshot of the books: %w", err)
 	}
