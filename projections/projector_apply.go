@@ -365,9 +365,11 @@ func (p *Projector) tell(ctx context.Context, versions []views.Version) {
 	ctx, cancel := context.WithTimeout(ctx, redisTime)
 	defer cancel()
 	if err := views.Announce(ctx, p.Redis, versions); err != nil {
-		p.owed.add(versions)
+		p.owed.fail(p.Now(), versions)
 		p.Logger.WarnContext(ctx, "redis was not told of new views", "views", len(versions), "error", err)
+		return
 	}
+	p.owed.paid(p.Now(), versions)
 }
 
 // pendingOf returns where the pending events stand that rows include: those among the

@@ -74,11 +74,52 @@ func (p *Projector) park(ctx context.Context, rows []row, unread map[string]erro
 	}
 }
 
-// debts are the announcements that Redis did not take. Beyond memorySize they
-// are forgotten: entries of the cache end by themselves.
+// tellAgain is how long what Redis took is remembered: a server that takes over from one that
+// died may lack what that had not passed on yet.
+const tellAgain = 5 * time.Second
+
+// debts are the announcements that Redis did not take, and those that it may have lost
+// when it begins not to. Beyond memorySize they are forgotten: entries of the cache
+// end by themselves.
 type debts struct {
-	mu   sync.Mutex
-	owed map[string]views.Version
+	mu    sync.Mutex
+	owed  map[string]views.Version
+	taken []announcement // not long ago, oldest first
+}
+
+// An announcement is what Redis took at once.
+type announcement struct {
+	at       time.Time
+	versions []views.Version
+}
+
+// paid remembers what Redis took.
+func (d *debts) paid(at time.Time, versions []views.Version) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.forget(at)
+	d.taken = append(d.taken, announcement{at, versions})
+}
+
+// forget drops what was taken long ago.
+func (d *debts) forget(at time.Time) {
+	recent := slices.IndexFunc(d.taken, func(a announcement) bool { return at.Sub(a.at) <= tellAgain })
+	if recent < 0 {
+		recent = len(d.taken)
+	}
+	d.taken = slices.Delete(d.taken, 0, recent)
+}
+
+// fail notes what Redis did not take, and that what it took a moment ago may be lost.
+func (d *debts) fail(at time.Time, versions []views.Version) {
+	d.mu.Lock()
+	d.forget(at)
+	for _, a := range d.taken {
+		versions = append(versions, a.versions...)
+	}
+	d.taken = nil
+	d.mu.Unlock()
+	d.add(versions)
 }
 
 func (d *debts) add(versions []views.Version) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -414,6 +415,49 @@ func TestProjector_withoutRedis(t *testing.T) {
 	p.Project(t.Context(), string(other.ID))
 	if n := b.redis.Exists(t.Context(), views.TokenKey(string(want.ID))).Val(); n != 1 {
 		t.Error("Redis is back and was not told what it missed")
+	}
+}
+
+// A refusingHook is a hook on a Redis client that refuses announcements while it is told to.
+type refusingHook struct {
+	outboxGate
+	refuses *atomic.Bool
+}
+
+func (h refusingHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		if h.refuses.Load() {
+			return net.ErrClosed
+		}
+		return next(ctx, commands)
+	}
+}
+
+// Proves: what a Redis that died had not passed on to its replica is announced again.
+func TestProjector_failover(t *testing.T) {
+	t.Parallel()
+	b := newOutbox(t)
+	first, second, third := b.product(t, 1, 1), b.product(t, 2, 1), b.product(t, 3, 1)
+	refuses := &atomic.Bool{}
+	p := b.projector(t, "a")
+	p.Redis = hooked(t, b.redis, refusingHook{refuses: refuses})
+	told := func(id shop.ProductID) bool {
+		return b.redis.Exists(t.Context(), views.TokenKey(string(id))).Val() == 1
+	}
+
+	p.Project(t.Context(), string(first.ID))
+	if !told(first.ID) {
+		t.Fatal("Redis was not told")
+	}
+	b.redis.Del(t.Context(), views.TokenKey(string(first.ID))) // its replica never heard of it
+	refuses.Store(true)
+	p.Project(t.Context(), string(second.ID))
+	refuses.Store(false)
+	p.Project(t.Context(), string(third.ID))
+	for _, product := range []shop.Product{first, second, third} {
+		if !told(product.ID) {
+			t.Errorf("%s is not announced at the Redis that took over", product.ID)
+		}
 	}
 }
 
