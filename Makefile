@@ -8,7 +8,7 @@ LONG := ./faulttest ./command ./projections/reconcile
 FIGURES := $(CURDIR)/docs/reliability.jsonl
 PROVE = BUGS=all PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
-.PHONY: help dev test bugs race torture bench generate check build
+.PHONY: help dev test bugs race torture bench scale generate check build
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ torture: ## Break the program on purpose, for hours, and write docs/reliability.
 
 bench: ## Measure the program's work beside its floor, in some minutes (ARGS="--work purchase"; ARGS=--help lists more).
 	@go run ./bench $(ARGS)
+
+scale: ## Sell through three replicas while servers fail, and write docs/scale.md (ARGS="--only galera" for some).
+	@go run ./bench --scale docs/scale.md $(ARGS)
 
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.
 	go tool gqlgen generate

@@ -43,6 +43,8 @@ type commandLine struct {
 	JSON       string        `placeholder:"FILE" help:"Also write the lines, as JSON, to this file."`
 	Statements bool          `help:"Also print the statements of a purchase."`
 	InMemory   bool          `help:"Keep the database in memory, where flushing costs nothing."`
+	Scale      string        `placeholder:"FILE" help:"Measure nothing: sell through three replicas while servers fail, and write what came of it to this file."`
+	Only       []string      `placeholder:"NAME" help:"With --scale: only these set-ups: ${stages}."`
 }
 
 func main() {
@@ -52,7 +54,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	var told commandLine
 	kong.Parse(&told, kong.Name("bench"), kong.Description("Measures the program's work beside its floor."),
-		kong.Vars{"works": strings.Join(names(works()), ", ")})
+		kong.Vars{"works": strings.Join(names(works()), ", "), "stages": strings.Join(stageNames(), ", ")})
 	if err := told.run(ctx, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -71,6 +73,9 @@ func (c *commandLine) run(ctx context.Context, out, progress io.Writer) (err err
 		return err
 	}
 	defer remove()
+	if c.Scale != "" {
+		return c.scale(ctx, programs[0], progress)
+	}
 	var rigs []*rig
 	defer func() {
 		for _, r := range rigs {

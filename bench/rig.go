@@ -37,6 +37,7 @@ type rig struct {
 	simulators *process
 	server     *process // nil before it is started
 	pids       map[measure.Party]int
+	told       []string // further settings of every command, which win
 
 	site     site
 	sim      string // where the simulators are
@@ -132,12 +133,12 @@ const (
 
 // environment names the servers to any command.
 func (r *rig) environment() []string {
-	return []string{
+	return append([]string{
 		"MYSQL_DSN=" + r.servers.MySQLDSN, "REDIS_ADDRS=" + r.servers.RedisAddr,
 		"LOG_LEVEL=info", "LOG_FORMAT=json",
 		"KAKAO_BASE_URL=" + r.sim + "/kakao", "KAKAO_SECRET_KEY=" + kakaoKey,
 		"TOSS_BASE_URL=" + r.sim + "/toss", "TOSS_SECRET_KEY=" + tossKey,
-	}
+	}, r.told...)
 }
 
 // startSimulators starts the gateways. They send no webhooks: the server takes so many from one address and no more.
