@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// replicas serve everything together.
-	replicas = 3
+	// crowdReplicas serve everything together.
+	crowdReplicas = 3
 	// faultRate is how often an approval or a cancelation fails at the gateways.
 	faultRate = 0.05
 	// agreeWithin is how long the books may take to agree with gateways that answer again.
@@ -52,7 +52,7 @@ func (r *rig) moreReplicas(ctx context.Context) (sites []site, stop func(), err 
 			p.stop()
 		}
 	}
-	for range replicas - 1 {
+	for range crowdReplicas - 1 {
 		p, s, err := r.startReplica(ctx, "PUBLIC_URL="+r.site.url, "SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com")
 		if p != nil {
 			started = append(started, p)

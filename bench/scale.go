@@ -219,7 +219,8 @@ func page(outcomes []outcome) string {
 Made by `+"`make scale`"+`, which starts every server itself. On each set-up %d units are sold to %d buyers through %d replicas and a proxy that
 takes them in turn; the servers fail during the sale. Buyers who are refused because something is away try again, with the same
 idempotency keys. INTERNAL, NOT_FOUND and stale answers are wrong ones: what a buyer had just been told was made was not found, or
-shown as it was before. "Back" is how long somebody was still refused after the servers were well again.
+shown as it was before. "Back" is how long somebody was still refused
+after Redis's master or the read replica was killed and, of Galera, after a person had said which node is the cluster.
 
 | set-up | what failed | sold | refused meanwhile | INTERNAL | NOT_FOUND | stale | back | `+"`verify --gateway`"+` |
 |---|---|---|---|---|---|---|---|---|

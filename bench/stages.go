@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"strings"
 	"time"
 
 	"payment-system/internal/devservers"
@@ -43,7 +44,7 @@ func openSentinel(ctx context.Context, servers *devservers.Servers) (set, error)
 	if _, err = servers.NewRedis(ctx, devservers.RedisConfig{Options: []string{"--replicaof", host + " " + port}}); err != nil {
 		return set{}, err
 	}
-	sentinels := ""
+	var sentinels []string
 	for range 3 {
 		sentinel, err := servers.NewRedis(ctx, devservers.RedisConfig{
 			Sentinel: "sentinel monitor shop " + host + " " + port + " 2\nsentinel down-after-milliseconds shop 2000\n" +
@@ -52,10 +53,10 @@ func openSentinel(ctx context.Context, servers *devservers.Servers) (set, error)
 		if err != nil {
 			return set{}, err
 		}
-		sentinels += "," + sentinel.Addr()
+		sentinels = append(sentinels, sentinel.Addr())
 	}
 	return set{
-		told: []string{"REDIS_ADDRS=redis+sentinel://" + sentinels[1:] + "/shop"},
+		told: []string{"REDIS_ADDRS=redis+sentinel://" + strings.Join(sentinels, ",") + "/shop"},
 		fail: func(context.Context) (time.Time, error) {
 			return time.Now(), master.Kill()
 		},

@@ -70,12 +70,12 @@ local version = math.max(floor, tonumber(ARGV[1]))
 return redis.call('SET', KEYS[1], string.format('%d', version) .. ARGV[2], 'PX', ARGV[3])`
 
 // A Version is a view and the version it has now. Quiet versions are evicted
-// and not announced. Owner is whose it is, if somebody's.
+// and not announced.
 type Version struct {
 	ID      string
 	Version int
 	Quiet   bool
-	Owner   shop.UserID
+	Owner   shop.UserID // whose it is, if somebody's
 }
 
 // Announce makes every cache entry of the views given useless, then tells their
@@ -86,6 +86,11 @@ func Announce(ctx context.Context, client redis.UniversalClient, versions []Vers
 		_, nonce, _ := strings.Cut(string(NewToken(v.Version)), "-")
 		pipe.Eval(ctx, replaceToken, []string{TokenKey(v.ID)}, v.Version, "-"+nonce, tokenTTL.Milliseconds())
 	}
+	for _, v := range versions {
+		if !v.Quiet {
+			pipe.Publish(ctx, Channel(v.ID), v.Version)
+		}
+	}
 	owners := make([]shop.UserID, 0, len(versions))
 	for _, v := range versions {
 		if !slices.Contains(owners, v.Owner) {
@@ -93,11 +98,6 @@ func Announce(ctx context.Context, client redis.UniversalClient, versions []Vers
 		}
 	}
 	wrote(ctx, pipe, owners)
-	for _, v := range versions {
-		if !v.Quiet {
-			pipe.Publish(ctx, Channel(v.ID), v.Version)
-		}
-	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("announce views: %w", err)
 	}
