@@ -1,7 +1,6 @@
 package settlement
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -14,18 +13,16 @@ import (
 	"payment-system/shop"
 )
 
-// stateHeader is the first line of a PAYMENT_STATE_CSV file, exactly.
-const stateHeader = "orderId,paymentKey,totalAmount,paymentState,taxFreeAmount,installMonth"
-
 // A stateReader reads PAYMENT_STATE_CSV: a payment a row, as it stands at the
-// gateway. Each line is a record of its own, so that a quote left open spoils
-// one row and not the rest.
+// gateway, in whatever dialect a program wrote it. Each line is a record of its own,
+// so that a quote left open spoils one row and not the rest.
 //
 // The format has no trailer. A last line that was cut off has too few fields, or
 // none in the last: it rejects the file. A whole last line without a line end is
 // taken, as editors leave it.
 type stateReader struct {
 	lines   *lineReader
+	dialect *dialect
 	decoder *csvutil.Decoder
 	raw     string // the line read last
 	ended   bool   // whether it had a line end
@@ -78,22 +75,25 @@ func (r *stateReader) Next() (shop.SettlementRow, error) {
 	return row.settle(r.lines.line, r.raw), nil
 }
 
-// open reads the header.
+// open reads up to the header.
 func (r *stateReader) open() error {
-	header, _, err := r.lines.next()
-	if err != nil && !errors.Is(err, errLongLine) {
-		if errors.Is(err, io.EOF) {
+	head := dialectHead{}
+	for r.dialect == nil {
+		line, _, err := r.lines.next()
+		switch {
+		case errors.Is(err, io.EOF) && r.lines.line == 0:
 			return reject(1, "the file is empty")
+		case errors.Is(err, io.EOF):
+			return reject(r.lines.line, "there is no header: it must be exactly %s", stateHeader())
+		case err != nil && !errors.Is(err, errLongLine):
+			return err
 		}
-		return err
+		if r.dialect, err = head.take(line, r.lines.line); err != nil {
+			return err
+		}
 	}
-	if strings.ContainsRune(header, '\r') {
-		return reject(1, "lines must end with LF or CR LF, not with CR alone")
-	}
-	if header != stateHeader {
-		return reject(1, "the header must be exactly %s", stateHeader)
-	}
-	r.decoder, err = csvutil.NewDecoder(r, strings.Split(stateHeader, ",")...)
+	var err error
+	r.decoder, err = csvutil.NewDecoder(r, stateColumns[:]...)
 	return err
 }
 
@@ -103,7 +103,7 @@ type readError struct{ err error }
 // Error says what reading failed of.
 func (e *readError) Error() string { return e.err.Error() }
 
-// Read implements csvutil.Reader: it returns the fields of the next line that is
+// Read implements csvutil.Reader: it returns the six fields of the next line that is
 // not empty.
 func (r *stateReader) Read() ([]string, error) {
 	for {
@@ -114,27 +114,12 @@ func (r *stateReader) Read() ([]string, error) {
 			return nil, err
 		case err != nil:
 			return nil, &readError{err}
-		case r.raw != "":
-			return splitRecord(r.raw)
+		}
+		record, err := r.dialect.record(r.raw, r.ended)
+		if err != nil || record != nil {
+			return record, err
 		}
 	}
-}
-
-// splitRecord reads one line as one record.
-func splitRecord(line string) ([]string, error) {
-	if !strings.ContainsRune(line, '"') {
-		return strings.Split(line, ","), nil
-	}
-	reader := csv.NewReader(strings.NewReader(line))
-	reader.FieldsPerRecord = -1
-	record, err := reader.Read()
-	if err != nil {
-		return nil, errors.New("a quote is out of place or left open")
-	}
-	if _, err := reader.Read(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("a line end stands inside the row")
-	}
-	return record, nil
 }
 
 // isCut reports whether a row without a line end looks cut off.
