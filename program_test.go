@@ -28,12 +28,12 @@ func program(ctx context.Context, kind string, environment []string, args ...str
 // otherProgram is program, built otherwise, at a path.
 func otherProgram(ctx context.Context, path, kind string, environment []string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, path, args...)
-	command.Env = append([]string{"PAYMENT_SYSTEM_TEST_PROCESS=" + kind}, environment...)
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "GOCOVERDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			command.Env = append(command.Env, name+"="+value)
 		}
 	}
+	command.Env = append(append(command.Env, "PAYMENT_SYSTEM_TEST_PROCESS="+kind), environment...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 20 * time.Second
 	return command

@@ -16,6 +16,7 @@ import (
 	"payment-system/command/reconciliation"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/progress"
+	"payment-system/pg/settlement"
 	"payment-system/query"
 	"payment-system/shop"
 )
@@ -27,6 +28,7 @@ type reconcileCommand struct {
 	logSettings
 	PG           string `name:"pg" env:"RECONCILE_PG" enum:"kakao,toss,KAKAO,TOSS" required:"" placeholder:"kakao|toss" help:"Whose file it is."`
 	Format       string `name:"format" env:"RECONCILE_FORMAT" placeholder:"FORMAT" help:"PAYMENT_STATE_CSV, TOSS_SETTLEMENTS_JSON or KAKAO_PAYMENTS_JSON; by the file's name when empty."`
+	Date         string `name:"date" env:"RECONCILE_DATE" placeholder:"2026-01-31" help:"The day that the file is whole for; by its name when empty."`
 	Apply        bool   `name:"apply" env:"RECONCILE_APPLY" help:"Carry the plan out."`
 	AutoApplyCap int64  `name:"auto-apply-cap" env:"AUTO_APPLY_CAP" default:"1000000" placeholder:"WON" help:"Won that a plan may move by itself (${default})."`
 	File         string `arg:"" name:"file" help:"A file, or the URL of one."`
@@ -39,6 +41,13 @@ const leftOpen exit = 3
 func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 	format, err := c.format()
 	if err != nil {
+		return err
+	}
+	date, err := c.date()
+	if err != nil {
+		return err
+	}
+	if err := settlement.CheckTemporary(); err != nil {
 		return err
 	}
 	a, err := openTools(ctx, &settings{
@@ -54,7 +63,7 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 	}
 	bar := progress.New(w.err, "reconciling")
 	a.reconciler.Progress = func(r shop.Reconciliation) { bar.Percent(r.Percent) }
-	done, err := c.reconcile(ctx, a, format)
+	done, err := c.reconcile(ctx, a, format, date)
 	bar.End()
 	if err != nil {
 		return err
@@ -64,7 +73,7 @@ func (c *reconcileCommand) Run(ctx context.Context, w *world) (err error) {
 
 // reconcile imports the file and, if asked to, applies its plan.
 func (c *reconcileCommand) reconcile(
-	ctx context.Context, a *app, format shop.SettlementFormat,
+	ctx context.Context, a *app, format shop.SettlementFormat, date *time.Time,
 ) (shop.Reconciliation, error) {
 	body, err := openFile(ctx, c.File)
 	if err != nil {
@@ -73,7 +82,8 @@ func (c *reconcileCommand) reconcile(
 	defer body.Close()
 	by := shop.Caller{Actor: shop.ActorOperator}
 	imported, err := a.reconciler.ImportSettlement(ctx, reconciliation.ImportSettlement{
-		By: by, PG: shop.PG(strings.ToUpper(c.PG)), Format: format, File: reconciliation.Upload{Name: path.Base(c.File), Body: body},
+		By: by, PG: shop.PG(strings.ToUpper(c.PG)), Format: format, Date: date,
+		File: reconciliation.Upload{Name: nameOf(c.File), Body: body},
 	})
 	rec := imported.Reconciliation
 	if err != nil || !c.Apply || rec.Status != shop.ReconciliationStatusPlanned || rec.PlanHash == nil {
@@ -101,6 +111,30 @@ func (c *reconcileCommand) format() (shop.SettlementFormat, error) {
 		return shop.SettlementFormatTossSettlementsJSON, nil
 	}
 	return shop.SettlementFormatKakaoPaymentsJSON, nil
+}
+
+// date is the day that was given; nil for none.
+func (c *reconcileCommand) date() (*time.Time, error) {
+	if c.Date == "" {
+		return nil, nil
+	}
+	day, err := time.Parse(time.DateOnly, c.Date)
+	if err != nil {
+		return nil, fmt.Errorf("--date %s is not a day: write it like 2026-01-31", c.Date)
+	}
+	return &day, nil
+}
+
+// nameOf is the name of a file, or of what a URL names.
+func nameOf(file string) string {
+	name := path.Base(file)
+	if !strings.Contains(file, "://") {
+		return name
+	}
+	if plain, err := url.QueryUnescape(name); err == nil {
+		return plain
+	}
+	return name
 }
 
 // openFile opens a file of this machine, or one that a URL names.
@@ -143,6 +177,9 @@ func (a *app) report(ctx context.Context, rec shop.Reconciliation) error {
 			reason = *rec.Rejection
 		}
 		return fmt.Errorf("the file was refused: %s", reason)
+	}
+	if rec.Notice != nil {
+		fmt.Fprintln(a.world.out, *rec.Notice)
 	}
 	left, err := a.printDiscrepancies(ctx, rec.ID)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/pg/settlement"
 )
 
 type serveCommand struct {
@@ -29,7 +30,7 @@ const (
 
 // Run serves the API until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, w *world) (err error) {
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), settlement.CheckTemporary()); err != nil {
 		return err
 	}
 	a, err := openApp(ctx, &c.settings, w, c.logger(w.err, "json"))

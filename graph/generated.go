@@ -268,6 +268,9 @@ var sources = []*ast.Source{
 "An instant: RFC 3339, UTC, microseconds."
 scalar Time
 
+"A day in Asia/Seoul: 2026-01-31."
+scalar Date
+
 "Whole Korean won: a JSON integer from 0 to 9007199254740991, which every client can hold exactly. Never a float, never a string."
 scalar Won
 
@@ -620,6 +623,10 @@ type Reconciliation implements Node {
   status: ReconciliationStatus!
   "Why a REJECTED file was refused, with the line number."
   rejection: String
+  "The day that the file is whole for; null when its rows say, or nothing does."
+  day: Date
+  "What could not be looked for, and why: nothing can be missing from a file that tells no day. Null when nothing."
+  notice: String
   "Rows read so far."
   rows: Int!
   "0 to 100, of reading or applying."
@@ -660,6 +667,8 @@ enum DiscrepancyKind {
   CONFLICTING_ROWS
   DUPLICATE_ROW
   MALFORMED_ROW
+  "An entry of the settlement folder that cannot be read."
+  UNREADABLE_FILE
 }
 enum DiscrepancyStatus { PLANNED APPLIED OPEN RESOLVED IGNORED }
 enum CorrectiveAction { RECORD_APPROVAL RECORD_REFUND RECORD_FAILURE REFUND_AT_GATEWAY OPEN_CASE NONE }
@@ -695,7 +704,14 @@ enum SettlementFormat {
   "Kakao Pay's per-day payments file."
   KAKAO_PAYMENTS_JSON
 }
-input ImportSettlementInput { pg: PG! format: SettlementFormat! = PAYMENT_STATE_CSV file: Upload! autoApply: Boolean! = false }
+input ImportSettlementInput {
+  pg: PG!
+  format: SettlementFormat! = PAYMENT_STATE_CSV
+  file: Upload!
+  autoApply: Boolean! = false
+  "The day that the file is whole for, when its name does not say so."
+  date: Date
+}
 type ImportSettlementPayload { reconciliation: Reconciliation! }
 input ApplyReconciliationInput { id: ID! planHash: String! }
 type ApplyReconciliationPayload { reconciliation: Reconciliation! }
@@ -1236,6 +1252,10 @@ func (ec *executionContext) childFields_Reconciliation(ctx context.Context, fiel
 		return ec.fieldContext_Reconciliation_status(ctx, field)
 	case "rejection":
 		return ec.fieldContext_Reconciliation_rejection(ctx, field)
+	case "day":
+		return ec.fieldContext_Reconciliation_day(ctx, field)
+	case "notice":
+		return ec.fieldContext_Reconciliation_notice(ctx, field)
 	case "rows":
 		return ec.fieldContext_Reconciliation_rows(ctx, field)
 	case "percent":
@@ -8650,6 +8670,52 @@ func (ec *executionContext) fieldContext_Reconciliation_rejection(_ context.Cont
 	return graphql.NewScalarFieldContext("Reconciliation", field, false, false, "String")
 }
 
+func (ec *executionContext) _Reconciliation_day(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Reconciliation_day(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Day, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODate2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Reconciliation_day(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Reconciliation", field, false, false, "Date")
+}
+
+func (ec *executionContext) _Reconciliation_notice(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Reconciliation_notice(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notice, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Reconciliation_notice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Reconciliation", field, false, false, "String")
+}
+
 func (ec *executionContext) _Reconciliation_rows(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13667,7 +13733,7 @@ func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Cont
 		asMap["autoApply"] = false
 	}
 
-	fieldsInOrder := [...]string{"pg", "format", "file", "autoApply"}
+	fieldsInOrder := [...]string{"pg", "format", "file", "autoApply", "date"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -13702,6 +13768,13 @@ func (ec *executionContext) unmarshalInputImportSettlementInput(ctx context.Cont
 				return it, err
 			}
 			it.AutoApply = data
+		case "date":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("date"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Date = data
 		}
 	}
 	return it, nil
@@ -16654,6 +16727,16 @@ func (ec *executionContext) _Reconciliation(ctx context.Context, sel ast.Selecti
 			}
 		case "rejection":
 			out.Values[i] = ec._Reconciliation_rejection(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "day":
+			out.Values[i] = ec._Reconciliation_day(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notice":
+			out.Values[i] = ec._Reconciliation_notice(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -19675,6 +19758,24 @@ func (ec *executionContext) marshalOCreateProductPayload2ᚖpaymentᚑsystemᚋs
 		return graphql.Null
 	}
 	return ec._CreateProductPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalODate2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := UnmarshalDate(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODate2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := MarshalDate(*v)
+	return res
 }
 
 func (ec *executionContext) unmarshalODevice2ᚖpaymentᚑsystemᚋshopᚐDevice(ctx context.Context, v any) (*shop.Device, error) {

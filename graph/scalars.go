@@ -88,6 +88,23 @@ func UnmarshalTime(v any) (time.Time, error) {
 	return time.Time{}, &shop.Error{Code: shop.Invalid, Message: "A time is written like 2026-01-31T09:00:00.000000Z."}
 }
 
+// MarshalDate writes a day as 2026-01-31.
+func MarshalDate(day time.Time) graphql.Marshaler {
+	return graphql.WriterFunc(func(out io.Writer) {
+		_, _ = io.WriteString(out, `"`+day.Format(time.DateOnly)+`"`)
+	})
+}
+
+// UnmarshalDate reads a day: 2026-01-31, in the years from 1000 to 9999. It returns
+// Invalid for anything else.
+func UnmarshalDate(v any) (time.Time, error) {
+	s, ok := v.(string)
+	if day, err := time.Parse(time.DateOnly, s); ok && err == nil && day.Year() >= 1000 {
+		return day, nil
+	}
+	return time.Time{}, &shop.Error{Code: shop.Invalid, Message: "A day is written like 2026-01-31."}
+}
+
 // MarshalUpload writes null: files only come in.
 func MarshalUpload(reconciliation.Upload) graphql.Marshaler { return graphql.Null }
 

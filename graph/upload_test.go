@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/encoding/korean"
+
 	"payment-system/shop"
 )
 
@@ -61,6 +63,40 @@ func TestServer_uploads(t *testing.T) {
 		reconciliation, _ := dig(got.Data, "importSettlement", "reconciliation").(map[string]any)
 		if response.StatusCode != 200 || reconciliation["status"] != "PLANNED" {
 			t.Errorf("it answers %d %+v", response.StatusCode, got)
+		}
+	})
+	t.Run("a day that is given is kept, and one that is none is INVALID", func(t *testing.T) {
+		t.Parallel()
+		with := func(date string) string {
+			return strings.Replace(importOperations, `"file": null`, `"file": null, "date": "`+date+`"`, 1)
+		}
+		file := "\n" + settlement
+		response, got := send(t, "operations", strings.Replace(with("2020-02-29"), "status rows", "day notice status rows", 1), "map", importMap, "0", file)
+		reconciliation, _ := dig(got.Data, "importSettlement", "reconciliation").(map[string]any)
+		if response.StatusCode != 200 || reconciliation["day"] != "2020-02-29" || reconciliation["notice"] != nil {
+			t.Errorf("it answers %d %+v", response.StatusCode, got)
+		}
+		for _, date := range []string{"2021-02-29", "2026.11.26", "26-11-2026", "2026-11-26T00:00:00Z", "", "0999-01-01"} {
+			_, got := send(t, "operations", with(date), "map", importMap, "0", file)
+			expectField(t, date, got, shop.Invalid, "date")
+		}
+		_, got = send(t, "operations", with("9000-01-01"), "map", importMap, "0", file)
+		expectField(t, "a day to come", got, shop.Invalid, "date")
+	})
+	t.Run("a file name that is not UTF-8 is repaired", func(t *testing.T) {
+		t.Parallel()
+		cp949, err := korean.EUCKR.NewEncoder().String("정산 2026년 11월 26일.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		operations := strings.Replace(importOperations, "status rows", "source day status rows", 1)
+		body, contentType := form(t, "operations", operations, "map", importMap, "0", settlement+"\n")
+		body = strings.Replace(body, `"settlement.csv"`, `"`+cp949+`"`, 1)
+		_, answer := rebind(t, operator).do(http.MethodPost, "/graphql", body, "Content-Type", contentType, "GraphQL-Preflight", "1")
+		got := decodeReply(t, answer)
+		reconciliation, _ := dig(got.Data, "importSettlement", "reconciliation").(map[string]any)
+		if reconciliation["source"] != "정산 2026년 11월 26일.csv" || reconciliation["day"] != "2026-11-26" {
+			t.Errorf("it answers %s", answer)
 		}
 	})
 	t.Run("without a header that makes browsers ask first it is refused", func(t *testing.T) {

@@ -27,21 +27,26 @@ const (
 
 // A Reconciliation is one settlement file held against the books.
 type Reconciliation struct {
-	ID         ReconciliationID     `json:"id"`
-	PG         PG                   `json:"pg"`
-	Format     SettlementFormat     `json:"format"`
-	Source     string               `json:"source"`
-	FileHash   string               `json:"fileHash"` // SHA-256 in hex
-	Status     ReconciliationStatus `json:"status"`
-	Rejection  *string              `json:"rejection,omitempty"`
-	Rows       int                  `json:"rows"`
-	Percent    int                  `json:"percent"`
-	Matched    int                  `json:"matched"`
-	Counts     []DiscrepancyCount   `json:"counts"`
-	PlanHash   *string              `json:"planHash,omitempty"`
-	StartedAt  time.Time            `json:"startedAt"`
-	FinishedAt *time.Time           `json:"finishedAt,omitempty"`
-	Version    int                  `json:"version"`
+	ID        ReconciliationID     `json:"id"`
+	PG        PG                   `json:"pg"`
+	Format    SettlementFormat     `json:"format"`
+	Source    string               `json:"source"`
+	FileHash  string               `json:"fileHash"` // SHA-256 in hex
+	Status    ReconciliationStatus `json:"status"`
+	Rejection *string              `json:"rejection,omitempty"`
+	// Day is the business day that the file is whole for, at midnight UTC of the date in
+	// Korea; nil when its rows tell, or nothing does.
+	Day *time.Time `json:"day,omitempty"`
+	// Notice says what could not be looked for, and why.
+	Notice     *string            `json:"notice,omitempty"`
+	Rows       int                `json:"rows"`
+	Percent    int                `json:"percent"`
+	Matched    int                `json:"matched"`
+	Counts     []DiscrepancyCount `json:"counts"`
+	PlanHash   *string            `json:"planHash,omitempty"`
+	StartedAt  time.Time          `json:"startedAt"`
+	FinishedAt *time.Time         `json:"finishedAt,omitempty"`
+	Version    int                `json:"version"`
 }
 
 // IsNode marks Reconciliation as a GraphQL Node.
@@ -73,6 +78,7 @@ const (
 	DiscrepancyKindConflictingRows    DiscrepancyKind = "CONFLICTING_ROWS"
 	DiscrepancyKindDuplicateRow       DiscrepancyKind = "DUPLICATE_ROW"
 	DiscrepancyKindMalformedRow       DiscrepancyKind = "MALFORMED_ROW"
+	DiscrepancyKindUnreadableFile     DiscrepancyKind = "UNREADABLE_FILE"
 )
 
 // A DiscrepancyStatus is what became of a discrepancy.

@@ -31,7 +31,7 @@ type Hold struct {
 }
 
 const reconciliationColumns = `id, pg, format, source, file_hash, status, rejection, row_count, percent,
-	matched, plan_hash, started_at, finished_at, version`
+	matched, plan_hash, day_from, notice, started_at, finished_at, version`
 
 // LoadReconciliation reads a reconciliation and sums its discrepancies. It
 // returns NotFound when there is none.
@@ -60,7 +60,7 @@ func loadReconciliationWhere(ctx context.Context, q Reader, where string, args .
 	row := q.QueryRowContext(ctx, `SELECT `+reconciliationColumns+` FROM reconciliations WHERE `+where, args...)
 	err := row.Scan(&r.ID, &r.PG, &r.Format, &r.Source, &r.FileHash, &r.Status, &r.Rejection, &r.Rows, &r.Percent,
 		&r.Matched,
-		&r.PlanHash, &r.StartedAt, &r.FinishedAt, &r.Version)
+		&r.PlanHash, &r.Day, &r.Notice, &r.StartedAt, &r.FinishedAt, &r.Version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop.Reconciliation{}, shop.NoSuch("reconciliation")
 	}
@@ -107,10 +107,10 @@ const (
 func InsertReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, applied Applied) error {
 	_, err := tx.ExecContext(ctx,
 		`INSERT INTO reconciliations (id, pg, format, source, file_hash, status, row_count, percent, matched,
-			auto_apply, started_at, finished_at, version)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, string(r.ID), string(r.PG), string(r.Format), r.Source, r.FileHash,
+			auto_apply, day_from, day_to, started_at, finished_at, version)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, string(r.ID), string(r.PG), string(r.Format), r.Source, r.FileHash,
 		string(r.Status), r.Rows, r.Percent, r.Matched,
-		bool(applied), r.StartedAt, r.FinishedAt, r.Version)
+		bool(applied), dateOnly(r.Day), dateOnly(r.Day), r.StartedAt, r.FinishedAt, r.Version)
 	if err != nil {
 		return fmt.Errorf("open reconciliation %s: %w", r.ID, err)
 	}
@@ -124,9 +124,10 @@ func SaveReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, 
 ) error {
 	err := mysqldb.ExecOne(ctx, tx,
 		`UPDATE reconciliations
-			SET status = ?, rejection = ?, row_count = ?, percent = ?, matched = ?, plan_hash = ?, finished_at = ?, version = ?
-		WHERE id = ? AND version = ?`, string(r.Status), r.Rejection, r.Rows, r.Percent, r.Matched, r.PlanHash, r.FinishedAt,
-		r.Version, string(r.ID), r.Version-1)
+			SET status = ?, rejection = ?, row_count = ?, percent = ?, matched = ?, plan_hash = ?, day_from = ?, day_to = ?,
+				notice = ?, finished_at = ?, version = ?
+		WHERE id = ? AND version = ?`, string(r.Status), r.Rejection, r.Rows, r.Percent, r.Matched, r.PlanHash,
+		dateOnly(r.Day), dateOnly(r.Day), r.Notice, r.FinishedAt, r.Version, string(r.ID), r.Version-1)
 	if err != nil {
 		return fmt.Errorf("save reconciliation %s: %w", r.ID, err)
 	}
@@ -198,14 +199,6 @@ func LetGo(ctx context.Context, db *sql.DB, hold Hold) (err error) {
 			break
 		}
 	}
-	return err
-}
-
-// SetDays notes the business days that a file is about, from the first to before the
-// last; nil when it does not say.
-func SetDays(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, from, before *time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE reconciliations SET day_from = ?, day_to = ? WHERE id = ?`, dateOnly(from),
-		dateOnly(before), string(id))
 	return err
 }
 

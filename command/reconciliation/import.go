@@ -2,6 +2,7 @@ package reconciliation
 
 import (
 	"io"
+	"time"
 
 	"payment-system/shop"
 )
@@ -13,6 +14,9 @@ type ImportSettlement struct {
 	Format    shop.SettlementFormat
 	File      Upload
 	AutoApply bool
+	// Date is the business day that the file is whole for, at midnight UTC of the date in
+	// Korea; nil leaves it to the file and its name.
+	Date *time.Time
 }
 
 // ApplyReconciliation carries a plan out.

@@ -3,6 +3,7 @@ package reconciliation
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"payment-system/command/books"
 	"payment-system/internal/mysqldb"
@@ -17,6 +18,7 @@ type OpenReconciliation struct {
 	Source    string // where the file came from
 	FileHash  string // its SHA-256 in hex
 	AutoApply bool
+	Day       *time.Time // the business day that was given; nil for none
 }
 
 // OpenReconciliation returns the reconciliation of the file: a new one that is
@@ -33,7 +35,7 @@ func (d *Desk) OpenReconciliation(ctx context.Context, cmd OpenReconciliation) (
 		opened = shop.Reconciliation{
 			ID: shop.ReconciliationID(d.NewID(shop.PrefixReconciliation)), PG: cmd.PG, Format: cmd.Format,
 			Source:   text.Clip(cmd.Source, 500),
-			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Counts: []shop.DiscrepancyCount{}, StartedAt: now,
+			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Day: cmd.Day, Counts: []shop.DiscrepancyCount{}, StartedAt: now,
 			Version: 1,
 		}
 		err = books.InsertReconciliation(ctx, tx, opened, books.Applied(cmd.AutoApply))

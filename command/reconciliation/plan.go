@@ -194,10 +194,8 @@ func sameFinding(a, b shop.Discrepancy) bool {
 type DropFindings struct {
 	Hold Hold
 	IDs  []shop.DiscrepancyID
+	Why  string // a sentence for whoever looks at one
 }
-
-// gone is the note on a difference that is gone.
-const gone = "The books moved since, and this difference is gone."
 
 // DropFindings closes discrepancies that nobody has dealt with. It returns
 // IN_PROGRESS when the hold is lost.
@@ -213,7 +211,7 @@ func (d *Desk) DropFindings(ctx context.Context, cmd DropFindings) error {
 			if err != nil || (drop.Status != shop.DiscrepancyStatusPlanned && drop.Status != shop.DiscrepancyStatusOpen) {
 				return err
 			}
-			drop.Status, drop.Note, drop.Version = shop.DiscrepancyStatusIgnored, text.ClipOrNil(gone, 1000), drop.Version+1
+			drop.Status, drop.Note, drop.Version = shop.DiscrepancyStatusIgnored, text.ClipOrNil(cmd.Why, 1000), drop.Version+1
 			return books.SaveDiscrepancy(ctx, tx, drop, shop.KindDiscrepancyIgnored, shop.ActorReconciliation, now)
 		})
 		if err != nil {
@@ -227,25 +225,54 @@ func (d *Desk) DropFindings(ctx context.Context, cmd DropFindings) error {
 
 // PlanReconciliation says that the plan is whole.
 type PlanReconciliation struct {
-	Hold         Hold
-	PlanHash     string
-	Rows         int
-	Matched      int        // rows that say what the books say
-	From, Before *time.Time // the business days the file is about; nil when it does not say
+	Hold     Hold
+	PlanHash string
+	Rows     int
+	Matched  int        // rows that say what the books say
+	Day      *time.Time // the business day that the file is whole for; nil when its rows say, or nothing
+	Notice   string     // what could not be looked for; "" for nothing
 }
 
 // PlanReconciliation makes the plan the one to be carried out, in place of an
 // earlier one. It returns Conflict once carrying out has begun.
 func (d *Desk) PlanReconciliation(ctx context.Context, cmd PlanReconciliation) (shop.Reconciliation, error) {
 	return d.changeReconciliation(ctx, cmd.Hold,
-		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
+		func(_ context.Context, _ *sql.Tx, r *shop.Reconciliation) (*step, error) {
 			if r.Status != shop.ReconciliationStatusReading && r.Status != shop.ReconciliationStatusPlanned {
 				return nil, reconciliationConflict(*r)
 			}
 			r.Status, r.Percent, r.PlanHash = shop.ReconciliationStatusPlanned, 100, &cmd.PlanHash
-			r.Rows, r.Matched = cmd.Rows, cmd.Matched
-			return &step{kind: shop.KindReconciliationPlanned}, books.SetDays(ctx, tx, r.ID, cmd.From, cmd.Before)
+			r.Rows, r.Matched, r.Day, r.Notice = cmd.Rows, cmd.Matched, cmd.Day, text.ClipOrNil(cmd.Notice, 1000)
+			return &step{kind: shop.KindReconciliationPlanned}, nil
 		})
+}
+
+// TellDay says what business day a file is whole for that told none, or another.
+type TellDay struct {
+	Hold Hold
+	Day  time.Time
+}
+
+// TellDay notes the day and makes the books due for the file. It returns Conflict
+// unless the file was read.
+func (d *Desk) TellDay(ctx context.Context, cmd TellDay) (shop.Reconciliation, error) {
+	return d.changeReconciliation(ctx, cmd.Hold,
+		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
+			kind, read := kindsOfRead[r.Status]
+			if !read {
+				return nil, reconciliationConflict(*r)
+			}
+			r.Day, r.Notice = &cmd.Day, nil
+			now := d.now()
+			return &step{kind: kind, note: "of " + cmd.Day.Format(time.DateOnly)}, books.SetRecheck(ctx, tx, r.ID, &now)
+		})
+}
+
+// kindsOfRead are the events that leave a file as it is that was read, by its state.
+var kindsOfRead = map[shop.ReconciliationStatus]string{
+	shop.ReconciliationStatusPlanned:  shop.KindReconciliationPlanned,
+	shop.ReconciliationStatusApplying: shop.KindReconciliationApplying,
+	shop.ReconciliationStatusApplied:  shop.KindReconciliationApplied,
 }
 
 // NoteRecheck says when the payments of a settlement file's days are next looked

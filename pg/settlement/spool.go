@@ -26,6 +26,21 @@ type File struct {
 	text textCheck
 }
 
+// CheckTemporary makes sure that files can be kept while they are read. Its error is a
+// sentence that says what to set.
+func CheckTemporary() error {
+	file, err := os.CreateTemp("", "settlement-*")
+	if err != nil {
+		return fmt.Errorf("TMPDIR: settlement files need a folder for temporary files, and %s takes none: "+
+			"make it writable, or set TMPDIR to one that is: %w", os.TempDir(), err)
+	}
+	_, err = file.WriteString("x")
+	if err = errors.Join(err, file.Close(), os.Remove(file.Name())); err != nil {
+		return fmt.Errorf("TMPDIR: the folder %s for temporary files cannot be written: %w", os.TempDir(), err)
+	}
+	return nil
+}
+
 // Spool copies body, and finds out what it is meanwhile. It returns Invalid when
 // it is over the limit, in bytes.
 func Spool(body io.Reader, limit int64) (*File, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"payment-system/command"
 	"payment-system/command/reconciliation"
@@ -75,9 +74,6 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 // planAgain makes sure that the plan is the one that the books call for now. It
 // returns Conflict, and stores the new plan, when it is another.
 func (j *job) planAgain(ctx context.Context) (*plan, error) {
-	if err := j.readFileDay(ctx); err != nil {
-		return nil, err
-	}
 	p := j.newTrial()
 	if err := p.find(ctx); err != nil {
 		return nil, fmt.Errorf("plan %s again: %w", j.rec.ID, err)
@@ -89,20 +85,6 @@ func (j *job) planAgain(ctx context.Context) (*plan, error) {
 		return nil, fmt.Errorf("plan %s again: %w", j.rec.ID, err)
 	}
 	return nil, reconciliation.PlanMoved(j.rec)
-}
-
-// readFileDay reads the business day that the file is about, as it was planned first.
-func (j *job) readFileDay(ctx context.Context) error {
-	var from, to *time.Time
-	err := j.books.db.QueryRowContext(ctx, `SELECT day_from, day_to FROM reconciliations WHERE id = ?`,
-		string(j.rec.ID)).Scan(&from, &to)
-	if err != nil {
-		return fmt.Errorf("read the day of %s: %w", j.rec.ID, err)
-	}
-	if from != nil && to != nil && from.Equal(*to) {
-		j.day = from
-	}
-	return nil
 }
 
 // settle carries out what is planned, one by one.

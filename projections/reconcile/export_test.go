@@ -15,3 +15,9 @@ func IsUnnamed(refund shop.Refund, legs []string, namedElsewhere bool) bool {
 	}
 	return booked.isUnnamed(inFile)
 }
+
+// DayOfName and SourceName are what is understood of a file's name.
+var (
+	DayOfName  = dayOfName
+	SourceName = sourceName
+)

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"payment-system/command/reconciliation"
@@ -57,7 +56,8 @@ const maxSourceFiles = 10_000
 // Poll imports the files that have arrived in the source, each content once, and
 // goes on with what broke off. Plans within AutoApplyCap are
 // carried out. A file that cannot be believed is recorded as REJECTED, once. It
-// returns what went wrong, after the other files.
+// returns what went wrong, after the other files. A file that cannot be read is a
+// case, once, which ends when the file can be read or is gone.
 func (r *Reconciler) Poll(ctx context.Context) error {
 	ctx = failpoint.In(ctx, "reconcile")
 	err := r.Resume(ctx)
@@ -65,16 +65,18 @@ func (r *Reconciler) Poll(ctx context.Context) error {
 		return err
 	}
 	names, failed := r.Source.names()
-	err = errors.Join(err, failed)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		if failed := r.pollFile(ctx, name); failed != nil {
-			err = errors.Join(err, fmt.Errorf("import settlement file %s: %w", name, failed))
+		if failed := r.pollEntry(ctx, name); failed != nil {
+			err = errors.Join(err, fmt.Errorf("import settlement file %s: %w", sourceName(name), failed))
 		}
 	}
-	return err
+	return errors.Join(err, r.endGone(ctx, names))
 }
 
 // names lists the folder's entries in order.
@@ -90,31 +92,9 @@ func (s *Source) names() ([]string, error) {
 	return names, nil
 }
 
-// fileKind tells by its name which gateway wrote a file, and how: kakao*.csv,
-// *toss*.json and so on. It reports false for names that tell neither, or both.
-func fileKind(name string) (gateway shop.PG, format shop.SettlementFormat, ok bool) {
-	lower := strings.ToLower(name)
-	kakao, toss := strings.Contains(lower, "kakao"), strings.Contains(lower, "toss")
-	switch {
-	case kakao == toss || strings.HasPrefix(lower, "."):
-		return "", "", false
-	case kakao:
-		gateway, format = shop.PGKakao, shop.SettlementFormatKakaoPaymentsJSON
-	default:
-		gateway, format = shop.PGToss, shop.SettlementFormatTossSettlementsJSON
-	}
-	switch filepath.Ext(lower) {
-	case ".csv":
-		return gateway, shop.SettlementFormatPaymentStateCSV, true
-	case ".json":
-		return gateway, format, true
-	}
-	return "", "", false
-}
-
-// pollFile imports a file if it is one, is left alone by whoever writes it, and
+// pollEntry imports a file if it is one, is left alone by whoever writes it, and
 // was not imported as it is.
-func (r *Reconciler) pollFile(ctx context.Context, name string) error {
+func (r *Reconciler) pollEntry(ctx context.Context, name string) error {
 	gateway, format, ok := fileKind(name)
 	if !ok {
 		return nil
@@ -123,24 +103,41 @@ func (r *Reconciler) pollFile(ctx context.Context, name string) error {
 	if err != nil || !info.Mode().IsRegular() || !r.isDue(name, info) {
 		return ignoreGone(err)
 	}
+	e := entryOfFolder{name: name, info: info, pg: gateway, format: format}
+	err = r.pollFile(ctx, e)
+	if bad, ok := errors.AsType[*unreadable](err); ok && ctx.Err() == nil {
+		return r.openBad(ctx, e, bad)
+	}
+	return err
+}
+
+// pollFile imports a file. It returns an *unreadable when the file is to blame.
+func (r *Reconciler) pollFile(ctx context.Context, e entryOfFolder) error {
+	name, info := e.name, e.info
 	file, err := r.Source.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return ignoreGone(err)
+		return &unreadable{err}
 	}
 	defer file.Close()
 	if opened, err := file.Stat(); err != nil || !os.SameFile(info, opened) || !opened.Mode().IsRegular() {
 		return err // somebody put something else in its place; the next poll sees it
 	}
 	imported, err := r.ImportSettlement(ctx, reconciliation.ImportSettlement{
-		PG: gateway, Format: format, File: reconciliation.Upload{Name: name, Body: file}, AutoApply: true,
+		PG: e.pg, Format: e.format, File: reconciliation.Upload{Name: name, Body: blamedReader{file}}, AutoApply: true,
 	})
+	if shop.CodeOf(err) == shop.Invalid {
+		return &unreadable{err}
+	}
 	if err != nil {
 		return err
 	}
 	if !unfinished(imported.Reconciliation) {
 		r.remember(name, info)
 	}
-	return nil
+	return r.endBad(ctx, name)
 }
 
 func ignoreGone(err error) error {

@@ -26,6 +26,10 @@ const (
 	neighborEvery = time.Hour
 )
 
+// noDay is the notice on a file that no payment can be missing from.
+const noDay = "Nothing can be missing from this file: neither its rows nor its name tell the day that it is whole for. " +
+	"Give the day, and payments of it that the file lacks are looked for."
+
 // walkBooks looks the other way: for payments of the file's days that it lacks.
 // What cannot be told yet is looked for again at p.due. A file whose days nobody
 // tells lacks nothing: it may be of some payments only.
@@ -34,9 +38,8 @@ func (p *plan) walkBooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(days) == 0 && p.rows > 0 {
-		p.job.reconciler.Logger.InfoContext(ctx, "settlement file tells no day, missing payments not looked for",
-			"reconciliation_id", string(p.job.rec.ID))
+	if len(days) == 0 {
+		p.notice = noDay
 	}
 	for _, day := range days {
 		if open := p.closes(midnight(day)); p.job.reconciler.Now().Before(open) {
@@ -267,6 +270,20 @@ func (p *plan) missing(ctx context.Context, b *bookedDay, note string) error {
 	}, b.payment.version)
 }
 
+// tellDay says what day the file is whole for, and looks for payments of it that the
+// file lacks.
+func (j *job) tellDay(ctx context.Context, day time.Time) error {
+	err := j.became(j.reconciler.Files.TellDay(ctx, reconciliation.TellDay{Hold: j.hold, Day: day}))
+	if err != nil {
+		return err
+	}
+	j.day = j.rec.Day
+	if err = j.walkLater(ctx); shop.CodeOf(err) == shop.Conflict {
+		return nil // another plan was made
+	}
+	return err
+}
+
 // walkLater looks for missing payments once the books are due for the file, after
 // it was planned. A plan that waits for somebody is made again if it has become
 // another.
@@ -302,9 +319,6 @@ func (j *job) stillDue(ctx context.Context) (bool, error) {
 
 // walkApplied adds what a file lacks to a plan that was carried out: cases alone.
 func (j *job) walkApplied(ctx context.Context) error {
-	if err := j.readFileDay(ctx); err != nil {
-		return err
-	}
 	p := j.newPlan()
 	if err := p.walkBooks(ctx); err != nil {
 		return err

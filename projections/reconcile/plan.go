@@ -29,6 +29,7 @@ type plan struct {
 	doubts  []command.ApplyEvidence // failures that would end what is in doubt
 	due     *time.Time              // when the books are to be walked again; nil for never
 	lacks   bool                    // the file lacks payments
+	notice  string                  // what could not be looked for; "" for nothing
 	cameOn  map[time.Time]bool      // days whose files were looked for
 }
 
@@ -48,7 +49,7 @@ func (j *job) plan(ctx context.Context) error {
 			return err
 		}
 		err := j.became(j.reconciler.Files.PlanReconciliation(ctx, reconciliation.PlanReconciliation{
-			Hold: j.hold, PlanHash: p.name(), Rows: p.rows, Matched: p.matched, From: j.day, Before: j.day,
+			Hold: j.hold, PlanHash: p.name(), Rows: p.rows, Matched: p.matched, Day: j.day, Notice: p.notice,
 		}))
 		if err != nil {
 			return err
@@ -214,5 +215,7 @@ func (p *plan) drop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.job.reconciler.Files.DropFindings(ctx, reconciliation.DropFindings{Hold: p.job.hold, IDs: gone})
+	return p.job.reconciler.Files.DropFindings(ctx, reconciliation.DropFindings{
+		Hold: p.job.hold, IDs: gone, Why: "The books moved since, and this difference is gone.",
+	})
 }

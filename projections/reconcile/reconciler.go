@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -44,6 +45,7 @@ type Reconciler struct {
 
 	mu     sync.Mutex
 	polled map[string]fileStamp // files of the source, as they were at the last poll
+	bad    map[string]bool      // entries of the source that a case is open for
 }
 
 // Money are the commands by which a plan asks gateways, and moves money there or in
@@ -64,8 +66,10 @@ type Money interface {
 // it has; where reading broke off it goes on. A file that cannot be believed as
 // a whole is REJECTED, which is an answer and no error. With AutoApply the plan
 // is carried out at once, unless it would move more money at the gateway than
-// AutoApplyCap. It returns Invalid, with details.field, for a
-// format that the gateway does not write and a file that is too large.
+// AutoApplyCap. A file that was read before learns the day that it is whole for, if
+// it is given now or its name says so now. It returns Invalid, with details.field, for
+// a format that the gateway does not write, a file that is too large, and a day that
+// has not begun or that the file contradicts.
 func (r *Reconciler) ImportSettlement(
 	ctx context.Context, cmd reconciliation.ImportSettlement,
 ) (shop.SettlementImported, error) {
@@ -78,20 +82,66 @@ func (r *Reconciler) ImportSettlement(
 		return shop.SettlementImported{}, err
 	}
 	defer r.remove(file)
+	if err := r.checkDate(ctx, cmd, file); err != nil {
+		return shop.SettlementImported{}, err
+	}
 	opened, err := r.Files.OpenReconciliation(ctx, reconciliation.OpenReconciliation{
 		PG: cmd.PG, Format: cmd.Format, Source: sourceName(cmd.File.Name), FileHash: file.Hash, AutoApply: cmd.AutoApply,
+		Day: cmd.Date,
 	})
 	if err != nil {
 		return shop.SettlementImported{}, err
 	}
 	if !unfinished(opened) {
-		return shop.SettlementImported{Reconciliation: opened}, nil
+		known, err := r.learnDay(ctx, opened, cmd)
+		return shop.SettlementImported{Reconciliation: known}, err
 	}
-	done, err := r.work(ctx, opened, func(j *job) error { return j.read(ctx, file, cmd.AutoApply) })
+	done, err := r.work(ctx, opened, func(j *job) error { return j.read(ctx, file, cmd) })
 	if shop.CodeOf(err) == shop.InProgress { // somebody reads the very same file
 		return shop.SettlementImported{Reconciliation: opened}, nil
 	}
 	return shop.SettlementImported{Reconciliation: done}, err
+}
+
+// checkDate refuses a day that was given and cannot be the file's.
+func (r *Reconciler) checkDate(
+	ctx context.Context, cmd reconciliation.ImportSettlement, file *settlement.File,
+) error {
+	if cmd.Date == nil {
+		return nil
+	}
+	day := cmd.Date.Format(time.DateOnly)
+	if day > dayOf(r.Now()) {
+		return shop.InvalidField("date", "The day has not begun yet.")
+	}
+	_, err := file.Check(ctx, cmd.Format)
+	if _, refused := errors.AsType[*settlement.Rejection](err); err != nil && !refused {
+		return err
+	}
+	if file.Day != nil && file.Day.Format(time.DateOnly) != day {
+		return shop.InvalidField("date", "The file says that it is of "+file.Day.Format(time.DateOnly)+".")
+	}
+	return nil
+}
+
+// learnDay tells a file that was read before what day it is whole for, if that is
+// given, or its name says it now and nothing did before.
+func (r *Reconciler) learnDay(
+	ctx context.Context, known shop.Reconciliation, cmd reconciliation.ImportSettlement,
+) (shop.Reconciliation, error) {
+	day := cmd.Date
+	if day == nil && known.Day == nil {
+		day = dayOfName(known.Format, sourceName(cmd.File.Name), r.Now())
+	}
+	told := day == nil || (known.Day != nil && known.Day.Equal(*day))
+	if told || known.Status == shop.ReconciliationStatusRejected {
+		return known, nil
+	}
+	done, err := r.work(ctx, known, func(j *job) error { return j.tellDay(ctx, *day) })
+	if shop.CodeOf(err) == shop.InProgress && cmd.Date == nil {
+		return known, nil
+	}
+	return done, err
 }
 
 func (r *Reconciler) remove(file *settlement.File) {
@@ -115,14 +165,6 @@ func checkImport(cmd reconciliation.ImportSettlement) error {
 		return shop.InvalidField("file", "Send a file.")
 	}
 	return nil
-}
-
-// sourceName is the file's name as it is kept.
-func sourceName(name string) string {
-	if name == "" {
-		return "upload"
-	}
-	return name
 }
 
 // ApplyReconciliation carries a plan out. It returns Conflict, with the plan's

@@ -23,7 +23,7 @@ type job struct {
 	books      reader
 	hold       reconciliation.Hold
 	rec        shop.Reconciliation // as it is now
-	day        *time.Time          // the one business day that the file is about; nil when its rows say
+	day        *time.Time          // the business day that the file is whole for; nil when its rows say, or nothing
 	announced  time.Time
 }
 
@@ -38,7 +38,7 @@ func (r *Reconciler) work(
 	}
 	defer r.Files.LetGoReconciliation(ctx, hold)
 	defer r.renewHold(ctx, hold)()
-	j := &job{reconciler: r, books: reader{r.DB}, hold: hold, rec: rec}
+	j := &job{reconciler: r, books: reader{r.DB}, hold: hold, rec: rec, day: rec.Day}
 	err = do(j)
 	if err != nil && ctx.Err() == nil && shop.CodeOf(err) == shop.Internal &&
 		j.rec.Status == shop.ReconciliationStatusReading {
@@ -95,8 +95,8 @@ func (j *job) became(rec shop.Reconciliation, err error) error {
 }
 
 // read reads the file, plans and, when it may, carries the plan out.
-func (j *job) read(ctx context.Context, file *settlement.File, autoApply bool) error {
-	err := j.stage(ctx, file)
+func (j *job) read(ctx context.Context, file *settlement.File, cmd reconciliation.ImportSettlement) error {
+	err := j.stage(ctx, file, cmd.Date)
 	if refused, ok := errors.AsType[*settlement.Rejection](err); ok {
 		return j.became(j.reconciler.Files.RejectReconciliation(ctx, reconciliation.RejectReconciliation{
 			Hold: j.hold, Reason: refused.Error(),
@@ -108,7 +108,7 @@ func (j *job) read(ctx context.Context, file *settlement.File, autoApply bool) e
 	if err := j.plan(ctx); err != nil {
 		return fmt.Errorf("plan %s: %w", j.rec.ID, err)
 	}
-	if !autoApply {
+	if !cmd.AutoApply {
 		return nil
 	}
 	return j.autoApply(ctx)
@@ -116,12 +116,12 @@ func (j *job) read(ctx context.Context, file *settlement.File, autoApply bool) e
 
 // stage reads the file twice: once to find out whether it can be believed, and
 // once to store its rows, from where an earlier run broke off.
-func (j *job) stage(ctx context.Context, file *settlement.File) error {
+func (j *job) stage(ctx context.Context, file *settlement.File, given *time.Time) error {
 	total, err := file.Check(ctx, j.rec.Format)
 	if err != nil {
 		return err
 	}
-	j.day = cmp.Or(file.Day, dayOfName(j.rec))
+	j.day = cmp.Or(given, file.Day, j.rec.Day, dayOfName(j.rec.Format, j.rec.Source, j.reconciler.Now()))
 	var staged int
 	err = j.books.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(line), 0) FROM settlement_rows
 		WHERE reconciliation_id = ?`, string(j.rec.ID)).Scan(&staged)

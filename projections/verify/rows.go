@@ -46,7 +46,7 @@ func allBooks() []book {
 			{"payment_key", "paymentKey"},
 			{"updated_at", "updatedAt"},
 		}},
-		{shop.PrefixReconciliation, reconciliationRows, []string{"counts"}, "reconciliation_views", []viewColumn{
+		{shop.PrefixReconciliation, reconciliationRows, []string{"counts", "day"}, "reconciliation_views", []viewColumn{
 			{"pg", "pg"}, {"status", "status"},
 		}},
 		{shop.PrefixDiscrepancy, discrepancyRows, nil, "discrepancy_views", []viewColumn{

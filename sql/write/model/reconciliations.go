@@ -33,4 +33,5 @@ type Reconciliations struct {
 	Fence      int64
 	Version    int32
 	BooksDueAt *time.Time
+	Notice     *string
 }

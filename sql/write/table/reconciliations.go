@@ -38,6 +38,7 @@ type reconciliationsTable struct {
 	Fence      mysql.ColumnInteger
 	Version    mysql.ColumnInteger
 	BooksDueAt mysql.ColumnTimestamp
+	Notice     mysql.ColumnString
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -100,15 +101,16 @@ func newReconciliationsTableImpl(schemaName, tableName, alias string) reconcilia
 		FenceColumn      = mysql.IntegerColumn("fence")
 		VersionColumn    = mysql.IntegerColumn("version")
 		BooksDueAtColumn = mysql.TimestampColumn("books_due_at")
-		allColumns       = mysql.ColumnList{IDColumn, PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn}
-		mutableColumns   = mysql.ColumnList{PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn}
+		NoticeColumn     = mysql.StringColumn("notice")
+		allColumns       = mysql.ColumnList{IDColumn, PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn, NoticeColumn}
+		mutableColumns   = mysql.ColumnList{PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn, NoticeColumn}
 		defaultColumns   = mysql.ColumnList{LeaseOwnerColumn, FenceColumn}
 	)
 
 	return reconciliationsTable{
 		Table: mysql.NewTable(schemaName, tableName, alias, allColumns...),
 
-		//Columns
+		// Columns
 		ID:         IDColumn,
 		Pg:         PgColumn,
 		Format:     FormatColumn,
@@ -130,6 +132,7 @@ func newReconciliationsTableImpl(schemaName, tableName, alias string) reconcilia
 		Fence:      FenceColumn,
 		Version:    VersionColumn,
 		BooksDueAt: BooksDueAtColumn,
+		Notice:     NoticeColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,
