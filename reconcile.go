@@ -178,6 +178,13 @@ func (a *app) report(ctx context.Context, rec shop.Reconciliation) error {
 		}
 		return fmt.Errorf("the file was refused: %s", reason)
 	}
+	if rec.Replaces != nil && rec.Changes != nil {
+		fmt.Fprintf(a.world.out, "it replaces %s: rows added %d, changed %d, removed %d\n", *rec.Replaces, rec.Changes.Added,
+			rec.Changes.Changed, rec.Changes.Removed)
+	}
+	if rec.ReplacedBy != nil {
+		fmt.Fprintf(a.world.out, "a newer version has replaced it: %s\n", *rec.ReplacedBy)
+	}
 	if rec.Notice != nil {
 		fmt.Fprintln(a.world.out, *rec.Notice)
 	}

@@ -110,6 +110,9 @@ type QueryResolver interface {
 	Projections(ctx context.Context) ([]query.Projection, error)
 }
 type ReconciliationResolver interface {
+	Replaces(ctx context.Context, obj *shop.Reconciliation) (*shop.Reconciliation, error)
+	ReplacedBy(ctx context.Context, obj *shop.Reconciliation) (*shop.Reconciliation, error)
+
 	Discrepancies(ctx context.Context, obj *shop.Reconciliation, first *int, after *string, last *int, before *string, filter *query.DiscrepancyFilter) (*query.DiscrepancyConnection, error)
 }
 type SubscriptionResolver interface {
@@ -627,6 +630,12 @@ type Reconciliation implements Node {
   day: Date
   "What could not be looked for, and why: nothing can be missing from a file that tells no day. Null when nothing."
   notice: String
+  "The version before, when a file of the same gateway, format and day came before; what that one found and this one does not has ended."
+  replaces: Reconciliation
+  "The version that came after; then nothing of this one stands."
+  replacedBy: Reconciliation
+  "How the rows differ from those of the version that it replaces."
+  changes: VersionChanges
   "Rows read so far."
   rows: Int!
   "0 to 100, of reading or applying."
@@ -639,6 +648,7 @@ type Reconciliation implements Node {
   startedAt: Time!
   finishedAt: Time
 }
+type VersionChanges { added: Int! changed: Int! removed: Int! }
 type ReconciliationEdge { cursor: String! node: Reconciliation! }
 type ReconciliationConnection { edges: [ReconciliationEdge!]! nodes: [Reconciliation!]! pageInfo: PageInfo! }
 type DiscrepancyCount { kind: DiscrepancyKind! count: Int! amount: Won! }
@@ -1256,6 +1266,12 @@ func (ec *executionContext) childFields_Reconciliation(ctx context.Context, fiel
 		return ec.fieldContext_Reconciliation_day(ctx, field)
 	case "notice":
 		return ec.fieldContext_Reconciliation_notice(ctx, field)
+	case "replaces":
+		return ec.fieldContext_Reconciliation_replaces(ctx, field)
+	case "replacedBy":
+		return ec.fieldContext_Reconciliation_replacedBy(ctx, field)
+	case "changes":
+		return ec.fieldContext_Reconciliation_changes(ctx, field)
 	case "rows":
 		return ec.fieldContext_Reconciliation_rows(ctx, field)
 	case "percent":
@@ -1584,6 +1600,18 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_orders(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
+}
+
+func (ec *executionContext) childFields_VersionChanges(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "added":
+		return ec.fieldContext_VersionChanges_added(ctx, field)
+	case "changed":
+		return ec.fieldContext_VersionChanges_changed(ctx, field)
+	case "removed":
+		return ec.fieldContext_VersionChanges_removed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VersionChanges", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8716,6 +8744,102 @@ func (ec *executionContext) fieldContext_Reconciliation_notice(_ context.Context
 	return graphql.NewScalarFieldContext("Reconciliation", field, false, false, "String")
 }
 
+func (ec *executionContext) _Reconciliation_replaces(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Reconciliation_replaces(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Reconciliation().Replaces(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.Reconciliation) graphql.Marshaler {
+			return ec.marshalOReconciliation2ᚖpaymentᚑsystemᚋshopᚐReconciliation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Reconciliation_replaces(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Reconciliation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Reconciliation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Reconciliation_replacedBy(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Reconciliation_replacedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Reconciliation().ReplacedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.Reconciliation) graphql.Marshaler {
+			return ec.marshalOReconciliation2ᚖpaymentᚑsystemᚋshopᚐReconciliation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Reconciliation_replacedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Reconciliation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Reconciliation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Reconciliation_changes(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Reconciliation_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.VersionChanges) graphql.Marshaler {
+			return ec.marshalOVersionChanges2ᚖpaymentᚑsystemᚋshopᚐVersionChanges(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Reconciliation_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Reconciliation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VersionChanges(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Reconciliation_rows(ctx context.Context, field graphql.CollectedField, obj *shop.Reconciliation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12069,6 +12193,75 @@ func (ec *executionContext) fieldContext_User_orders(ctx context.Context, field 
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _VersionChanges_added(ctx context.Context, field graphql.CollectedField, obj *shop.VersionChanges) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VersionChanges_added(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Added, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VersionChanges_added(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VersionChanges", field, false, false, "Int")
+}
+
+func (ec *executionContext) _VersionChanges_changed(ctx context.Context, field graphql.CollectedField, obj *shop.VersionChanges) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VersionChanges_changed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VersionChanges_changed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VersionChanges", field, false, false, "Int")
+}
+
+func (ec *executionContext) _VersionChanges_removed(ctx context.Context, field graphql.CollectedField, obj *shop.VersionChanges) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VersionChanges_removed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Removed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VersionChanges_removed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VersionChanges", field, false, false, "Int")
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -16740,6 +16933,23 @@ func (ec *executionContext) _Reconciliation(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "replaces":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Reconciliation_replaces(ctx, field, obj)
+				})
+		case "replacedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Reconciliation_replacedBy(ctx, field, obj)
+				})
+		case "changes":
+			out.Values[i] = ec._Reconciliation_changes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "rows":
 			out.Values[i] = ec._Reconciliation_rows(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -18101,6 +18311,49 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._User_orders(ctx, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var versionChangesImplementors = []string{"VersionChanges"}
+
+func (ec *executionContext) _VersionChanges(ctx context.Context, sel ast.SelectionSet, obj *shop.VersionChanges) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, versionChangesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VersionChanges")
+		case "added":
+			out.Values[i] = ec._VersionChanges_added(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changed":
+			out.Values[i] = ec._VersionChanges_changed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removed":
+			out.Values[i] = ec._VersionChanges_removed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20331,6 +20584,13 @@ func (ec *executionContext) marshalOUser2ᚖpaymentᚑsystemᚋshopᚐUser(ctx c
 		return graphql.Null
 	}
 	return ec._User(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOVersionChanges2ᚖpaymentᚑsystemᚋshopᚐVersionChanges(ctx context.Context, sel ast.SelectionSet, v *shop.VersionChanges) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._VersionChanges(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOView2ᚕpaymentᚑsystemᚋshopᚐViewᚄ(ctx context.Context, v any) ([]shop.View, error) {

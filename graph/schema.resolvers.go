@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+
 	"payment-system/command"
 	"payment-system/command/people"
 	"payment-system/command/reconciliation"
@@ -179,6 +180,14 @@ func (r *queryResolver) Discrepancies(ctx context.Context, first *int, after *st
 
 func (r *queryResolver) Projections(ctx context.Context) ([]query.Projection, error) {
 	return r.Queries.Projections(ctx)
+}
+
+func (r *reconciliationResolver) Replaces(ctx context.Context, obj *shop.Reconciliation) (*shop.Reconciliation, error) {
+	return maybe(ctx, obj.Replaces, r.Queries.Reconciliation)
+}
+
+func (r *reconciliationResolver) ReplacedBy(ctx context.Context, obj *shop.Reconciliation) (*shop.Reconciliation, error) {
+	return maybe(ctx, obj.ReplacedBy, r.Queries.Reconciliation)
 }
 
 func (r *reconciliationResolver) Discrepancies(ctx context.Context, obj *shop.Reconciliation, first *int, after *string, last *int, before *string, filter *query.DiscrepancyFilter) (*query.DiscrepancyConnection, error) {

@@ -38,15 +38,28 @@ type Reconciliation struct {
 	// Korea; nil when its rows tell, or nothing does.
 	Day *time.Time `json:"day,omitempty"`
 	// Notice says what could not be looked for, and why.
-	Notice     *string            `json:"notice,omitempty"`
-	Rows       int                `json:"rows"`
-	Percent    int                `json:"percent"`
-	Matched    int                `json:"matched"`
-	Counts     []DiscrepancyCount `json:"counts"`
-	PlanHash   *string            `json:"planHash,omitempty"`
-	StartedAt  time.Time          `json:"startedAt"`
-	FinishedAt *time.Time         `json:"finishedAt,omitempty"`
-	Version    int                `json:"version"`
+	Notice   *string            `json:"notice,omitempty"`
+	Rows     int                `json:"rows"`
+	Percent  int                `json:"percent"`
+	Matched  int                `json:"matched"`
+	Counts   []DiscrepancyCount `json:"counts"`
+	PlanHash *string            `json:"planHash,omitempty"`
+	// Replaces is the version of the file that came before, and Changes how the rows of
+	// the two differ; ReplacedBy is the one that came after. They are nil for none.
+	Replaces   *ReconciliationID `json:"replaces,omitempty"`
+	ReplacedBy *ReconciliationID `json:"replacedBy,omitempty"`
+	Changes    *VersionChanges   `json:"changes,omitempty"`
+	StartedAt  time.Time         `json:"startedAt"`
+	FinishedAt *time.Time        `json:"finishedAt,omitempty"`
+	Version    int               `json:"version"`
+}
+
+// VersionChanges are how many rows one version of a file has that the one before did
+// not, has otherwise, and lacks.
+type VersionChanges struct {
+	Added   int `json:"added"`
+	Changed int `json:"changed"`
+	Removed int `json:"removed"`
 }
 
 // IsNode marks Reconciliation as a GraphQL Node.

@@ -172,7 +172,7 @@ func FindOpenCase(ctx context.Context, tx *sql.Tx, like shop.Discrepancy, now ti
 	if err := lockCases(ctx, tx, like.PG); err != nil {
 		return nil, err
 	}
-	const open = `status = 'OPEN' AND pg = ? AND kind = ?`
+	const open = `status = 'OPEN' AND pg = ? AND kind = ? AND ` + stands
 	args := []any{string(like.PG), string(like.Kind)}
 	where := open + ` AND payment_id IS NULL AND attempt_id IS NULL AND note = ?`
 	switch {

@@ -31,12 +31,19 @@ type Hold struct {
 }
 
 const reconciliationColumns = `id, pg, format, source, file_hash, status, rejection, row_count, percent,
-	matched, plan_hash, day_from, notice, started_at, finished_at, version`
+	matched, plan_hash, day_from, notice, replaces, replaced_by,
+	rows_added, rows_changed, rows_removed, started_at, finished_at, version`
 
 // LoadReconciliation reads a reconciliation and sums its discrepancies. It
 // returns NotFound when there is none.
 func LoadReconciliation(ctx context.Context, q Reader, id shop.ReconciliationID) (shop.Reconciliation, error) {
 	return loadReconciliationWhere(ctx, q, `id = ?`, string(id))
+}
+
+// LockReconciliation is LoadReconciliation that keeps everybody else from changing the
+// reconciliation until the transaction ends.
+func LockReconciliation(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID) (shop.Reconciliation, error) {
+	return loadReconciliationWhere(ctx, tx, `id = ? FOR UPDATE`, string(id))
 }
 
 // ReconciliationOfFile reads the reconciliation of a gateway's file, which is named
@@ -57,15 +64,19 @@ func LockReconciliationOfFile(ctx context.Context, tx *sql.Tx, gateway shop.PG, 
 
 func loadReconciliationWhere(ctx context.Context, q Reader, where string, args ...any) (shop.Reconciliation, error) {
 	var r shop.Reconciliation
+	var added, changed, removed *int
 	row := q.QueryRowContext(ctx, `SELECT `+reconciliationColumns+` FROM reconciliations WHERE `+where, args...)
 	err := row.Scan(&r.ID, &r.PG, &r.Format, &r.Source, &r.FileHash, &r.Status, &r.Rejection, &r.Rows, &r.Percent,
 		&r.Matched,
-		&r.PlanHash, &r.Day, &r.Notice, &r.StartedAt, &r.FinishedAt, &r.Version)
+		&r.PlanHash, &r.Day, &r.Notice, &r.Replaces, &r.ReplacedBy, &added, &changed, &removed, &r.StartedAt, &r.FinishedAt, &r.Version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop.Reconciliation{}, shop.NoSuch("reconciliation")
 	}
 	if err != nil {
 		return shop.Reconciliation{}, fmt.Errorf("read a reconciliation: %w", err)
+	}
+	if added != nil && changed != nil && removed != nil {
+		r.Changes = &shop.VersionChanges{Added: *added, Changed: *changed, Removed: *removed}
 	}
 	r.Counts, err = CountDiscrepancies(ctx, q, r.ID)
 	return r, err
@@ -107,10 +118,10 @@ const (
 func InsertReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, applied Applied) error {
 	_, err := tx.ExecContext(ctx,
 		`INSERT INTO reconciliations (id, pg, format, source, file_hash, status, row_count, percent, matched,
-			auto_apply, day_from, day_to, started_at, finished_at, version)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, string(r.ID), string(r.PG), string(r.Format), r.Source, r.FileHash,
+			auto_apply, day_from, day_to, started_at, came_at, finished_at, version)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, string(r.ID), string(r.PG), string(r.Format), r.Source, r.FileHash,
 		string(r.Status), r.Rows, r.Percent, r.Matched,
-		bool(applied), dateOnly(r.Day), dateOnly(r.Day), r.StartedAt, r.FinishedAt, r.Version)
+		bool(applied), dateOnly(r.Day), dateOnly(r.Day), r.StartedAt, r.StartedAt, r.FinishedAt, r.Version)
 	if err != nil {
 		return fmt.Errorf("open reconciliation %s: %w", r.ID, err)
 	}
@@ -122,12 +133,17 @@ func InsertReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation
 func SaveReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, kind string, actor shop.Actor,
 	note string, at time.Time,
 ) error {
+	var added, changed, removed *int
+	if c := r.Changes; c != nil {
+		added, changed, removed = &c.Added, &c.Changed, &c.Removed
+	}
 	err := mysqldb.ExecOne(ctx, tx,
 		`UPDATE reconciliations
 			SET status = ?, rejection = ?, row_count = ?, percent = ?, matched = ?, plan_hash = ?, day_from = ?, day_to = ?,
-				notice = ?, finished_at = ?, version = ?
+				notice = ?, replaces = ?, replaced_by = ?, rows_added = ?, rows_changed = ?, rows_removed = ?,
+				finished_at = ?, version = ?
 		WHERE id = ? AND version = ?`, string(r.Status), r.Rejection, r.Rows, r.Percent, r.Matched, r.PlanHash,
-		dateOnly(r.Day), dateOnly(r.Day), r.Notice, r.FinishedAt, r.Version, string(r.ID), r.Version-1)
+		dateOnly(r.Day), dateOnly(r.Day), r.Notice, r.Replaces, r.ReplacedBy, added, changed, removed, r.FinishedAt, r.Version, string(r.ID), r.Version-1)
 	if err != nil {
 		return fmt.Errorf("save reconciliation %s: %w", r.ID, err)
 	}
@@ -208,6 +224,36 @@ func SetRecheck(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, due *
 	if _, err := tx.ExecContext(ctx, `UPDATE reconciliations SET books_due_at = ? WHERE id = ?`, due,
 		string(id)); err != nil {
 		return fmt.Errorf("note when the books are due for %s: %w", id, err)
+	}
+	return nil
+}
+
+// SetVersionDay notes of what day a file is a version; nil for none.
+func SetVersionDay(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, day *time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE reconciliations SET version_day = ? WHERE id = ?`, dateOnly(day),
+		string(id)); err != nil {
+		return fmt.Errorf("note the day of %s: %w", id, err)
+	}
+	return nil
+}
+
+// SetCame notes when a file came last.
+func SetCame(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, at time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE reconciliations SET came_at = ? WHERE id = ?`, at, string(id)); err != nil {
+		return fmt.Errorf("note when %s came: %w", id, err)
+	}
+	return nil
+}
+
+// RecheckFiles makes files due at once.
+func RecheckFiles(ctx context.Context, db *sql.DB, ids []shop.ReconciliationID, now time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := db.ExecContext(ctx, `UPDATE reconciliations SET books_due_at = ? WHERE id IN (`+marks(len(ids))+`)`,
+		append([]any{now}, anys(ids)...)...)
+	if err != nil {
+		return fmt.Errorf("make files due: %w", err)
 	}
 	return nil
 }

@@ -13,6 +13,11 @@ import (
 // for those of one reconciliation.
 type Standing map[string]shop.DiscrepancyID
 
+// stands leaves out cases of files that a newer version replaced: they end, unless a
+// person has made them his.
+const stands = `(resolved_by IS NOT NULL OR NOT EXISTS (SELECT 1 FROM reconciliations c
+	WHERE c.id = discrepancies.reconciliation_id AND c.replaced_by IS NOT NULL))`
+
 func (s Standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but shop.ReconciliationID, column string,
 	values []any,
 ) error {
@@ -30,7 +35,7 @@ func (s Standing) read(ctx context.Context, tx *sql.Tx, gateway shop.PG, but sho
 		c.about = f.about()
 		return c, err
 	}, `SELECT id, kind, payment_id, attempt_id, dedup_key FROM discrepancies WHERE status = ? AND pg = ?
-		AND reconciliation_id <> ? AND `+
+		AND reconciliation_id <> ? AND `+stands+` AND `+
 		column+` IN (`+marks(len(values))+`) ORDER BY id DESC`, args...)
 	if err != nil {
 		return fmt.Errorf("read the open cases of %s: %w", gateway, err)

@@ -26,6 +26,8 @@ func (d *Desk) BeginApplying(ctx context.Context, cmd BeginApplying) (shop.Recon
 				return nil, nil
 			case r.Status != shop.ReconciliationStatusPlanned:
 				return nil, reconciliationConflict(*r)
+			case r.ReplacedBy != nil:
+				return nil, Replaced(*r)
 			}
 			r.Status, r.Percent = shop.ReconciliationStatusApplying, 0
 			return &step{kind: shop.KindReconciliationApplying}, nil

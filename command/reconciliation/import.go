@@ -30,4 +30,6 @@ type ApplyReconciliation struct {
 type Upload struct {
 	Name string
 	Body io.Reader
+	// Changed is when the file was written, where that is known; else it came just now.
+	Changed time.Time
 }

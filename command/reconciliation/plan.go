@@ -262,6 +262,9 @@ func (d *Desk) TellDay(ctx context.Context, cmd TellDay) (shop.Reconciliation, e
 			if !read {
 				return nil, reconciliationConflict(*r)
 			}
+			if r.Replaces != nil || r.ReplacedBy != nil {
+				return nil, &shop.Error{Code: shop.Conflict, Message: "The file is one of several versions of its day; the day stays."}
+			}
 			r.Day, r.Notice = &cmd.Day, nil
 			now := d.now()
 			return &step{kind: kind, note: "of " + cmd.Day.Format(time.DateOnly)}, books.SetRecheck(ctx, tx, r.ID, &now)

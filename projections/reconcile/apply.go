@@ -14,6 +14,9 @@ import (
 // autoApply carries the plan out if it moves no more money at the gateway than a
 // run may by itself. Books that move meanwhile are planned on again.
 func (j *job) autoApply(ctx context.Context) error {
+	if j.rec.ReplacedBy != nil {
+		return nil
+	}
 	for tries := 1; ; tries++ {
 		moves, err := j.plannedMoves(ctx)
 		if err != nil {
@@ -54,6 +57,9 @@ func (j *job) apply(ctx context.Context, planHash string) error {
 	}
 	var doubts []command.ApplyEvidence
 	if j.rec.Status == shop.ReconciliationStatusPlanned {
+		if j.rec.ReplacedBy != nil {
+			return reconciliation.Replaced(j.rec)
+		}
 		p, err := j.planAgain(ctx)
 		if err != nil {
 			return err

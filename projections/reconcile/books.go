@@ -188,7 +188,8 @@ func (p *plan) readRefunds(ctx context.Context, books *bookPage) error {
 		return nil
 	}
 	return p.job.books.each(ctx, `SELECT f.attempt_id, f.status, f.amount, f.transaction_key, f.done_at, EXISTS (
-			SELECT 1 FROM settlement_rows r WHERE r.payment_key = a.payment_key AND r.leg_key = f.transaction_key
+			SELECT 1 FROM settlement_rows r JOIN reconciliations c ON c.id = r.reconciliation_id AND c.replaced_by IS NULL
+			WHERE r.payment_key = a.payment_key AND r.leg_key = f.transaction_key
 			AND r.kind = ? AND r.malformed IS NULL AND r.reconciliation_id <> ?)
 		FROM refunds f JOIN attempts a ON a.id = f.attempt_id
 		WHERE f.payment_id IN (SELECT payment_id FROM attempts WHERE id IN (`+places(len(ids))+`))

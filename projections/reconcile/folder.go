@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"payment-system/command/reconciliation"
@@ -79,16 +80,22 @@ func (r *Reconciler) Poll(ctx context.Context) error {
 	return errors.Join(err, r.endGone(ctx, names))
 }
 
-// names lists the folder's entries in order.
+// names lists the folder's entries in the order in which they were written: a later
+// file may be a version of an earlier one.
 func (s *Source) names() ([]string, error) {
 	entries, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the settlement source: %w", err)
 	}
+	written := map[string]time.Time{}
 	var names []string
 	for _, entry := range entries[:min(len(entries), maxSourceFiles)] {
-		names = append(names, entry.Name())
+		if info, err := entry.Info(); err == nil { // else it is gone
+			written[entry.Name()] = info.ModTime()
+			names = append(names, entry.Name())
+		}
 	}
+	slices.SortStableFunc(names, func(a, b string) int { return written[a].Compare(written[b]) })
 	return names, nil
 }
 
@@ -126,7 +133,8 @@ func (r *Reconciler) pollFile(ctx context.Context, e entryOfFolder) error {
 		return err // somebody put something else in its place; the next poll sees it
 	}
 	imported, err := r.ImportSettlement(ctx, reconciliation.ImportSettlement{
-		PG: e.pg, Format: e.format, File: reconciliation.Upload{Name: name, Body: blamedReader{file}}, AutoApply: true,
+		PG: e.pg, Format: e.format, File: reconciliation.Upload{Name: name, Body: blamedReader{file}, Changed: info.ModTime()},
+		AutoApply: true,
 	})
 	if shop.CodeOf(err) == shop.Invalid {
 		return &unreadable{err}

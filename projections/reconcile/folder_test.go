@@ -94,7 +94,7 @@ func TestReconciler_Poll(t *testing.T) {
 		for range 3 {
 			b.must(b.reconciler.Poll(t.Context()))
 		}
-		b.wantImported(map[string]shop.ReconciliationStatus{"a copy of toss-0102.csv": shop.ReconciliationStatusApplied})
+		b.wantImported(map[string]shop.ReconciliationStatus{"toss-0102.csv": shop.ReconciliationStatusApplied})
 		b.wantStatus(p, shop.PaymentStatusExpired, 0)
 		b.agree()
 	})

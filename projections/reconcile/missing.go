@@ -102,6 +102,9 @@ func (p *plan) walkDay(ctx context.Context, from time.Time) error {
 		if err != nil {
 			return err
 		}
+		if err := p.addJudged(ctx, page, inFiles); err != nil {
+			return err
+		}
 		for i := range page {
 			if err := p.judgeAbsent(ctx, &page[i], inFiles, from); err != nil {
 				return err
@@ -151,7 +154,7 @@ func (p *plan) keysInAnyFile(ctx context.Context, page []bookedDay) (map[string]
 	}
 	err := p.job.books.each(ctx, `SELECT DISTINCT s.payment_key FROM settlement_rows s
 		JOIN reconciliations r ON r.id = s.reconciliation_id
-		WHERE r.pg = ? AND r.status <> ? AND s.payment_key IN (`+places(len(page))+`)`, args, func(scan scanner) error {
+		WHERE r.pg = ? AND r.status <> ? AND r.replaced_by IS NULL AND s.payment_key IN (`+places(len(page))+`)`, args, func(scan scanner) error {
 		var key string
 		err := scan(&key)
 		keys[key] = true
@@ -173,7 +176,7 @@ func (p *plan) judgeAbsent(ctx context.Context, b *bookedDay, inFiles map[string
 	if err != nil || known {
 		return err
 	}
-	return p.missing(ctx, b, note)
+	return p.missing(ctx, b, joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)), note))
 }
 
 // netted reports whether the payment was approved and given back on one day, as
@@ -248,7 +251,8 @@ func (p *plan) knownMissing(ctx context.Context, b *bookedDay) (bool, error) {
 	var known bool
 	err := p.job.books.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM discrepancies WHERE payment_id = ?
 		AND kind = ? AND reconciliation_id <> ?
-		AND (status <> ? OR resolved_by IS NOT NULL))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway),
+		AND (resolved_by IS NOT NULL OR (status <> ? AND NOT EXISTS (SELECT 1 FROM reconciliations r
+			WHERE r.id = discrepancies.reconciliation_id AND r.replaced_by IS NOT NULL))))`, string(b.payment.id), string(shop.DiscrepancyKindMissingAtGateway),
 		string(p.job.rec.ID),
 		string(shop.DiscrepancyStatusIgnored)).Scan(&known)
 	if err != nil {
@@ -265,8 +269,7 @@ func (p *plan) missing(ctx context.Context, b *bookedDay, note string) error {
 		Key:    findingKey(shop.DiscrepancyKindMissingAtGateway, string(b.payment.id)),
 		Kind:   shop.DiscrepancyKindMissingAtGateway,
 		Action: shop.CorrectiveActionOpenCase, PaymentID: &b.payment.id, AttemptID: &b.attempt.id, Amount: b.left(),
-		Expected: b.says(), Note: joined(fmt.Sprintf("Approved on %s; the file does not have it.", dayOf(b.approvedAt)),
-			note, v.askedNote(ctx)),
+		Expected: b.says(), Note: joined(note, v.askedNote(ctx)),
 	}, b.payment.version)
 }
 
@@ -278,10 +281,13 @@ func (j *job) tellDay(ctx context.Context, day time.Time) error {
 		return err
 	}
 	j.day = j.rec.Day
-	if err = j.walkLater(ctx); shop.CodeOf(err) == shop.Conflict {
-		return nil // another plan was made
+	if err := j.replaceFormer(ctx); err != nil {
+		return err
 	}
-	return err
+	if err = j.walkLater(ctx); err != nil && shop.CodeOf(err) != shop.Conflict { // a conflict made another plan
+		return err
+	}
+	return j.recheckOthers(ctx)
 }
 
 // walkLater looks for missing payments once the books are due for the file, after
@@ -291,6 +297,9 @@ func (j *job) walkLater(ctx context.Context) error {
 	due, err := j.stillDue(ctx)
 	if err != nil || !due {
 		return err
+	}
+	if j.rec.ReplacedBy != nil {
+		return j.endReplaced(ctx)
 	}
 	switch j.rec.Status {
 	case shop.ReconciliationStatusPlanned:
@@ -320,10 +329,17 @@ func (j *job) stillDue(ctx context.Context) (bool, error) {
 // walkApplied adds what a file lacks to a plan that was carried out: cases alone.
 func (j *job) walkApplied(ctx context.Context) error {
 	p := j.newPlan()
+	p.found = map[string]bool{}
+	if err := p.walkRemoved(ctx); err != nil {
+		return err
+	}
 	if err := p.walkBooks(ctx); err != nil {
 		return err
 	}
 	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	if err := p.drop(ctx, shop.DiscrepancyKindMissingAtGateway); err != nil {
 		return err
 	}
 	return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due, Found: p.lacks}))

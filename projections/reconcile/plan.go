@@ -31,6 +31,7 @@ type plan struct {
 	lacks   bool                    // the file lacks payments
 	notice  string                  // what could not be looked for; "" for nothing
 	cameOn  map[time.Time]bool      // days whose files were looked for
+	removed bool                    // rows that the version before had were judged
 }
 
 // maxDoubts bounds how many attempts in doubt one plan may end.
@@ -94,6 +95,9 @@ func (p *plan) find(ctx context.Context) error {
 		return err
 	}
 	if err := p.walkRows(ctx); err != nil {
+		return err
+	}
+	if err := p.walkRemoved(ctx); err != nil {
 		return err
 	}
 	if err := p.walkBooks(ctx); err != nil {
@@ -196,14 +200,22 @@ func (p *plan) retain(key string) {
 	}
 }
 
-// drop closes findings of an earlier plan that this one did not find again.
-func (p *plan) drop(ctx context.Context) error {
+// drop closes findings of an earlier plan that this one did not find again: of the
+// kinds given, or of all.
+func (p *plan) drop(ctx context.Context, kinds ...shop.DiscrepancyKind) error {
 	if p.found == nil {
 		return nil
 	}
+	query, args := "", []any{string(p.job.rec.ID)}
+	for _, kind := range kinds {
+		args = append(args, string(kind))
+	}
+	if len(kinds) > 0 {
+		query = ` AND kind IN (` + places(len(kinds)) + `)`
+	}
 	var gone []shop.DiscrepancyID
 	err := p.job.books.each(ctx, `SELECT id, dedup_key FROM discrepancies WHERE reconciliation_id = ?
-		AND status IN ('PLANNED', 'OPEN') ORDER BY id`, []any{string(p.job.rec.ID)}, func(scan scanner) error {
+		AND status IN ('PLANNED', 'OPEN')`+query+` ORDER BY id`, args, func(scan scanner) error {
 		var id shop.DiscrepancyID
 		var key string
 		err := scan(&id, &key)

@@ -92,6 +92,10 @@ func (r *Reconciler) ImportSettlement(
 	if err != nil {
 		return shop.SettlementImported{}, err
 	}
+	if r.cameAgain(ctx, opened, cmd) {
+		done, err := r.work(ctx, opened, func(j *job) error { return j.readAgain(ctx, file, cmd) })
+		return shop.SettlementImported{Reconciliation: done}, err
+	}
 	if !unfinished(opened) {
 		known, err := r.learnDay(ctx, opened, cmd)
 		return shop.SettlementImported{Reconciliation: known}, err

@@ -39,7 +39,7 @@ func (r *Reconciler) brokenOff(ctx context.Context) ([]resumable, error) {
 	var found []resumable
 	err := reader{r.DB}.each(ctx, `SELECT id, plan_hash, status = 'PLANNED' FROM reconciliations
 		WHERE plan_hash IS NOT NULL AND (lease_until IS NULL OR lease_until < ?) AND (status = 'APPLYING'
-		OR (status = 'PLANNED' AND auto_apply = 1
+		OR (status = 'PLANNED' AND auto_apply = 1 AND replaced_by IS NULL
 			AND ? >= (SELECT COALESCE(SUM(d.amount), 0) FROM discrepancies d WHERE d.reconciliation_id = reconciliations.id
 			AND d.status = 'PLANNED' AND d.action = 'REFUND_AT_GATEWAY')))
 		ORDER BY id LIMIT 100`,

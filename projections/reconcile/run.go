@@ -105,8 +105,17 @@ func (j *job) read(ctx context.Context, file *settlement.File, cmd reconciliatio
 	if err != nil {
 		return fmt.Errorf("read settlement file %s: %w", j.rec.ID, err)
 	}
+	if err := j.replaceFormer(ctx); err != nil {
+		return fmt.Errorf("find the versions of %s: %w", j.rec.ID, err)
+	}
 	if err := j.plan(ctx); err != nil {
 		return fmt.Errorf("plan %s: %w", j.rec.ID, err)
+	}
+	if err := j.recheckOthers(ctx); err != nil {
+		return fmt.Errorf("end what %s replaces: %w", j.rec.ID, err)
+	}
+	if j.rec.ReplacedBy != nil {
+		return j.endReplaced(ctx)
 	}
 	if !cmd.AutoApply {
 		return nil

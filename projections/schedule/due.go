@@ -25,7 +25,8 @@ const lookQuery = `SELECT
 	EXISTS (SELECT 1 FROM orders WHERE status = 'PLACED' AND expires_at <= ?),
 	EXISTS (SELECT 1 FROM webhook_inbox WHERE next_try_at <= ?),
 	EXISTS (SELECT 1 FROM reconciliations WHERE status = 'APPLYING')
-		OR EXISTS (SELECT 1 FROM reconciliations WHERE status = 'PLANNED' AND auto_apply = 1)
+		OR EXISTS (SELECT 1 FROM reconciliations WHERE status = 'PLANNED' AND auto_apply = 1
+			AND replaced_by IS NULL)
 		OR EXISTS (SELECT 1 FROM reconciliations WHERE books_due_at <= ?)`
 
 // A lookout looks for the jobs' work, once for all that ask at the same moment.

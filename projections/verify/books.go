@@ -161,13 +161,18 @@ FROM refunds WHERE payment_id > ? AND payment_id <= ? ORDER BY payment_id, reque
 func reconciliationRows(ctx context.Context, tx *sql.Tx, after string) (map[string]any, error) {
 	found := map[string]any{}
 	const query = `SELECT id, pg, format, source, file_hash, status, rejection, row_count, percent, matched, plan_hash,
-		notice, started_at, finished_at, version
+		notice, replaces, replaced_by, rows_added, rows_changed, rows_removed, started_at, finished_at, version
 FROM reconciliations WHERE id > ? ORDER BY id LIMIT ?`
 	err := queryPage(ctx, tx, query, func(rows *sql.Rows) error {
 		var r shop.Reconciliation
+		var added, changed, removed *int
 		err := rows.Scan(&r.ID, &r.PG, &r.Format, &r.Source, &r.FileHash, &r.Status, &r.Rejection, &r.Rows, &r.Percent,
 			&r.Matched,
-			&r.PlanHash, &r.Notice, &r.StartedAt, &r.FinishedAt, &r.Version)
+			&r.PlanHash, &r.Notice, &r.Replaces, &r.ReplacedBy, &added, &changed, &removed, &r.StartedAt, &r.FinishedAt,
+			&r.Version)
+		if added != nil && changed != nil && removed != nil {
+			r.Changes = &shop.VersionChanges{Added: *added, Changed: *changed, Removed: *removed}
+		}
 		found[string(r.ID)] = r
 		return err
 	}, after, booksAtOnce)

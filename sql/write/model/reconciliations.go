@@ -12,26 +12,33 @@ import (
 )
 
 type Reconciliations struct {
-	ID         string `sql:"primary_key"`
-	Pg         string
-	Format     string
-	Source     string
-	FileHash   string
-	Status     string
-	Rejection  *string
-	RowCount   int32
-	Percent    int32
-	Matched    int32
-	PlanHash   *string
-	DayFrom    *time.Time
-	DayTo      *time.Time
-	AutoApply  bool
-	StartedAt  time.Time
-	FinishedAt *time.Time
-	LeaseOwner string
-	LeaseUntil *time.Time
-	Fence      int64
-	Version    int32
-	BooksDueAt *time.Time
-	Notice     *string
+	ID          string `sql:"primary_key"`
+	Pg          string
+	Format      string
+	Source      string
+	FileHash    string
+	Status      string
+	Rejection   *string
+	RowCount    int32
+	Percent     int32
+	Matched     int32
+	PlanHash    *string
+	DayFrom     *time.Time
+	DayTo       *time.Time
+	AutoApply   bool
+	StartedAt   time.Time
+	FinishedAt  *time.Time
+	LeaseOwner  string
+	LeaseUntil  *time.Time
+	Fence       int64
+	Version     int32
+	BooksDueAt  *time.Time
+	Notice      *string
+	CameAt      *time.Time
+	VersionDay  *time.Time
+	Replaces    *string
+	ReplacedBy  *string
+	RowsAdded   *int32
+	RowsChanged *int32
+	RowsRemoved *int32
 }

@@ -17,28 +17,35 @@ type reconciliationsTable struct {
 	mysql.Table
 
 	// Columns
-	ID         mysql.ColumnString
-	Pg         mysql.ColumnString
-	Format     mysql.ColumnString
-	Source     mysql.ColumnString
-	FileHash   mysql.ColumnString
-	Status     mysql.ColumnString
-	Rejection  mysql.ColumnString
-	RowCount   mysql.ColumnInteger
-	Percent    mysql.ColumnInteger
-	Matched    mysql.ColumnInteger
-	PlanHash   mysql.ColumnString
-	DayFrom    mysql.ColumnDate
-	DayTo      mysql.ColumnDate
-	AutoApply  mysql.ColumnBool
-	StartedAt  mysql.ColumnTimestamp
-	FinishedAt mysql.ColumnTimestamp
-	LeaseOwner mysql.ColumnString
-	LeaseUntil mysql.ColumnTimestamp
-	Fence      mysql.ColumnInteger
-	Version    mysql.ColumnInteger
-	BooksDueAt mysql.ColumnTimestamp
-	Notice     mysql.ColumnString
+	ID          mysql.ColumnString
+	Pg          mysql.ColumnString
+	Format      mysql.ColumnString
+	Source      mysql.ColumnString
+	FileHash    mysql.ColumnString
+	Status      mysql.ColumnString
+	Rejection   mysql.ColumnString
+	RowCount    mysql.ColumnInteger
+	Percent     mysql.ColumnInteger
+	Matched     mysql.ColumnInteger
+	PlanHash    mysql.ColumnString
+	DayFrom     mysql.ColumnDate
+	DayTo       mysql.ColumnDate
+	AutoApply   mysql.ColumnBool
+	StartedAt   mysql.ColumnTimestamp
+	FinishedAt  mysql.ColumnTimestamp
+	LeaseOwner  mysql.ColumnString
+	LeaseUntil  mysql.ColumnTimestamp
+	Fence       mysql.ColumnInteger
+	Version     mysql.ColumnInteger
+	BooksDueAt  mysql.ColumnTimestamp
+	Notice      mysql.ColumnString
+	CameAt      mysql.ColumnTimestamp
+	VersionDay  mysql.ColumnDate
+	Replaces    mysql.ColumnString
+	ReplacedBy  mysql.ColumnString
+	RowsAdded   mysql.ColumnInteger
+	RowsChanged mysql.ColumnInteger
+	RowsRemoved mysql.ColumnInteger
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -80,59 +87,73 @@ func newReconciliationsTable(schemaName, tableName, alias string) *Reconciliatio
 
 func newReconciliationsTableImpl(schemaName, tableName, alias string) reconciliationsTable {
 	var (
-		IDColumn         = mysql.StringColumn("id")
-		PgColumn         = mysql.StringColumn("pg")
-		FormatColumn     = mysql.StringColumn("format")
-		SourceColumn     = mysql.StringColumn("source")
-		FileHashColumn   = mysql.StringColumn("file_hash")
-		StatusColumn     = mysql.StringColumn("status")
-		RejectionColumn  = mysql.StringColumn("rejection")
-		RowCountColumn   = mysql.IntegerColumn("row_count")
-		PercentColumn    = mysql.IntegerColumn("percent")
-		MatchedColumn    = mysql.IntegerColumn("matched")
-		PlanHashColumn   = mysql.StringColumn("plan_hash")
-		DayFromColumn    = mysql.DateColumn("day_from")
-		DayToColumn      = mysql.DateColumn("day_to")
-		AutoApplyColumn  = mysql.BoolColumn("auto_apply")
-		StartedAtColumn  = mysql.TimestampColumn("started_at")
-		FinishedAtColumn = mysql.TimestampColumn("finished_at")
-		LeaseOwnerColumn = mysql.StringColumn("lease_owner")
-		LeaseUntilColumn = mysql.TimestampColumn("lease_until")
-		FenceColumn      = mysql.IntegerColumn("fence")
-		VersionColumn    = mysql.IntegerColumn("version")
-		BooksDueAtColumn = mysql.TimestampColumn("books_due_at")
-		NoticeColumn     = mysql.StringColumn("notice")
-		allColumns       = mysql.ColumnList{IDColumn, PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn, NoticeColumn}
-		mutableColumns   = mysql.ColumnList{PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn, NoticeColumn}
-		defaultColumns   = mysql.ColumnList{LeaseOwnerColumn, FenceColumn}
+		IDColumn          = mysql.StringColumn("id")
+		PgColumn          = mysql.StringColumn("pg")
+		FormatColumn      = mysql.StringColumn("format")
+		SourceColumn      = mysql.StringColumn("source")
+		FileHashColumn    = mysql.StringColumn("file_hash")
+		StatusColumn      = mysql.StringColumn("status")
+		RejectionColumn   = mysql.StringColumn("rejection")
+		RowCountColumn    = mysql.IntegerColumn("row_count")
+		PercentColumn     = mysql.IntegerColumn("percent")
+		MatchedColumn     = mysql.IntegerColumn("matched")
+		PlanHashColumn    = mysql.StringColumn("plan_hash")
+		DayFromColumn     = mysql.DateColumn("day_from")
+		DayToColumn       = mysql.DateColumn("day_to")
+		AutoApplyColumn   = mysql.BoolColumn("auto_apply")
+		StartedAtColumn   = mysql.TimestampColumn("started_at")
+		FinishedAtColumn  = mysql.TimestampColumn("finished_at")
+		LeaseOwnerColumn  = mysql.StringColumn("lease_owner")
+		LeaseUntilColumn  = mysql.TimestampColumn("lease_until")
+		FenceColumn       = mysql.IntegerColumn("fence")
+		VersionColumn     = mysql.IntegerColumn("version")
+		BooksDueAtColumn  = mysql.TimestampColumn("books_due_at")
+		NoticeColumn      = mysql.StringColumn("notice")
+		CameAtColumn      = mysql.TimestampColumn("came_at")
+		VersionDayColumn  = mysql.DateColumn("version_day")
+		ReplacesColumn    = mysql.StringColumn("replaces")
+		ReplacedByColumn  = mysql.StringColumn("replaced_by")
+		RowsAddedColumn   = mysql.IntegerColumn("rows_added")
+		RowsChangedColumn = mysql.IntegerColumn("rows_changed")
+		RowsRemovedColumn = mysql.IntegerColumn("rows_removed")
+		allColumns        = mysql.ColumnList{IDColumn, PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn, NoticeColumn, CameAtColumn, VersionDayColumn, ReplacesColumn, ReplacedByColumn, RowsAddedColumn, RowsChangedColumn, RowsRemovedColumn}
+		mutableColumns    = mysql.ColumnList{PgColumn, FormatColumn, SourceColumn, FileHashColumn, StatusColumn, RejectionColumn, RowCountColumn, PercentColumn, MatchedColumn, PlanHashColumn, DayFromColumn, DayToColumn, AutoApplyColumn, StartedAtColumn, FinishedAtColumn, LeaseOwnerColumn, LeaseUntilColumn, FenceColumn, VersionColumn, BooksDueAtColumn, NoticeColumn, CameAtColumn, VersionDayColumn, ReplacesColumn, ReplacedByColumn, RowsAddedColumn, RowsChangedColumn, RowsRemovedColumn}
+		defaultColumns    = mysql.ColumnList{LeaseOwnerColumn, FenceColumn}
 	)
 
 	return reconciliationsTable{
 		Table: mysql.NewTable(schemaName, tableName, alias, allColumns...),
 
 		// Columns
-		ID:         IDColumn,
-		Pg:         PgColumn,
-		Format:     FormatColumn,
-		Source:     SourceColumn,
-		FileHash:   FileHashColumn,
-		Status:     StatusColumn,
-		Rejection:  RejectionColumn,
-		RowCount:   RowCountColumn,
-		Percent:    PercentColumn,
-		Matched:    MatchedColumn,
-		PlanHash:   PlanHashColumn,
-		DayFrom:    DayFromColumn,
-		DayTo:      DayToColumn,
-		AutoApply:  AutoApplyColumn,
-		StartedAt:  StartedAtColumn,
-		FinishedAt: FinishedAtColumn,
-		LeaseOwner: LeaseOwnerColumn,
-		LeaseUntil: LeaseUntilColumn,
-		Fence:      FenceColumn,
-		Version:    VersionColumn,
-		BooksDueAt: BooksDueAtColumn,
-		Notice:     NoticeColumn,
+		ID:          IDColumn,
+		Pg:          PgColumn,
+		Format:      FormatColumn,
+		Source:      SourceColumn,
+		FileHash:    FileHashColumn,
+		Status:      StatusColumn,
+		Rejection:   RejectionColumn,
+		RowCount:    RowCountColumn,
+		Percent:     PercentColumn,
+		Matched:     MatchedColumn,
+		PlanHash:    PlanHashColumn,
+		DayFrom:     DayFromColumn,
+		DayTo:       DayToColumn,
+		AutoApply:   AutoApplyColumn,
+		StartedAt:   StartedAtColumn,
+		FinishedAt:  FinishedAtColumn,
+		LeaseOwner:  LeaseOwnerColumn,
+		LeaseUntil:  LeaseUntilColumn,
+		Fence:       FenceColumn,
+		Version:     VersionColumn,
+		BooksDueAt:  BooksDueAtColumn,
+		Notice:      NoticeColumn,
+		CameAt:      CameAtColumn,
+		VersionDay:  VersionDayColumn,
+		Replaces:    ReplacesColumn,
+		ReplacedBy:  ReplacedByColumn,
+		RowsAdded:   RowsAddedColumn,
+		RowsChanged: RowsChangedColumn,
+		RowsRemoved: RowsRemovedColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,
