@@ -2,12 +2,14 @@ package graph_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/korean"
 
 	"payment-system/shop"
@@ -82,6 +84,29 @@ func TestServer_uploads(t *testing.T) {
 		}
 		_, got = send(t, "operations", with("9000-01-01"), "map", importMap, "0", file)
 		expectField(t, "a day to come", got, shop.Invalid, "date")
+	})
+	t.Run("a version of a file and the one it replaces name each other", func(t *testing.T) {
+		t.Parallel()
+		operations := strings.Replace(importOperations, `"file": null`, `"file": null, "date": "2021-03-04"`, 1)
+		operations = strings.Replace(operations, "status rows", "id replaces { id replacedBy { id } } replacedBy { id } changes { added changed removed }", 1)
+		version := func(file string) any {
+			_, got := send(t, "operations", operations, "map", importMap, "0", file)
+			return dig(got.Data, "importSettlement", "reconciliation")
+		}
+		first := version(settlement + "\n\n")
+		second := version(settlement + strings.ReplaceAll("att_1,T1,7,1,0,0\natt_2,T2,7,1,0,0\n", "7", "900"))
+		id := dig(second, "id")
+		want := map[string]any{
+			"id": id, "replaces": map[string]any{"id": dig(first, "id"), "replacedBy": map[string]any{"id": id}}, "replacedBy": nil,
+			"changes": map[string]any{"added": json.Number("2"), "changed": json.Number("0"), "removed": json.Number("0")},
+			"counts": []any{map[string]any{"kind": "UNKNOWN_TO_US", "count": json.Number("3")}},
+		}
+		if diff := cmp.Diff(any(want), second); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if dig(first, "replaces") != nil || dig(first, "changes") != nil {
+			t.Errorf("the first is %v", first)
+		}
 	})
 	t.Run("a file name that is not UTF-8 is repaired", func(t *testing.T) {
 		t.Parallel()

@@ -119,15 +119,8 @@ func (j *job) settle(ctx context.Context) error {
 }
 
 func (j *job) planned(ctx context.Context) ([]shop.DiscrepancyID, error) {
-	var ids []shop.DiscrepancyID
-	err := j.books.each(ctx, `SELECT id FROM discrepancies WHERE reconciliation_id = ? AND status = ? ORDER BY id`,
-		[]any{string(j.rec.ID), string(shop.DiscrepancyStatusPlanned)}, func(scan scanner) error {
-			var id shop.DiscrepancyID
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		})
-	return ids, err
+	return idsOf[shop.DiscrepancyID](ctx, j.books, `SELECT id FROM discrepancies WHERE reconciliation_id = ? AND status = ?
+		ORDER BY id`, string(j.rec.ID), string(shop.DiscrepancyStatusPlanned))
 }
 
 // endDoubts ends attempts that the file calls failed and that the gateway, asked,

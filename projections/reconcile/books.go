@@ -34,6 +34,18 @@ func (r reader) each(ctx context.Context, query string, args []any, do func(scan
 	return rows.Err()
 }
 
+// idsOf reads a column of ids.
+func idsOf[ID ~string](ctx context.Context, r reader, query string, args ...any) ([]ID, error) {
+	var ids []ID
+	err := r.each(ctx, query, args, func(scan scanner) error {
+		var id ID
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
 // places is n placeholders.
 func places(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 

@@ -284,10 +284,14 @@ func (j *job) tellDay(ctx context.Context, day time.Time) error {
 	if err := j.replaceFormer(ctx); err != nil {
 		return err
 	}
-	if err = j.walkLater(ctx); err != nil && shop.CodeOf(err) != shop.Conflict { // a conflict made another plan
+	others, err := j.dueOthers(ctx)
+	if err != nil {
 		return err
 	}
-	return j.recheckOthers(ctx)
+	if err := j.walkLater(ctx); err != nil && shop.CodeOf(err) != shop.Conflict { // a conflict made another plan
+		return err
+	}
+	return j.recheck(ctx, others)
 }
 
 // walkLater looks for missing payments once the books are due for the file, after

@@ -108,10 +108,14 @@ func (j *job) read(ctx context.Context, file *settlement.File, cmd reconciliatio
 	if err := j.replaceFormer(ctx); err != nil {
 		return fmt.Errorf("find the versions of %s: %w", j.rec.ID, err)
 	}
+	others, err := j.dueOthers(ctx)
+	if err != nil {
+		return fmt.Errorf("find what %s ends: %w", j.rec.ID, err)
+	}
 	if err := j.plan(ctx); err != nil {
 		return fmt.Errorf("plan %s: %w", j.rec.ID, err)
 	}
-	if err := j.recheckOthers(ctx); err != nil {
+	if err := j.recheck(ctx, others); err != nil {
 		return fmt.Errorf("end what %s replaces: %w", j.rec.ID, err)
 	}
 	if j.rec.ReplacedBy != nil {

@@ -239,33 +239,30 @@ func (p *plan) addJudged(ctx context.Context, page []bookedDay, judged map[strin
 	})
 }
 
-// recheckOthers looks again at the files whose findings may have lost their reason:
-// those that this one replaces, and those that lack a payment which it has. What
-// somebody else works on is due, and looked at by the schedule.
-func (j *job) recheckOthers(ctx context.Context) error {
-	var others []shop.ReconciliationID
-	err := j.books.each(ctx, `SELECT id FROM reconciliations WHERE replaced_by = ? AND books_due_at IS NOT NULL
+// dueOthers makes the books due for the files whose findings may lose their reason by
+// this one, and lists them: those that it replaces, and those that lack a payment which
+// it has.
+func (j *job) dueOthers(ctx context.Context) ([]shop.ReconciliationID, error) {
+	others, err := idsOf[shop.ReconciliationID](ctx, j.books,
+		`SELECT id FROM reconciliations WHERE replaced_by = ? AND books_due_at IS NOT NULL
 		UNION
 		SELECT d.reconciliation_id FROM discrepancies d JOIN payments p ON p.id = d.payment_id
 		JOIN reconciliations r ON r.id = d.reconciliation_id AND r.status IN ('PLANNED', 'APPLIED')
 		WHERE d.status = 'OPEN' AND d.kind = ? AND d.pg = ? AND d.resolved_by IS NULL AND d.reconciliation_id <> ?
 		AND EXISTS (SELECT 1 FROM settlement_rows s WHERE s.reconciliation_id = ? AND s.payment_key = p.payment_key
 			AND s.malformed IS NULL)`,
-		[]any{
-			string(j.rec.ID), string(shop.DiscrepancyKindMissingAtGateway), string(j.rec.PG), string(j.rec.ID),
-			string(j.rec.ID),
-		}, func(scan scanner) error {
-			var id shop.ReconciliationID
-			err := scan(&id)
-			others = append(others, id)
-			return err
-		})
+		string(j.rec.ID), string(shop.DiscrepancyKindMissingAtGateway), string(j.rec.PG), string(j.rec.ID),
+		string(j.rec.ID))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := j.reconciler.Files.RecheckFiles(ctx, others); err != nil {
-		return err
-	}
+	return others, j.reconciler.Files.RecheckFiles(ctx, others)
+}
+
+// recheck looks again at files that are due. What somebody else works on stays due, for
+// the schedule.
+func (j *job) recheck(ctx context.Context, others []shop.ReconciliationID) error {
+	var err error
 	for _, id := range others {
 		_, failed := j.reconciler.work(ctx, shop.Reconciliation{ID: id}, func(j *job) error { return j.walkLater(ctx) })
 		if code := shop.CodeOf(failed); code != shop.InProgress && code != shop.Conflict {
@@ -298,14 +295,8 @@ func (j *job) endReplaced(ctx context.Context) error {
 
 // dropAll ends all that the file found and nobody has dealt with.
 func (j *job) dropAll(ctx context.Context) error {
-	var ids []shop.DiscrepancyID
-	err := j.books.each(ctx, `SELECT id FROM discrepancies WHERE reconciliation_id = ? AND status IN ('PLANNED', 'OPEN')
-		AND resolved_by IS NULL ORDER BY id`, []any{string(j.rec.ID)}, func(scan scanner) error {
-		var id shop.DiscrepancyID
-		err := scan(&id)
-		ids = append(ids, id)
-		return err
-	})
+	ids, err := idsOf[shop.DiscrepancyID](ctx, j.books, `SELECT id FROM discrepancies WHERE reconciliation_id = ?
+		AND status IN ('PLANNED', 'OPEN') AND resolved_by IS NULL ORDER BY id`, string(j.rec.ID))
 	if err != nil {
 		return err
 	}

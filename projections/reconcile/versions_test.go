@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -241,6 +242,32 @@ func TestReconciler_versions(t *testing.T) {
 		d.wantReplaced(v1, v2, shop.VersionChanges{Added: 1})
 		d.wantOpen("")
 		d.agree()
+	})
+	t.Run("an import that breaks off loses no case, and ends them when it goes on", func(t *testing.T) {
+		t.Parallel()
+		for _, again := range []bool{false, true} {
+			d := openDesk(t)
+			p, q := d.paid(), d.paid()
+			d.auto(name, row(p, 1))
+			ctx, cancel := context.WithCancel(t.Context())
+			d.reconciler.Progress = func(rec shop.Reconciliation) {
+				if rec.Replaces != nil && (rec.PlanHash != nil) == again { // before it is planned, and after
+					cancel()
+				}
+			}
+			if _, err := d.reconciler.ImportSettlement(ctx, d.file(version("_2"), csvOf(row(p, 1), row(q, 1)))); err == nil {
+				t.Error("the import did not break off")
+			}
+			d.wantOpen(missing)
+			d.reconciler.Progress = nil
+			if again { // the plan is there: the schedule does the rest
+				d.must(d.reconciler.Resume(t.Context()))
+			} else {
+				d.importedAs(d.file(version("_2"), csvOf(row(p, 1), row(q, 1))))
+			}
+			d.wantOpen("")
+			d.agree()
+		}
 	})
 	t.Run("what a person has decided stays", func(t *testing.T) {
 		t.Parallel()
