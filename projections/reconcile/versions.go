@@ -324,10 +324,18 @@ func (r *Reconciler) cameAgain(
 	return after
 }
 
-// readAgain reads and plans a file anew that came again.
+// readAgain reads and plans a file anew that came again. One that was carried out is
+// so again when nothing is left to do.
 func (j *job) readAgain(ctx context.Context, file *settlement.File, cmd reconciliation.ImportSettlement) error {
+	applied := j.rec.Status == shop.ReconciliationStatusApplied
 	if err := j.became(j.reconciler.Files.ReadAgain(ctx, reconciliation.ReadAgain{Hold: j.hold})); err != nil {
 		return err
 	}
-	return j.read(ctx, file, cmd)
+	if err := j.read(ctx, file, cmd); err != nil || !applied || j.rec.Status != shop.ReconciliationStatusPlanned {
+		return err
+	}
+	if ids, err := j.planned(ctx); err != nil || len(ids) > 0 {
+		return err
+	}
+	return j.apply(ctx, *j.rec.PlanHash)
 }

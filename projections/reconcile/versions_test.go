@@ -124,9 +124,9 @@ func TestReconciler_versions(t *testing.T) {
 		v1 := d.auto(name, row(p, 1), row(q, 1))
 		v2 := d.auto(version("_2"), row(p, 1))
 		d.wantMissing(q)
-		again := d.auto(name, row(p, 1), row(q, 1))
-		if again.ID != v1.ID {
-			t.Errorf("the same file is %s and %s", v1.ID, again.ID)
+		again := d.importedAs(d.file(name, csvOf(row(p, 1), row(q, 1))))
+		if again.ID != v1.ID || again.Status != shop.ReconciliationStatusApplied {
+			t.Errorf("the same file is %s and %s, which is %s", v1.ID, again.ID, again.Status)
 		}
 		d.wantReplaced(v2, v1, shop.VersionChanges{Added: 1})
 		d.wantOpen("")
