@@ -99,7 +99,7 @@ func TestServer_uploads(t *testing.T) {
 		want := map[string]any{
 			"id": id, "replaces": map[string]any{"id": dig(first, "id"), "replacedBy": map[string]any{"id": id}}, "replacedBy": nil,
 			"changes": map[string]any{"added": json.Number("2"), "changed": json.Number("0"), "removed": json.Number("0")},
-			"counts": []any{map[string]any{"kind": "UNKNOWN_TO_US", "count": json.Number("3")}},
+			"counts":  []any{map[string]any{"kind": "UNKNOWN_TO_US", "count": json.Number("3")}},
 		}
 		if diff := cmp.Diff(any(want), second); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

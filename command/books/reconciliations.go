@@ -68,7 +68,8 @@ func loadReconciliationWhere(ctx context.Context, q Reader, where string, args .
 	row := q.QueryRowContext(ctx, `SELECT `+reconciliationColumns+` FROM reconciliations WHERE `+where, args...)
 	err := row.Scan(&r.ID, &r.PG, &r.Format, &r.Source, &r.FileHash, &r.Status, &r.Rejection, &r.Rows, &r.Percent,
 		&r.Matched,
-		&r.PlanHash, &r.Day, &r.Notice, &r.Replaces, &r.ReplacedBy, &added, &changed, &removed, &r.StartedAt, &r.FinishedAt, &r.Version)
+		&r.PlanHash, &r.Day, &r.Notice, &r.Replaces, &r.ReplacedBy, &added, &changed, &removed, &r.StartedAt,
+		&r.FinishedAt, &r.Version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop.Reconciliation{}, shop.NoSuch("reconciliation")
 	}
@@ -143,7 +144,8 @@ func SaveReconciliation(ctx context.Context, tx *sql.Tx, r shop.Reconciliation, 
 				notice = ?, replaces = ?, replaced_by = ?, rows_added = ?, rows_changed = ?, rows_removed = ?,
 				finished_at = ?, version = ?
 		WHERE id = ? AND version = ?`, string(r.Status), r.Rejection, r.Rows, r.Percent, r.Matched, r.PlanHash,
-		dateOnly(r.Day), dateOnly(r.Day), r.Notice, r.Replaces, r.ReplacedBy, added, changed, removed, r.FinishedAt, r.Version, string(r.ID), r.Version-1)
+		dateOnly(r.Day), dateOnly(r.Day), r.Notice, r.Replaces, r.ReplacedBy, added, changed, removed,
+		r.FinishedAt, r.Version, string(r.ID), r.Version-1)
 	if err != nil {
 		return fmt.Errorf("save reconciliation %s: %w", r.ID, err)
 	}

@@ -35,7 +35,8 @@ func (d *Desk) OpenReconciliation(ctx context.Context, cmd OpenReconciliation) (
 		opened = shop.Reconciliation{
 			ID: shop.ReconciliationID(d.NewID(shop.PrefixReconciliation)), PG: cmd.PG, Format: cmd.Format,
 			Source:   text.Clip(cmd.Source, 500),
-			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Day: cmd.Day, Counts: []shop.DiscrepancyCount{}, StartedAt: now,
+			FileHash: cmd.FileHash, Status: shop.ReconciliationStatusReading, Day: cmd.Day,
+			Counts: []shop.DiscrepancyCount{}, StartedAt: now,
 			Version: 1,
 		}
 		err = books.InsertReconciliation(ctx, tx, opened, books.Applied(cmd.AutoApply))

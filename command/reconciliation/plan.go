@@ -263,7 +263,10 @@ func (d *Desk) TellDay(ctx context.Context, cmd TellDay) (shop.Reconciliation, e
 				return nil, reconciliationConflict(*r)
 			}
 			if r.Replaces != nil || r.ReplacedBy != nil {
-				return nil, &shop.Error{Code: shop.Conflict, Message: "The file is one of several versions of its day; the day stays."}
+				return nil, &shop.Error{
+					Code: shop.Conflict, Message: "The file is one of several versions of its day; the day stays.",
+					Details: map[string]any{"status": string(r.Status)},
+				}
 			}
 			r.Day, r.Notice = &cmd.Day, nil
 			now := d.now()

@@ -46,7 +46,8 @@ func (r blamedReader) Read(p []byte) (int, error) {
 // openBad makes a case of an entry that cannot be read, once for the entry as it is.
 func (r *Reconciler) openBad(ctx context.Context, e entryOfFolder, bad *unreadable) error {
 	name, reason := sourceName(e.name), "The file cannot be read: "+bad.Error()
-	hash := shop.HashOf("unreadable", e.name, e.info.ModTime().UTC().Format(time.RFC3339Nano), fmt.Sprint(e.info.Size()), reason)
+	written := e.info.ModTime().UTC().Format(time.RFC3339Nano)
+	hash := shop.HashOf("unreadable", e.name, written, fmt.Sprint(e.info.Size()), reason)
 	opened, err := r.Files.OpenReconciliation(ctx, reconciliation.OpenReconciliation{
 		PG: e.pg, Format: e.format, Source: name, FileHash: hash,
 	})
