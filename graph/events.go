@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"time"
@@ -77,6 +78,7 @@ func (s *eventStream) run(ctx context.Context, cancel context.CancelFunc, exec g
 			}
 		}()
 		for response := responses(ctx); response != nil; response = responses(ctx) {
+			response.Data = bytes.Clone(response.Data) // the next one is written over it
 			select {
 			case answers <- response:
 			case <-ctx.Done():

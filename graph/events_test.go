@@ -2,8 +2,10 @@ package graph_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -47,4 +49,44 @@ func (e *events) next() string {
 		}
 	}
 	return ""
+}
+
+// Proves: each event is whole and newer than the one before, however soon the next one comes.
+func TestServer_eventsWhole(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	b := s.shopper(t, "a@example.com")
+	order := b.order(s.operator(t).product("tea", 1000, 10))
+	ready := func(i int) string {
+		return dig(b.must(`mutation($input: ReadyPaymentInput!) { readyPayment(input: $input) { payment { id } } }`, map[string]any{
+			"input": map[string]any{
+				"idempotencyKey": strings.Repeat("k", i+1), "orderId": order, "pg": []string{"TOSS", "KAKAO"}[i%2], "returnUrl": "/orders",
+			},
+		}), "readyPayment", "payment", "id").(string)
+	}
+	payment := ready(0)
+	const last = 14
+	var watching sync.WaitGroup
+	for range 60 {
+		events := b.stream(`{"query": "subscription { paymentUpdated(paymentId: \"` + payment + `\") { version } }"}`)
+		events.next()
+		watching.Go(func() {
+			for seen := 2; seen < last; {
+				text := strings.TrimPrefix(events.next(), "next ")
+				var event struct {
+					Data struct{ PaymentUpdated struct{ Version int } }
+				}
+				err := json.Unmarshal([]byte(text), &event)
+				if version := event.Data.PaymentUpdated.Version; err != nil || version <= seen {
+					t.Errorf("after version %d comes %q, %v", seen, text, err)
+					return
+				}
+				seen = event.Data.PaymentUpdated.Version
+			}
+		})
+	}
+	for i := 1; i <= (last-2)/2; i++ {
+		ready(i)
+	}
+	watching.Wait()
 }
