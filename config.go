@@ -147,9 +147,8 @@ func (s *settings) checkClients() (f faults) {
 	if s.proxies, err = clientip.Parse(s.TrustedProxies); err != nil {
 		f.add("set TRUSTED_PROXIES to addresses and networks: %w", err)
 	}
-	for i, name := range s.AllowedHeaders {
-		s.AllowedHeaders[i] = strings.TrimSpace(name)
-		if !headerName.MatchString(s.AllowedHeaders[i]) {
+	for _, name := range s.AllowedHeaders {
+		if !headerName.MatchString(name) {
 			f.add("set ALLOWED_HEADERS to names of request headers, as in X-Shop-Version: %q is not one", name)
 		}
 	}

@@ -57,7 +57,7 @@ func TestServe_configuration(t *testing.T) {
 		{"PUBLIC_URL=https://shop.example.com/path", "set PUBLIC_URL to a scheme and a host"},
 		{"ALLOWED_ORIGINS=https://a.example.com,b", `set ALLOWED_ORIGINS to sites and apps, as in https://shop.example.com,capacitor://localhost: "b" is no origin`},
 		{"ALLOWED_ORIGINS=capacitor://localhost, javascript:alert(1)", `"javascript:alert(1)" can never be allowed`},
-		{"ALLOWED_HEADERS=X-Shop, X Y", `set ALLOWED_HEADERS to names of request headers, as in X-Shop-Version: " X Y" is not one`},
+		{"ALLOWED_HEADERS=X-Shop, X Y", `set ALLOWED_HEADERS to names of request headers, as in X-Shop-Version: "X Y" is not one`},
 		{"ALLOWED_HEADERS=*,a\nb", `"a\nb" is not one`},
 		{"TRUSTED_PROXIES=private,10.0.0.0/33", `set TRUSTED_PROXIES to addresses and networks: "10.0.0.0/33" is no address`},
 		{"IDLE_TIMEOUT=0s", "set IDLE_TIMEOUT to 1s to 24h"},

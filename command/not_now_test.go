@@ -20,7 +20,7 @@ func TestHandler_notNow(t *testing.T) {
 			s := openTill(t, 3)
 			paid, waits := s.pay(1, shop.PGKakao), s.ready(s.order(1), shop.PGKakao)
 			approve := s.authenticate(waits)
-			back := command.ReturnFromGateway{AttemptID: waits.AttemptID, Outcome: "approved", PgToken: *approve.PgToken}
+			back := command.ReturnFromGateway{AttemptID: waits.AttemptID, Secret: s.secret(waits), Outcome: "approved", PgToken: *approve.PgToken}
 			s.exec(fmt.Sprintf(`CREATE TRIGGER not_now BEFORE INSERT ON events FOR EACH ROW
 SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = 'not now'`, number))
 

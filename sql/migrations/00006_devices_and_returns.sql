@@ -5,11 +5,19 @@
 -- spaces, of the secrets that the gateway sends the shopper back with; attempts from before
 -- have none, and need none.
 -- +goose StatementBegin
-ALTER TABLE attempts
-  ADD COLUMN desktop_url VARCHAR(1000) NULL,
-  ADD COLUMN mobile_url VARCHAR(1000) NULL,
-  ADD COLUMN app_url VARCHAR(1000) NULL,
-  ADD COLUMN return_hashes VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN desktop_url VARCHAR(1000) NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE attempts ADD COLUMN mobile_url VARCHAR(1000) NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE attempts ADD COLUMN app_url VARCHAR(1000) NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE attempts ADD COLUMN return_hashes VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '';
 -- +goose StatementEnd
 
 -- +goose Down

@@ -6,15 +6,35 @@
 -- version of the former: replaces and replaced_by name each other, and the counts say
 -- how the rows differ. NULL version_day is a version of nothing.
 -- +goose StatementBegin
-ALTER TABLE reconciliations
-  ADD COLUMN notice VARCHAR(1000) NULL,
-  ADD COLUMN came_at DATETIME(6) NULL,
-  ADD COLUMN version_day DATE NULL,
-  ADD COLUMN replaces VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NULL,
-  ADD COLUMN replaced_by VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NULL,
-  ADD COLUMN rows_added INT NULL,
-  ADD COLUMN rows_changed INT NULL,
-  ADD COLUMN rows_removed INT NULL;
+ALTER TABLE reconciliations ADD COLUMN notice VARCHAR(1000) NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN came_at DATETIME(6) NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN version_day DATE NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN replaces VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN replaced_by VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN rows_added INT NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN rows_changed INT NULL;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+ALTER TABLE reconciliations ADD COLUMN rows_removed INT NULL;
 -- +goose StatementEnd
 
 -- +goose StatementBegin

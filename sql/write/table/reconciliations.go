@@ -124,7 +124,7 @@ func newReconciliationsTableImpl(schemaName, tableName, alias string) reconcilia
 	return reconciliationsTable{
 		Table: mysql.NewTable(schemaName, tableName, alias, allColumns...),
 
-		// Columns
+		//Columns
 		ID:          IDColumn,
 		Pg:          PgColumn,
 		Format:      FormatColumn,
