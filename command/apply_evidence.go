@@ -127,7 +127,7 @@ func (e *evidence) applyStatus() error {
 func (e *evidence) isLatest() bool { return e.books.payment.AttemptID == e.attempt.ID }
 
 // isPaying reports whether the attempt is the one that paid the order.
-func (e *evidence) isPaying() bool { return e.isLatest() && e.books.payment.CapturedAmount > 0 }
+func (e *evidence) isPaying() bool { return e.books.payment.IsPaidBy(e.attempt.ID) }
 
 // isAsked reports whether the gateway's payment is the one we asked for.
 func (e *evidence) isAsked() bool {

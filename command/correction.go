@@ -203,7 +203,7 @@ func (c *correcting) giveBack(ctx context.Context, answer pg.Payment) (correctio
 
 // pays reports whether the attempt is the one that pays the order.
 func (c *correcting) pays() bool {
-	return c.payment.AttemptID == c.attempt.ID && c.payment.CapturedAmount > 0
+	return c.payment.IsPaidBy(c.attempt.ID)
 }
 
 // settles reports whether the refund is the one that settles the discrepancy.

@@ -174,15 +174,15 @@ func (Payment) IsNode() {}
 // after the order had ended or was paid otherwise.
 func (p *Payment) LateAttempt() *PaymentAttempt {
 	for i := range p.Attempts {
-		if a := &p.Attempts[i]; !p.isPaidBy(a.ID) && a.CapturedAmount > a.RefundedAmount {
+		if a := &p.Attempts[i]; !p.IsPaidBy(a.ID) && a.CapturedAmount > a.RefundedAmount {
 			return a
 		}
 	}
 	return nil
 }
 
-// isPaidBy reports whether an attempt took the money that pays the order.
-func (p *Payment) isPaidBy(id AttemptID) bool { return p.AttemptID == id && p.CapturedAmount > 0 }
+// IsPaidBy reports whether an attempt took the money that pays the order.
+func (p *Payment) IsPaidBy(id AttemptID) bool { return p.AttemptID == id && p.CapturedAmount > 0 }
 
 // A PaymentFailure is why an attempt failed, in the gateway's words.
 type PaymentFailure struct {
