@@ -235,7 +235,8 @@ func (a *app) newGraph(mount func(*http.ServeMux)) *graph.Server {
 	s := a.settings
 	return &graph.Server{
 		Commands: a.commands, People: a.people, Queries: a.queries, Reconciler: a.reconciler, Republisher: a.projector,
-		Sessions:  a.newSessions(),
+		Sessions: a.newSessions(),
+		ShopName: s.ShopName, ShopNotices: s.notices,
 		PublicURL: s.PublicURL, AllowedOrigins: s.allowed, AllowedHeaders: s.AllowedHeaders, RemoteIP: s.proxies.Of,
 		Introspection: s.Introspection != nil && *s.Introspection, Playground: s.Playground != nil && *s.Playground,
 		Ready: a.ready, Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Registry: a.registry,

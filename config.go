@@ -42,6 +42,7 @@ type settings struct {
 	redisSettings
 	gatewaySettings
 	logSettings
+	shopSettings
 
 	HTTPAddr         string         `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the API listens (${default})."`
 	ShutdownDelay    *time.Duration `name:"shutdown-delay" env:"SHUTDOWN_DELAY" placeholder:"DURATION" help:"How long /readyz says no before the listener closes (5s; 0s in dev)."`
@@ -92,6 +93,7 @@ func (s *settings) check() error { return s.faults().err() }
 func (s *settings) faults() (f faults) {
 	f = append(f, s.checkServers()...)
 	f = append(f, s.checkAddresses()...)
+	f = append(f, s.checkShop()...)
 	f = append(f, s.requireGateways()...)
 	f = append(f, s.checkTimes()...)
 	f = append(f, s.checkMail()...)

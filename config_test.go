@@ -80,6 +80,13 @@ func TestServe_configuration(t *testing.T) {
 		{"SMTP_USER=shop", "set both SMTP_USER and SMTP_PASSWORD, or neither"},
 		{"LOG_LEVEL=loud", "set LOG_LEVEL to debug, info, warn or error"},
 		{"TOSS_METHOD=BITCOIN", "--toss-method must be one of"},
+		{"SHOP_NAME=" + strings.Repeat("가", 61), "set SHOP_NAME to at most 60 printable characters"},
+		{"SHOP_NAME=tea\ttea", "set SHOP_NAME to at most 60 printable characters"},
+		{"SHOP_NOTICES=" + strings.Repeat("x\n", 21), "set SHOP_NOTICES to at most 20 lines: it has 21"},
+		{"SHOP_NOTICES=a\\n" + strings.Repeat("나", 201), `set SHOP_NOTICES to lines of at most 200 printable characters: "나`},
+		{"IMAGE_ORIGIN=https://images.example.com/tea", `set IMAGE_ORIGIN to a scheme and a host, as in https://images.example.com: "https://`},
+		{"IMAGE_ORIGIN=https://images.example.com;script-src", "set IMAGE_ORIGIN to a scheme and a host"},
+		{"IMAGE_ORIGIN=capacitor://localhost", "set IMAGE_ORIGIN to a scheme and a host"},
 		{"LOG_FORMAT=xml", "set LOG_FORMAT to json or text"},
 	} {
 		t.Run(wrong.setting+" is refused", func(t *testing.T) {

@@ -31,6 +31,15 @@ const (
 	devTossID   = "test_ck_00000000000000000000000000000000"
 )
 
+// What the storefront of dev shows; nobody has these numbers.
+const (
+	devShopName = "가게 고양이 상점"
+	devNotices  = `상호 가게 고양이 상점 · 대표 나고양
+사업자등록번호 000-00-00000 · 통신판매업신고 2026-서울종로-0000
+서울특별시 종로구 세종대로 1
+전화 02-000-0000 · shop@example.com`
+)
+
 // devKeeps is how many payments the simulators of dev remember, in 50 MiB at most.
 const devKeeps = 10_000
 
@@ -55,7 +64,7 @@ func (c *devCommand) Run(ctx context.Context, w *world) (err error) {
 	}
 	sim := &pgsim.Server{
 		Now: w.now, PublicURL: "http://" + p.simAt.Addr().String(), Logger: p.app.logger,
-		MerchantName: "한밭상점", TossWebhookURL: c.PublicURL + "/webhooks/toss",
+		MerchantName: devShopName, TossWebhookURL: c.PublicURL + "/webhooks/toss",
 		KakaoSecretKey: devKakaoKey, TossSecretKey: devTossKey, Keep: devKeeps,
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -130,7 +139,9 @@ func (c *devCommand) fill(p *playpen) {
 	if p.mailbox != nil {
 		c.SMTPAddr = p.mailbox.Addr()
 	}
-	setDefault(&c.SMTPFrom, "한밭상점 <shop@example.com>")
+	setDefault(&c.SMTPFrom, devShopName+" <shop@example.com>")
+	setDefault(&c.ShopName, devShopName)
+	setDefault(&c.ShopNotices, devNotices)
 	yes := true
 	if c.ShutdownDelay == nil {
 		c.ShutdownDelay = new(time.Duration) // whoever stops it waits for it

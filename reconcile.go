@@ -214,8 +214,8 @@ func (a *app) printDiscrepancies(ctx context.Context, id shop.ReconciliationID) 
 			if d.Status == shop.DiscrepancyStatusOpen || d.Status == shop.DiscrepancyStatusPlanned {
 				left++
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", text(d.Line), d.Kind, d.Status, d.Action, d.Amount,
-				text(d.PaymentID), text(d.Expected), text(d.Actual), text(d.Note))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", orDash(d.Line), d.Kind, d.Status, d.Action, d.Amount,
+				orDash(d.PaymentID), orDash(d.Expected), orDash(d.Actual), orDash(d.Note))
 		}
 		if !found.PageInfo.HasNextPage {
 			return left, table.Flush()
@@ -224,8 +224,8 @@ func (a *app) printDiscrepancies(ctx context.Context, id shop.ReconciliationID) 
 	}
 }
 
-// text writes what a pointer points to, or a dash.
-func text[T any](value *T) string {
+// orDash writes what a pointer points to, or a dash.
+func orDash[T any](value *T) string {
 	if value == nil {
 		return "-"
 	}

@@ -74,6 +74,7 @@ type gatewayState struct {
 	answers bool
 	scouted time.Time // when it was last asked out of turn
 	broken  time.Time // when a silence last ended
+	silent  time.Time // when it last did not answer; zero once it has
 }
 
 // of returns what was heard of a gateway. The caller holds s.mu.
@@ -95,9 +96,10 @@ func (s *gatewayHealth) note(id shop.PG, silent bool, now time.Time) (broken boo
 	defer s.mu.Unlock()
 	of := s.of(id)
 	if silent {
-		of.answers = false
+		of.answers, of.silent = false, now
 		return false
 	}
+	of.silent = time.Time{}
 	if of.answers || now.Before(of.broken.Add(scoutEvery)) {
 		return false
 	}
@@ -115,6 +117,32 @@ func (s *gatewayHealth) mayScout(id shop.PG, now time.Time) bool {
 	}
 	of.scouted = now
 	return true
+}
+
+// silenceLasts is how long a gateway that did not answer is taken for silent when nobody asks it
+// again. Where payments are open somebody does, every scoutEvery; else the next shopper finds out.
+const silenceLasts = 30 * time.Second
+
+// isSilent reports whether a gateway did not answer when it was last asked, a moment ago.
+func (s *gatewayHealth) isSilent(id shop.PG, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	silent := s.of(id).silent
+	return !silent.IsZero() && now.Before(silent.Add(silenceLasts))
+}
+
+// OfferedGateways are the gateways that orders can be paid with, as far as this replica has
+// heard, in the order to show them.
+func (h *Handler) OfferedGateways() []shop.OfferedGateway {
+	offered := []shop.OfferedGateway{}
+	for _, id := range shop.PGs() {
+		if h.Gateways[id] != nil {
+			offered = append(offered, shop.OfferedGateway{
+				PG: id, Methods: id.Methods(), Available: !h.health.isSilent(id, h.now()),
+			})
+		}
+	}
+	return offered
 }
 
 // forget takes a gateway for silent, so that it is asked out of turn again.

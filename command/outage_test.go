@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"payment-system/command"
 	"payment-system/pg"
 	"payment-system/shop"
@@ -165,4 +167,50 @@ func TestHandler_outage(t *testing.T) {
 		g.off.Store(false)
 		c.resolvedWithin(c.till, time.Minute, approved(c, payments))
 	})
+}
+
+func TestHandler_OfferedGateways(t *testing.T) {
+	t.Parallel()
+	c := openCounter(t, 10)
+	g := &switched{Gateway: c.Gateways[shop.PGKakao]}
+	c.Gateways[shop.PGKakao] = g
+	ask := func() {
+		t.Helper()
+		_, err := c.ReadyPayment(c.ctx, command.ReadyPayment{
+			By: c.shopper, IdempotencyKey: makeID("key"), OrderID: c.order(1).ID, PG: shop.PGKakao,
+		})
+		if silent := g.off.Load(); (err != nil) != silent {
+			t.Fatalf("the gateway is off: %v, and readyPayment says %v", silent, err)
+		}
+	}
+	offers := func(when string, kakao bool) {
+		t.Helper()
+		want := []shop.OfferedGateway{
+			{PG: shop.PGKakao, Methods: []shop.PaymentMethod{"MONEY", "CARD"}, Available: kakao},
+			{PG: shop.PGToss, Methods: []shop.PaymentMethod{"CARD", "TRANSFER", "VIRTUAL_ACCOUNT", "MOBILE_PHONE"}, Available: true},
+		}
+		if diff := cmp.Diff(want, c.OfferedGateways()); diff != "" {
+			t.Errorf("%s, offers differ (-want +got):\n%s", when, diff)
+		}
+	}
+	offers("before anybody asked", true)
+	g.off.Store(true)
+	ask()
+	offers("when it did not answer", false)
+	c.clock.Advance(29 * time.Second)
+	offers("a moment later", false)
+	ask()
+	c.clock.Advance(29 * time.Second)
+	offers("when it has not answered again", false)
+	c.clock.Advance(time.Second)
+	offers("when nobody has asked it for half a minute", true)
+	ask()
+	offers("when it is asked and does not answer still", false)
+	g.off.Store(false)
+	ask()
+	offers("when it answers", true)
+	delete(c.Gateways, shop.PGToss)
+	if offered := c.OfferedGateways(); len(offered) != 1 || offered[0].PG != shop.PGKakao {
+		t.Errorf("without keys of Toss Payments, %v are offered", offered)
+	}
 }

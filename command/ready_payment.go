@@ -25,10 +25,10 @@ type ReadyPayment struct {
 	IdempotencyKey    string
 	OrderID           shop.OrderID
 	PG                shop.PG
-	InstallmentMonths int          // 0 is lump sum
-	ReturnURL         *string      // where the shopper ends up; nil is the front page
-	Method            *string      // nil lets the shopper choose
-	Device            *shop.Device // nil is a desktop
+	InstallmentMonths int                 // 0 is lump sum
+	ReturnURL         *string             // where the shopper ends up; nil is the front page
+	Method            *shop.PaymentMethod // nil lets the shopper choose
+	Device            *shop.Device        // nil is a desktop
 }
 
 // minInstallment is the smallest amount that card companies split.
@@ -89,8 +89,7 @@ func (h *Handler) checkReady(cmd ReadyPayment) (pg.Gateway, error) {
 	if n := cmd.InstallmentMonths; n != 0 && (n < 2 || n > 12) {
 		return nil, shop.InvalidField("installmentMonths", "Installments are 0 for a lump sum, or 2 to 12 months.")
 	}
-	if m := cmd.Method; m != nil &&
-		!slices.Contains([]string{"CARD", "VIRTUAL_ACCOUNT", "TRANSFER", "MOBILE_PHONE", "MONEY"}, *m) {
+	if m := cmd.Method; m != nil && !slices.Contains(shop.PaymentMethods(), *m) {
 		return nil, shop.InvalidField("method", "There is no such payment method.")
 	}
 	if !slices.Contains([]shop.Device{shop.DeviceDesktop, shop.DeviceMobile, shop.DeviceApp}, cmd.device()) {

@@ -85,6 +85,8 @@ type MutationResolver interface {
 }
 type OrderResolver interface {
 	Payment(ctx context.Context, obj *shop.Order) (*shop.Payment, error)
+
+	User(ctx context.Context, obj *shop.Order) (*shop.User, error)
 }
 type OrderLineResolver interface {
 	Product(ctx context.Context, obj *shop.OrderLine) (*shop.Product, error)
@@ -108,6 +110,7 @@ type QueryResolver interface {
 	Reconciliations(ctx context.Context, first *int, after *string, last *int, before *string) (*query.ReconciliationConnection, error)
 	Discrepancies(ctx context.Context, first *int, after *string, last *int, before *string, filter *query.DiscrepancyFilter) (*query.DiscrepancyConnection, error)
 	Projections(ctx context.Context) ([]query.Projection, error)
+	Shop(ctx context.Context) (*shop.Storefront, error)
 }
 type ReconciliationResolver interface {
 	Replaces(ctx context.Context, obj *shop.Reconciliation) (*shop.Reconciliation, error)
@@ -342,6 +345,8 @@ type Query {
   discrepancies(first: Int, after: String, last: Int, before: String, filter: DiscrepancyFilter): DiscrepancyConnection! @hasRole(role: OPERATOR)
   "How far each read model is behind the books."
   projections: [Projection!]! @hasRole(role: OPERATOR)
+  "What a storefront shows before anybody signs in."
+  shop: Shop!
 }
 
 """
@@ -391,6 +396,19 @@ type Subscription {
   orderUpdated(orderId: ID!): Order! @signedIn
   reconciliationUpdated(id: ID!): Reconciliation! @hasRole(role: OPERATOR)
 }
+
+# ---- the shop ---------------------------------------------------------------
+
+type Shop {
+  name: String!
+  "What the law wants in the footer, a line each: 상호, 대표, 사업자등록번호, 통신판매업신고, 주소, 전화."
+  notices: [String!]!
+  "Gateways that can be paid with now, in the order to show them."
+  gateways: [ShopGateway!]!
+  "How long an unpaid order holds stock."
+  orderHoldSeconds: Int!
+}
+type ShopGateway { pg: PG! methods: [PaymentMethod!]! "False while the gateway does not answer." available: Boolean! }
 
 # ---- people ----------------------------------------------------------------
 
@@ -456,8 +474,12 @@ type Order implements Node {
   canceledAt: Time
   "Grows by one with every change."
   version: Int!
+  "For people to read out, as 261130-7Q4K2M. Nothing is found by it: two orders of a day may share one, very rarely."
+  number: String!
+  "Who ordered: oneself, or anybody for an operator."
+  user: User!
 }
-type OrderLine { product: Product name: String! unitPrice: Won! quantity: Int! amount: Won! taxFree: Boolean! }
+type OrderLine { productId: ID! product: Product name: String! unitPrice: Won! quantity: Int! amount: Won! taxFree: Boolean! }
 type OrderEdge { cursor: String! node: Order! }
 type OrderConnection { edges: [OrderEdge!]! nodes: [Order!]! pageInfo: PageInfo! }
 input OrderFilter { status: [OrderStatus!] placedFrom: Time placedBefore: Time userId: ID }
@@ -523,6 +545,7 @@ type Payment implements Node {
   "Everything that happened, oldest first."
   history: [PaymentEvent!]!
   approvedAt: Time
+  createdAt: Time!
   updatedAt: Time!
   version: Int!
 }
@@ -994,6 +1017,10 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_canceledAt(ctx, field)
 	case "version":
 		return ec.fieldContext_Order_version(ctx, field)
+	case "number":
+		return ec.fieldContext_Order_number(ctx, field)
+	case "user":
+		return ec.fieldContext_Order_user(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
 }
@@ -1022,6 +1049,8 @@ func (ec *executionContext) childFields_OrderEdge(ctx context.Context, field gra
 
 func (ec *executionContext) childFields_OrderLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "productId":
+		return ec.fieldContext_OrderLine_productId(ctx, field)
 	case "product":
 		return ec.fieldContext_OrderLine_product(ctx, field)
 	case "name":
@@ -1090,6 +1119,8 @@ func (ec *executionContext) childFields_Payment(ctx context.Context, field graph
 		return ec.fieldContext_Payment_history(ctx, field)
 	case "approvedAt":
 		return ec.fieldContext_Payment_approvedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Payment_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Payment_updatedAt(ctx, field)
 	case "version":
@@ -1360,6 +1391,32 @@ func (ec *executionContext) childFields_ResolveDiscrepancyPayload(ctx context.Co
 		return ec.fieldContext_ResolveDiscrepancyPayload_discrepancy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResolveDiscrepancyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Shop(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Shop_name(ctx, field)
+	case "notices":
+		return ec.fieldContext_Shop_notices(ctx, field)
+	case "gateways":
+		return ec.fieldContext_Shop_gateways(ctx, field)
+	case "orderHoldSeconds":
+		return ec.fieldContext_Shop_orderHoldSeconds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Shop", field.Name)
+}
+
+func (ec *executionContext) childFields_ShopGateway(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pg":
+		return ec.fieldContext_ShopGateway_pg(ctx, field)
+	case "methods":
+		return ec.fieldContext_ShopGateway_methods(ctx, field)
+	case "available":
+		return ec.fieldContext_ShopGateway_available(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShopGateway", field.Name)
 }
 
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5838,6 +5895,61 @@ func (ec *executionContext) fieldContext_Order_version(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Order", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Order_number(ctx context.Context, field graphql.CollectedField, obj *shop.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, true, false, "String")
+}
+
+func (ec *executionContext) _Order_user(ctx context.Context, field graphql.CollectedField, obj *shop.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Order().User(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖpaymentᚑsystemᚋshopᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderConnection_edges(ctx context.Context, field graphql.CollectedField, obj *query.OrderConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5987,6 +6099,29 @@ func (ec *executionContext) fieldContext_OrderEdge_node(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _OrderLine_productId(ctx context.Context, field graphql.CollectedField, obj *shop.OrderLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderLine_productId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v shop.ProductID) graphql.Marshaler {
+			return ec.marshalNID2paymentᚑsystemᚋshopᚐProductID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderLine_productId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "ID")
 }
 
 func (ec *executionContext) _OrderLine_product(ctx context.Context, field graphql.CollectedField, obj *shop.OrderLine) (ret graphql.Marshaler) {
@@ -6705,6 +6840,29 @@ func (ec *executionContext) _Payment_approvedAt(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Payment_approvedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Payment_createdAt(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, false, false, "Time")
 }
 
@@ -8397,6 +8555,38 @@ func (ec *executionContext) fieldContext_Query_projections(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_shop(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_shop(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Shop(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.Storefront) graphql.Marshaler {
+			return ec.marshalNShop2ᚖpaymentᚑsystemᚋshopᚐStorefront(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_shop(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Shop(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9497,6 +9687,176 @@ func (ec *executionContext) fieldContext_ResolveDiscrepancyPayload_discrepancy(_
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Shop_name(ctx context.Context, field graphql.CollectedField, obj *shop.Storefront) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shop_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shop_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Shop", field, false, false, "String")
+}
+
+func (ec *executionContext) _Shop_notices(ctx context.Context, field graphql.CollectedField, obj *shop.Storefront) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shop_notices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notices, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shop_notices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Shop", field, false, false, "String")
+}
+
+func (ec *executionContext) _Shop_gateways(ctx context.Context, field graphql.CollectedField, obj *shop.Storefront) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shop_gateways(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gateways, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []shop.OfferedGateway) graphql.Marshaler {
+			return ec.marshalNShopGateway2ᚕpaymentᚑsystemᚋshopᚐOfferedGatewayᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shop_gateways(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Shop",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ShopGateway(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Shop_orderHoldSeconds(ctx context.Context, field graphql.CollectedField, obj *shop.Storefront) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Shop_orderHoldSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OrderHoldSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Shop_orderHoldSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Shop", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ShopGateway_pg(ctx context.Context, field graphql.CollectedField, obj *shop.OfferedGateway) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopGateway_pg(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PG, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v shop.PG) graphql.Marshaler {
+			return ec.marshalNPG2paymentᚑsystemᚋshopᚐPG(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopGateway_pg(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopGateway", field, false, false, "PG")
+}
+
+func (ec *executionContext) _ShopGateway_methods(ctx context.Context, field graphql.CollectedField, obj *shop.OfferedGateway) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopGateway_methods(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Methods, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []shop.PaymentMethod) graphql.Marshaler {
+			return ec.marshalNPaymentMethod2ᚕpaymentᚑsystemᚋshopᚐPaymentMethodᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopGateway_methods(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopGateway", field, false, false, "PaymentMethod")
+}
+
+func (ec *executionContext) _ShopGateway_available(ctx context.Context, field graphql.CollectedField, obj *shop.OfferedGateway) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopGateway_available(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Available, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopGateway_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopGateway", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _SignInPayload_user(ctx context.Context, field graphql.CollectedField, obj *shop.UserSignedIn) (ret graphql.Marshaler) {
@@ -14275,7 +14635,7 @@ func (ec *executionContext) unmarshalInputReadyPaymentInput(ctx context.Context,
 			it.ReturnURL = data
 		case "method":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("method"))
-			data, err := ec.unmarshalOPaymentMethod2ᚖstring(ctx, v)
+			data, err := ec.unmarshalOPaymentMethod2ᚖpaymentᚑsystemᚋshopᚐPaymentMethod(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -15901,6 +16261,17 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "number":
+			out.Values[i] = ec._Order_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "user":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_user(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -16010,6 +16381,11 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderLine")
+		case "productId":
+			out.Values[i] = ec._OrderLine_productId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "product":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -16207,6 +16583,11 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 		case "approvedAt":
 			out.Values[i] = ec._Payment_approvedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Payment_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
@@ -16808,6 +17189,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_projections(ctx, field)
 				})
+		case "shop":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_shop(ctx, field)
+				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -17241,6 +17628,97 @@ func (ec *executionContext) _ResolveDiscrepancyPayload(ctx context.Context, sel 
 			out.Values[i] = graphql.MarshalString("ResolveDiscrepancyPayload")
 		case "discrepancy":
 			out.Values[i] = ec._ResolveDiscrepancyPayload_discrepancy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var shopImplementors = []string{"Shop"}
+
+func (ec *executionContext) _Shop(ctx context.Context, sel ast.SelectionSet, obj *shop.Storefront) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shopImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Shop")
+		case "name":
+			out.Values[i] = ec._Shop_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notices":
+			out.Values[i] = ec._Shop_notices(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gateways":
+			out.Values[i] = ec._Shop_gateways(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "orderHoldSeconds":
+			out.Values[i] = ec._Shop_orderHoldSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var shopGatewayImplementors = []string{"ShopGateway"}
+
+func (ec *executionContext) _ShopGateway(ctx context.Context, sel ast.SelectionSet, obj *shop.OfferedGateway) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shopGatewayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShopGateway")
+		case "pg":
+			out.Values[i] = ec._ShopGateway_pg(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "methods":
+			out.Values[i] = ec._ShopGateway_methods(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "available":
+			out.Values[i] = ec._ShopGateway_available(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -19410,6 +19888,51 @@ func (ec *executionContext) marshalNPaymentEvent2ᚕpaymentᚑsystemᚋshopᚐPa
 	return ret
 }
 
+func (ec *executionContext) unmarshalNPaymentMethod2paymentᚑsystemᚋshopᚐPaymentMethod(ctx context.Context, v any) (shop.PaymentMethod, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := shop.PaymentMethod(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPaymentMethod2paymentᚑsystemᚋshopᚐPaymentMethod(ctx context.Context, sel ast.SelectionSet, v shop.PaymentMethod) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "PaymentMethod!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNPaymentMethod2ᚕpaymentᚑsystemᚋshopᚐPaymentMethodᚄ(ctx context.Context, v any) ([]shop.PaymentMethod, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]shop.PaymentMethod, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNPaymentMethod2paymentᚑsystemᚋshopᚐPaymentMethod(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNPaymentMethod2ᚕpaymentᚑsystemᚋshopᚐPaymentMethodᚄ(ctx context.Context, sel ast.SelectionSet, v []shop.PaymentMethod) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPaymentMethod2paymentᚑsystemᚋshopᚐPaymentMethod(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNPaymentStatus2paymentᚑsystemᚋshopᚐPaymentStatus(ctx context.Context, v any) (shop.PaymentStatus, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := shop.PaymentStatus(tmp)
@@ -19662,6 +20185,34 @@ func (ec *executionContext) marshalNSettlementFormat2paymentᚑsystemᚋshopᚐS
 	return res
 }
 
+func (ec *executionContext) marshalNShop2ᚖpaymentᚑsystemᚋshopᚐStorefront(ctx context.Context, sel ast.SelectionSet, v *shop.Storefront) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Shop!")
+		return graphql.Null
+	}
+	return ec._Shop(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNShopGateway2paymentᚑsystemᚋshopᚐOfferedGateway(ctx context.Context, sel ast.SelectionSet, v shop.OfferedGateway) graphql.Marshaler {
+	return ec._ShopGateway(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNShopGateway2ᚕpaymentᚑsystemᚋshopᚐOfferedGatewayᚄ(ctx context.Context, sel ast.SelectionSet, v []shop.OfferedGateway) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNShopGateway2paymentᚑsystemᚋshopᚐOfferedGateway(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNSignInInput2paymentᚑsystemᚋcommandᚋpeopleᚐSignIn(ctx context.Context, v any) (people.SignIn, error) {
 	res, err := ec.unmarshalInputSignInInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -19684,6 +20235,35 @@ func (ec *executionContext) marshalNString2string(ctx context.Context, sel ast.S
 		graphql.AddInvalidNullFromMarshaler(ctx, "String!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNString2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNString2string(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
@@ -19761,6 +20341,14 @@ func (ec *executionContext) marshalNUpload2paymentᚑsystemᚋcommandᚋreconcil
 
 func (ec *executionContext) marshalNUser2paymentᚑsystemᚋshopᚐUser(ctx context.Context, sel ast.SelectionSet, v shop.User) graphql.Marshaler {
 	return ec._User(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNUser2ᚖpaymentᚑsystemᚋshopᚐUser(ctx context.Context, sel ast.SelectionSet, v *shop.User) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "User!")
+		return graphql.Null
+	}
+	return ec._User(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNView2paymentᚑsystemᚋshopᚐView(ctx context.Context, v any) (shop.View, error) {
@@ -20301,21 +20889,22 @@ func (ec *executionContext) unmarshalOPaymentFilter2ᚖpaymentᚑsystemᚋquery�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOPaymentMethod2ᚖstring(ctx context.Context, v any) (*string, error) {
+func (ec *executionContext) unmarshalOPaymentMethod2ᚖpaymentᚑsystemᚋshopᚐPaymentMethod(ctx context.Context, v any) (*shop.PaymentMethod, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := graphql.UnmarshalString(v)
+	tmp, err := graphql.UnmarshalString(v)
+	res := shop.PaymentMethod(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOPaymentMethod2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+func (ec *executionContext) marshalOPaymentMethod2ᚖpaymentᚑsystemᚋshopᚐPaymentMethod(ctx context.Context, sel ast.SelectionSet, v *shop.PaymentMethod) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(*v)
+	res := graphql.MarshalString(string(*v))
 	return res
 }
 

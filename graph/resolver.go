@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"payment-system/command"
 	"payment-system/command/people"
@@ -54,6 +55,13 @@ func (s *Server) signIn(ctx context.Context, input people.SignIn) (*shop.UserSig
 
 func (s *Server) payment(ctx context.Context, id shop.PaymentID) (*shop.Payment, error) {
 	return seen(ctx, s.Queries.Payment, id)
+}
+
+func (s *Server) storefront() *shop.Storefront {
+	return &shop.Storefront{
+		Name: s.ShopName, Notices: s.ShopNotices, Gateways: s.Commands.OfferedGateways(),
+		OrderHoldSeconds: int(s.Commands.OrderHold / time.Second),
+	}
 }
 
 // gatewayRecord answers from the read model, or asks the gateway.

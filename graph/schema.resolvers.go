@@ -117,6 +117,10 @@ func (r *orderResolver) Payment(ctx context.Context, obj *shop.Order) (*shop.Pay
 	return loadersFrom(ctx).payments.Load(ctx, obj.ID)
 }
 
+func (r *orderResolver) User(ctx context.Context, obj *shop.Order) (*shop.User, error) {
+	return loadersFrom(ctx).users.Load(ctx, obj.UserID)
+}
+
 func (r *orderLineResolver) Product(ctx context.Context, obj *shop.OrderLine) (*shop.Product, error) {
 	return loadersFrom(ctx).products.Load(ctx, obj.ProductID)
 }
@@ -179,6 +183,10 @@ func (r *queryResolver) Discrepancies(ctx context.Context, first *int, after *st
 
 func (r *queryResolver) Projections(ctx context.Context) ([]query.Projection, error) {
 	return r.Queries.Projections(ctx)
+}
+
+func (r *queryResolver) Shop(ctx context.Context) (*shop.Storefront, error) {
+	return r.storefront(), nil
 }
 
 func (r *reconciliationResolver) Replaces(ctx context.Context, obj *shop.Reconciliation) (*shop.Reconciliation, error) {

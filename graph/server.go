@@ -36,6 +36,9 @@ type Server struct {
 	Reconciler  Reconciler
 	Republisher Republisher
 	Sessions    *Sessions
+	// ShopName and ShopNotices, a line each, are what a storefront shows of the shop.
+	ShopName    string
+	ShopNotices []string
 	// PublicURL is where browsers find us, without a final slash. It decides
 	// about the cookie, and is an allowed origin.
 	PublicURL string

@@ -48,9 +48,9 @@ type ReadyRequest struct {
 	Amount            shop.Won
 	TaxFree           shop.Won
 	VAT               shop.Won
-	InstallmentMonths int    // 0 leaves the shopper free, or lump sum
-	Method            string // "", CARD, VIRTUAL_ACCOUNT, TRANSFER, MOBILE_PHONE, MONEY
-	ApprovedURL       string // absolute
+	InstallmentMonths int                // 0 leaves the shopper free, or lump sum
+	Method            shop.PaymentMethod // "" leaves the shopper free
+	ApprovedURL       string             // absolute
 	CanceledURL       string
 	FailedURL         string
 }

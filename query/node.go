@@ -11,6 +11,12 @@ func (r *Reader) User(ctx context.Context, id shop.UserID) (*shop.User, error) {
 	return one[shop.User](ctx, r, users, id)
 }
 
+// UsersByID returns, for each id, the user or NotFound. Who may see them is the
+// caller's to know.
+func (r *Reader) UsersByID(ctx context.Context, ids []shop.UserID) ([]*shop.User, []error) {
+	return each[shop.User](ctx, r, users, ids)
+}
+
 // Node returns what an id names, nil when it is missing or not the viewer's to see.
 func (r *Reader) Node(ctx context.Context, viewer Viewer, id string) (Node, error) {
 	found, err := r.node(ctx, viewer, id)

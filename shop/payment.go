@@ -217,7 +217,7 @@ type PaymentAttempt struct {
 	// ReturnURL is where the shopper ends up afterwards.
 	ReturnURL string `json:"-"`
 	// Method is what the shopper asked to pay with, "" for any.
-	Method string `json:"-"`
+	Method PaymentMethod `json:"-"`
 	// Checkouts are the pages of every device.
 	Checkouts CheckoutURLs `json:"-"`
 	// ReturnHashes tell who may come back from the gateway.

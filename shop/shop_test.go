@@ -1,11 +1,13 @@
 package shop_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -235,5 +237,38 @@ func refundsAddUp(t *rapid.T) {
 		if (payment.Balance() == 0) != (payment.Status == shop.PaymentStatusCanceled) {
 			t.Fatalf("%d won are left of a payment that is %s", payment.Balance(), payment.Status)
 		}
+	}
+}
+
+func TestOrder_Number(t *testing.T) {
+	t.Parallel()
+	order := shop.Order{ID: "ord_01jd0000000000000000000001", PlacedAt: time.Date(2026, 11, 30, 14, 59, 59, 0, time.UTC)}
+	first := order.Number()
+	if ok, _ := regexp.MatchString("^261130-[0-9A-HJKMNP-TV-Z]{6}$", first); !ok {
+		t.Errorf("the number is %q", first)
+	}
+	if again := order.Number(); again != first {
+		t.Errorf("the number is %s, and then %s", first, again)
+	}
+	order.PlacedAt = order.PlacedAt.Add(time.Second)
+	if tomorrow := order.Number(); tomorrow != "261201"+first[6:] {
+		t.Errorf("a second later, on the next day in Seoul, the number is %s; it was %s", tomorrow, first)
+	}
+	// Of 30 bits, 10,000 orders share a number about once in 20 days: 40 days share a few at most.
+	seen, shared := map[string]bool{}, 0
+	for day := range 40 {
+		for i := range 10_000 {
+			var bits [16]byte
+			binary.BigEndian.PutUint64(bits[:], uint64(day)) //nolint:gosec // a few
+			binary.BigEndian.PutUint64(bits[8:], uint64(i))  //nolint:gosec // a few
+			order := shop.Order{ID: shop.OrderID(shop.FormatID("ord", bits)), PlacedAt: order.PlacedAt.AddDate(0, 0, day)}
+			if seen[order.Number()] {
+				shared++
+			}
+			seen[order.Number()] = true
+		}
+	}
+	if shared > 10 {
+		t.Errorf("%d of 400,000 orders share a number with another of their day", shared)
 	}
 }

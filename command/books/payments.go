@@ -153,7 +153,7 @@ func attemptFromRow(row model.Attempts) shop.PaymentAttempt {
 		Failure: failureOf(row.FailureCode, row.FailureMessage), CapturedAmount: shop.Won(row.CapturedAmount),
 		RefundedAmount: shop.Won(row.RefundedAmount), InstallmentMonths: int(row.InstallmentMonths),
 		SupersededAt: row.SupersededAt, ReadyKey: row.ReadyKey, ApproveKey: row.ApproveKey,
-		PgToken: row.PgToken, Secret: row.Secret, ReturnURL: row.ReturnURL, Method: row.Method,
+		PgToken: row.PgToken, Secret: row.Secret, ReturnURL: row.ReturnURL, Method: shop.PaymentMethod(row.Method),
 		Checkouts:    shop.CheckoutURLs{Desktop: orEmpty(row.DesktopURL), Mobile: orEmpty(row.MobileURL), App: orEmpty(row.AppURL)},
 		ReturnHashes: shop.ReturnHashes(row.ReturnHashes),
 	}
@@ -169,7 +169,7 @@ func attemptRow(id shop.PaymentID, a shop.PaymentAttempt) model.Attempts {
 		FailureCode: code, FailureMessage: message, CapturedAmount: int64(a.CapturedAmount),
 		RefundedAmount: int64(a.RefundedAmount), InstallmentMonths: int32(a.InstallmentMonths),
 		SupersededAt: a.SupersededAt, ReadyKey: a.ReadyKey, ApproveKey: a.ApproveKey,
-		PgToken: a.PgToken, Secret: a.Secret, ReturnURL: a.ReturnURL, Method: a.Method,
+		PgToken: a.PgToken, Secret: a.Secret, ReturnURL: a.ReturnURL, Method: string(a.Method),
 		DesktopURL: nilIfEmpty(a.Checkouts.Desktop), MobileURL: nilIfEmpty(a.Checkouts.Mobile),
 		AppURL: nilIfEmpty(a.Checkouts.App), ReturnHashes: string(a.ReturnHashes),
 	}

@@ -41,6 +41,20 @@ func Parse(entry string) (Allowed, error) {
 	return Allowed{origin: originOf(u), scheme: u.Scheme, path: strings.Trim(u.Path, "/")}, nil
 }
 
+// Site reads one site, http or https, and returns its origin as browsers spell it: fit for a
+// policy, whose words a strange host could end. Its errors begin with the entry, in quotes.
+func Site(entry string) (string, error) {
+	allowed, err := Parse(entry)
+	if err != nil {
+		return "", err
+	}
+	_, host, _ := strings.Cut(allowed.origin, "://")
+	if !isWeb(&url.URL{Scheme: allowed.scheme}) || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.:[]") != "" {
+		return "", fmt.Errorf("%q is no site, such as https://shop.example", entry)
+	}
+	return allowed.origin, nil
+}
+
 func noOrigin(entry string) error {
 	return fmt.Errorf("%q is no origin, such as https://shop.example or capacitor://localhost", entry)
 }

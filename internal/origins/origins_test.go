@@ -61,3 +61,23 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+func TestSite(t *testing.T) {
+	t.Parallel()
+	for entry, want := range map[string]string{
+		"https://Images.Example.com:443/ ": "https://images.example.com", "http://localhost:9000": "http://localhost:9000",
+		"https://그림.example": "https://xn--k12b23q.example", "http://[::1]:3000": "http://[::1]:3000",
+	} {
+		if got, err := origins.Site(entry); got != want || err != nil {
+			t.Errorf("the site %q is %q, %v; want %q", entry, got, err, want)
+		}
+	}
+	for _, wrong := range []string{
+		"", "*", "'self'", "images.example.com", "https://images.example.com/tea", "https://a.example;script-src", "https://*.example",
+		"https://a.example,b", "capacitor://localhost", "data:image/png;base64,", "https://a_b.example", "https://a b.example",
+	} {
+		if got, err := origins.Site(wrong); err == nil || !strings.Contains(err.Error(), `"`+wrong+`"`) {
+			t.Errorf("%q was taken for %q, or is not named: %v", wrong, got, err)
+		}
+	}
+}

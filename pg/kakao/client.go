@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -118,8 +119,8 @@ func (c *Client) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, erro
 		TotalAmount: req.Amount, TaxFreeAmount: req.TaxFree, VATAmount: req.VAT,
 		ApprovalURL: req.ApprovedURL, CancelURL: req.CanceledURL, FailURL: req.FailedURL, InstallMonth: req.InstallmentMonths,
 	}
-	if req.Method == "CARD" || req.Method == "MONEY" {
-		body.PaymentMethodType = req.Method
+	if slices.Contains(shop.PGKakao.Methods(), req.Method) {
+		body.PaymentMethodType = string(req.Method)
 	}
 	return post(ctx, c, "ready", "ready", body, c.readReady)
 }

@@ -101,7 +101,7 @@ func (f *Fake) open(req pg.ReadyRequest) (pg.Payment, error) {
 	p := &fakePayment{request: req, token: fmt.Sprintf("token%020d", n), ledger: Ledger{Calls: map[string]int{"ready": 1}}}
 	p.Payment = pg.Payment{
 		PG: f.pg, PaymentKey: fmt.Sprintf("T%019d", n), AttemptID: string(req.AttemptID), Status: pg.StatusOpen, Currency: "KRW",
-		Amount: req.Amount, TaxFree: req.TaxFree, InstallmentMonths: req.InstallmentMonths, Method: cmp.Or(req.Method, "CARD"),
+		Amount: req.Amount, TaxFree: req.TaxFree, InstallmentMonths: req.InstallmentMonths, Method: string(cmp.Or(req.Method, shop.PaymentMethodCard)),
 	}
 	f.keys = append(f.keys, p.PaymentKey)
 	f.payments[p.PaymentKey] = p

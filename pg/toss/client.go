@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -134,9 +135,6 @@ type createRequest struct {
 	CardInstallmentPlan int      `json:"cardInstallmentPlan,omitempty"`
 }
 
-// methods are the ways to pay that Toss can be asked for.
-var methods = map[string]bool{"CARD": true, "VIRTUAL_ACCOUNT": true, "TRANSFER": true, "MOBILE_PHONE": true}
-
 // Ready implements pg.Gateway. Toss sends a shopper who quits to FailedURL, with
 // the code PAY_PROCESS_CANCELED: CanceledURL is not used.
 func (c *Client) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, error) {
@@ -145,8 +143,8 @@ func (c *Client) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, erro
 		SuccessURL: req.ApprovedURL, FailURL: req.FailedURL, FlowMode: "DEFAULT", TaxFreeAmount: req.TaxFree,
 		CardInstallmentPlan: req.InstallmentMonths,
 	}
-	if methods[req.Method] {
-		body.Method = req.Method
+	if slices.Contains(shop.PGToss.Methods(), req.Method) {
+		body.Method = string(req.Method)
 	}
 	p, err := c.post(ctx, "ready", "", req.IdempotencyKey, body, func(p *payment) error {
 		if !p.isOf(pg.Key{AttemptID: req.AttemptID}) || p.Amount != req.Amount {

@@ -39,10 +39,11 @@ mutation ${name}(
 ) {
   placeOrder(input: $input) {
     order {
-      id status total taxFreeTotal
+      id number status total taxFreeTotal
       expiresAt version
       lines {
-        name unitPrice quantity amount taxFree
+        productId name taxFree
+        unitPrice quantity amount
         product { stock }
       }
     }
@@ -67,6 +68,10 @@ mutation ${name}($input: CancelPaymentInput!) {
 # from earlier answers, and {{uuid}} is new each
 # time you press run.
 query Welcome {
+  shop {
+    name
+    gateways { pg methods available }
+  }
   viewer { email role }
   products(first: 3) {
     nodes { ${product} }
@@ -152,7 +157,7 @@ query MyOrders {
     email role
     orders(first: 10) {
       nodes {
-        id status total placedAt
+        id number status total placedAt
         payment { id status pg balance }
       }
     }
