@@ -226,7 +226,7 @@ func TestClient_requests(t *testing.T) {
 	t.Parallel()
 	const create = `"amount":15000,"currency":"KRW","orderId":"order-0001-abcdef","orderName":"토스 티셔츠","successUrl":"https://shop.example/a",` +
 		`"failUrl":"https://shop.example/f","flowMode":"DEFAULT","taxFreeAmount":4000`
-	ready := func(method string, months int) func(*toss.Client) {
+	ready := func(method shop.PaymentMethod, months int) func(*toss.Client) {
 		return func(c *toss.Client) {
 			req := readyRequest()
 			req.Method, req.InstallmentMonths = method, months
