@@ -66,7 +66,7 @@ func TestSite(t *testing.T) {
 	t.Parallel()
 	for entry, want := range map[string]string{
 		"https://Images.Example.com:443/ ": "https://images.example.com", "http://localhost:9000": "http://localhost:9000",
-		"https://그림.example": "https://xn--k12b23q.example", "http://[::1]:3000": "http://[::1]:3000",
+		"https://그림.example": "https://xn--2i0b46t.example", "http://[::1]:3000": "http://[::1]:3000",
 	} {
 		if got, err := origins.Site(entry); got != want || err != nil {
 			t.Errorf("the site %q is %q, %v; want %q", entry, got, err, want)
