@@ -3,13 +3,13 @@ package devservers
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"payment-system/internal/toolcache"
 )
 
 // programs are the servers' programs.
@@ -56,11 +56,11 @@ func find(ctx context.Context, config Config) (programs, error) {
 			return found, nil
 		}
 	}
-	dir, err := cacheDir()
+	dir, err := toolcache.Dir()
 	if err != nil {
 		return programs{}, err
 	}
-	lock, err := waitLock(filepath.Join(dir, lockName)) // Others may be fetching the same.
+	lock, err := toolcache.Lock(dir) // Others may be fetching the same.
 	if err != nil {
 		return programs{}, err
 	}
@@ -81,27 +81,14 @@ func findInstalled(ctx context.Context) programs {
 	return found
 }
 
-// lookUp returns the first of the names found on PATH or where packages put servers.
-func lookUp(names ...string) string {
-	dirs := append(filepath.SplitList(os.Getenv("PATH")),
-		"/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/bin", "/usr/bin",
-		"/opt/homebrew/opt/mariadb/bin", "/opt/homebrew/opt/redis/bin", "/opt/homebrew/bin",
-		"/usr/local/opt/mariadb/bin", "/usr/local/opt/redis/bin")
-	for _, name := range names {
-		for _, dir := range dirs {
-			path := filepath.Join(dir, name)
-			if filepath.IsAbs(path) && isExecutable(path) {
-				return path
-			}
-		}
-	}
-	return ""
+// serverDirs are where packages put servers, beside the folders of PATH.
+var serverDirs = []string{
+	"/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/bin", "/usr/bin",
+	"/opt/homebrew/opt/mariadb/bin", "/opt/homebrew/opt/redis/bin", "/opt/homebrew/bin",
+	"/usr/local/opt/mariadb/bin", "/usr/local/opt/redis/bin",
 }
 
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}
+func lookUp(names ...string) string { return toolcache.LookUp(serverDirs, names...) }
 
 // isMariaDB tells MariaDB from MySQL, whose data folder is made otherwise.
 func isMariaDB(ctx context.Context, path string) bool {
@@ -109,36 +96,17 @@ func isMariaDB(ctx context.Context, path string) bool {
 	return err == nil && strings.Contains(string(output), "MariaDB")
 }
 
-// cacheDir is where fetched programs are kept for the next time: the user's cache, or, for users
-// without a home, a folder of their own among the temporary files.
-func cacheDir() (string, error) {
-	if dir, err := os.UserCacheDir(); err == nil {
-		dir = filepath.Join(dir, "payment-system")
-		if os.MkdirAll(dir, 0o700) == nil && isPrivate(dir) {
-			return dir, nil
-		}
-	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("payment-system.cache-%d", os.Geteuid()))
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("make the tool cache: %w", err)
-	}
-	if !isPrivate(dir) {
-		return "", fmt.Errorf("the tool cache %s belongs to somebody else: remove it, or set XDG_CACHE_HOME", dir)
-	}
-	return dir, nil
-}
-
 // fetch gets the programs the way the machine offers.
 func fetch(ctx context.Context, config Config, cache string) (programs, error) {
 	var err error
 	switch {
-	case lookUp("apt-get") != "" && lookUp("dpkg-deb") != "":
+	case toolcache.HasApt():
 		var found programs
 		if found, err = fetchByApt(ctx, config, cache); err == nil {
 			return found, nil
 		}
 	case runtime.GOOS == "darwin" && lookUp("brew") != "":
-		if err = run(ctx, config, nil, "brew", "install", "mariadb", "redis"); err != nil {
+		if _, err = (toolcache.Tool{Logger: config.Logger}).Run(ctx, "brew", "install", "mariadb", "redis"); err != nil {
 			break
 		}
 		if found := findInstalled(ctx); found.serve(config) {
@@ -153,21 +121,3 @@ const whatToInstall = `MariaDB and Redis are needed and could not be fetched; do
     mariadb and redis on Alpine, Arch and Homebrew
   or run them in containers: docker compose up -d mariadb redis
     and set MYSQL_DSN='root@tcp(127.0.0.1:3306)/payment_system' REDIS_ADDRS=127.0.0.1:6379`
-
-// run runs a tool, telling a person what it does. Its error carries the tool's output.
-func run(ctx context.Context, config Config, environment []string, name string, args ...string) error {
-	_, err := output(ctx, config, "", environment, name, args...)
-	return err
-}
-
-func output(ctx context.Context, config Config, dir string, environment []string, name string, args ...string) (string, error) {
-	config.Logger.DebugContext(ctx, "running a tool", "tool", name, "arguments", args)
-	command := exec.CommandContext(ctx, name, args...)
-	command.Dir = dir
-	command.Env = append(os.Environ(), append(environment, "LC_ALL=C")...)
-	data, err := command.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, strings.TrimSpace(string(data)))
-	}
-	return string(data), nil
-}

@@ -49,18 +49,6 @@ func tryLock(path string) (*os.File, error) {
 	return file, nil
 }
 
-// waitLock is tryLock that waits for whoever holds the lock.
-func waitLock(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
-	}
-	return file, nil
-}
-
 // sweep removes the folders of processes that ended without a chance to do so.
 func sweep(logger *slog.Logger) {
 	var locks []string
@@ -81,14 +69,4 @@ func sweep(logger *slog.Logger) {
 		}
 		file.Close()
 	}
-}
-
-// isPrivate reports whether dir is a folder that only this user can write.
-func isPrivate(dir string) bool {
-	info, err := os.Lstat(dir)
-	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
-		return false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"payment-system/internal/toolcache"
 )
 
 // galeraPackage holds Galera on Debian and Ubuntu.
@@ -212,7 +214,7 @@ func (g *Galera) recover(ctx context.Context, number int) (string, error) {
 
 // findGalera returns Galera's library, and fetches it if need be.
 func findGalera(ctx context.Context, config Config) (string, error) {
-	cache, err := cacheDir()
+	cache, err := toolcache.Dir()
 	if err != nil {
 		return "", err
 	}
@@ -250,7 +252,8 @@ func unpackPackage(ctx context.Context, config Config, root, name string) error 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if _, err := output(ctx, config, dir, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User="+userName(), name); err != nil {
+	tool := toolcache.Tool{Dir: dir, Logger: config.Logger}
+	if _, err := tool.Run(ctx, "apt-get", "download", "-q", "-o", "APT::Sandbox::User="+toolcache.UserName(), name); err != nil {
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
@@ -260,11 +263,12 @@ func unpackPackage(ctx context.Context, config Config, root, name string) error 
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return err
 	}
-	return run(ctx, config, nil, "dpkg-deb", "-x", files[0], root)
+	_, err = tool.Run(ctx, "dpkg-deb", "-x", files[0], root)
+	return err
 }
 
 // HasGalera reports whether Galera is here without being fetched.
 func HasGalera() bool {
-	cache, err := cacheDir()
+	cache, err := toolcache.Dir()
 	return err == nil && galeraIn([]string{"/", unpackedDir(cache) + "-galera"}) != ""
 }

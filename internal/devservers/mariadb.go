@@ -9,12 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"payment-system/internal/toolcache"
 )
 
 const databaseName = "payment_system"
@@ -154,17 +155,9 @@ func (m *mariadb) options() []string {
 		options = append(options, "--lc-messages-dir="+share, "--character-sets-dir="+filepath.Join(share, "charsets"))
 	}
 	if os.Geteuid() == 0 {
-		options = append(options, "--user="+userName())
+		options = append(options, "--user="+toolcache.UserName()) // as root it runs only when told so by name
 	}
 	return options
-}
-
-// userName names who we are: MariaDB runs as root only when told so by name.
-func userName() string {
-	if me, err := user.Current(); err == nil {
-		return me.Username
-	}
-	return "root"
 }
 
 // share is the folder of MariaDB's messages, or empty when it is not beside the program.
