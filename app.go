@@ -175,8 +175,8 @@ func (a *app) newCommands() *command.Handler {
 		DB: a.db, Locks: failpoint.Locks[command.Locker](a.locker, command.NoLocks{}), Gateways: a.gateways,
 		Projector: a.projector, Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
-		PublicURL: s.PublicURL, Returns: s.allowed, OrderHold: s.OrderHold, PGTimeout: s.PGTimeout,
-		Replica: a.replica,
+		PublicURL: s.PublicURL, Returns: s.allowed, ImageOrigin: s.ImageOrigin, OrderHold: s.OrderHold,
+		PGTimeout: s.PGTimeout, Replica: a.replica,
 	}
 }
 

@@ -16,13 +16,16 @@ type CreateProduct struct {
 	Price             shop.Won
 	TaxFree           bool
 	Stock             int
+	ImageURL          *string
+	Category          *string
+	Listed            *bool // nil lists it
 }
 
 // CreateProduct opens a product with its first stock. It returns Invalid when
 // a property is out of its domain, and IdempotencyMismatch when the key named
 // another product.
 func (h *Handler) CreateProduct(ctx context.Context, cmd CreateProduct) (shop.ProductCreated, error) {
-	product, err := cmd.product()
+	product, err := cmd.product(h.ImageOrigin)
 	if err != nil {
 		return shop.ProductCreated{}, err
 	}
@@ -57,8 +60,10 @@ func (h *Handler) CreateProduct(ctx context.Context, cmd CreateProduct) (shop.Pr
 }
 
 // product checks the command's properties and returns the product they make.
-func (c CreateProduct) product() (product shop.Product, err error) {
-	product = shop.Product{Price: c.Price, TaxFree: c.TaxFree, Stock: c.Stock}
+func (c CreateProduct) product(imageOrigin string) (product shop.Product, err error) {
+	product = shop.Product{
+		Price: c.Price, TaxFree: c.TaxFree, Stock: c.Stock, Hidden: c.Listed != nil && !*c.Listed,
+	}
 	if product.Name, err = checkName(c.Name); err != nil {
 		return product, err
 	}
@@ -67,6 +72,16 @@ func (c CreateProduct) product() (product shop.Product, err error) {
 	}
 	if err := checkPrice(c.Price); err != nil {
 		return product, err
+	}
+	if c.ImageURL != nil {
+		if product.ImageURL, err = checkImageURL(*c.ImageURL, imageOrigin); err != nil {
+			return product, err
+		}
+	}
+	if c.Category != nil {
+		if product.Category, err = checkCategory(*c.Category); err != nil {
+			return product, err
+		}
 	}
 	if c.Stock < 0 || c.Stock > shop.MaxStock {
 		return product, shop.InvalidField("stock", "The stock must be from 0 to 1,000,000,000 units.")

@@ -83,6 +83,11 @@ func noSuchProduct(line int) error {
 	return err
 }
 
+// notForSale refuses a line whose product is not listed.
+func notForSale(line int) error {
+	return shop.InvalidField(fmt.Sprintf("lines.%d.productId", line), "The product is not for sale any more.")
+}
+
 func notStored(err error) error {
 	return shop.NotNow("The webhook could not be stored. Please send it again.", err)
 }

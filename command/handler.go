@@ -50,6 +50,8 @@ type Handler struct {
 	PublicURL string
 	// Returns are where, besides PublicURL, returnUrl may lead.
 	Returns origins.List
+	// ImageOrigin is where images of products are, without a final slash; anywhere when empty.
+	ImageOrigin string
 	// OrderHold is how long an unpaid order holds stock.
 	OrderHold time.Duration
 	// PGTimeout bounds a call to a gateway; Gateways keep it, commands plan by it.

@@ -27,7 +27,7 @@ type PlaceOrderLine struct {
 // PlaceOrder opens an order at the prices of this moment and holds stock for
 // all of its lines until the order expires. It returns SoldOut when a line asks
 // for more than is on hand, NotFound when a product does not exist, Invalid
-// when the input or the total is out of its domain, and IdempotencyMismatch
+// when the input or the total is out of its domain or a product is not listed, and IdempotencyMismatch
 // when the key named another order. Orders that arrive while a commit is in
 // flight are committed together; each still succeeds or fails alone. When ctx
 // ends first the order may stand: the same key tells.
@@ -94,8 +94,11 @@ func (p *placement) price(stock *stockOnHand, now time.Time, hold time.Duration)
 		ID: p.id, UserID: p.cmd.By.UserID, Status: shop.OrderStatusPlaced, Version: 1,
 		PlacedAt: now, ExpiresAt: now.Add(hold),
 	}
-	for _, line := range p.cmd.Lines {
+	for i, line := range p.cmd.Lines {
 		product := stock.products[line.ProductID]
+		if !product.Listed() {
+			return notForSale(i)
+		}
 		order.Lines = append(order.Lines, shop.OrderLine{
 			ProductID: product.ID, Name: product.Name, UnitPrice: product.Price, Quantity: line.Quantity,
 			TaxFree: product.TaxFree,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -73,6 +74,9 @@ func TestHandler_CreateProduct(t *testing.T) {
 			"a price over the top": func(c *command.CreateProduct) string { c.Price = shop.MaxWon + 1; return "price" },
 			"a negative stock":     func(c *command.CreateProduct) string { c.Stock = -1; return "stock" },
 			"a stock over the top": func(c *command.CreateProduct) string { c.Stock = shop.MaxStock + 1; return "stock" },
+			"a long category":      func(c *command.CreateProduct) string { c.Category = new(strings.Repeat("가", 101)); return "category" },
+			"a category of lines":  func(c *command.CreateProduct) string { c.Category = new("a\nb"); return "category" },
+			"an image elsewhere":   func(c *command.CreateProduct) string { c.ImageURL = new("javascript:alert(1)"); return "imageUrl" },
 		}
 		for name, spoil := range tests {
 			cmd := good
@@ -125,6 +129,112 @@ func TestHandler_UpdateProduct(t *testing.T) {
 			_, err := s.UpdateProduct(ctx, test.cmd)
 			return err
 		})
+	}
+}
+
+func TestHandler_UpdateProduct_asSeen(t *testing.T) {
+	t.Parallel()
+	s := openShopfloor(t)
+	p := s.sells(1000, 5)
+	price := shop.Won(2000)
+	update := func(seen time.Time) (shop.Product, error) {
+		updated, err := s.UpdateProduct(t.Context(), command.UpdateProduct{By: s.operator, ProductID: p.ID, Price: &price, ExpectedUpdatedAt: &seen})
+		return updated.Product, err
+	}
+	first, err := update(p.UpdatedAt.In(time.FixedZone("KST", 9*60*60)))
+	s.must(err)
+	price = 3000
+	s.refuses("a price over one that was not seen", shop.Conflict, "", func(context.Context) error { _, err := update(p.UpdatedAt); return err })
+	price = 2000
+	s.refuses("the same price as is there", shop.Conflict, "", func(context.Context) error { _, err := update(p.UpdatedAt); return err })
+	s.must(func() error { _, err := s.PlaceOrder(t.Context(), wish("k", one(p))); return err }())
+	price = 4000
+	second, err := update(first.UpdatedAt) // An order is no change of the product.
+	s.must(err)
+	if got := s.product(p.ID); got.Price != 4000 || !got.UpdatedAt.Equal(second.UpdatedAt) || got.Stock != 4 {
+		t.Errorf("the product is %+v", got)
+	}
+}
+
+func TestHandler_CreateProduct_image(t *testing.T) {
+	t.Parallel()
+	s := openShopfloor(t)
+	create := func(url string) (string, error) {
+		created, err := s.CreateProduct(t.Context(), command.CreateProduct{By: s.operator, IdempotencyKey: makeID("key"), Name: "차", ImageURL: &url})
+		return created.Product.ImageURL, err
+	}
+	for url, want := range map[string]string{
+		"": "", " https://img.example/tea.jpg\n": "https://img.example/tea.jpg", "http://img.example:8080/a?b=c#d": "http://img.example:8080/a?b=c#d",
+		"https://img.example/녹차.jpg":                       "https://img.example/%EB%85%B9%EC%B0%A8.jpg",
+		"https://img.example/" + strings.Repeat("a", 1980): "https://img.example/" + strings.Repeat("a", 1980),
+	} {
+		if got, err := create(url); err != nil || got != want {
+			t.Errorf("%q is kept as %q, %v; want %q", url, got, err, want)
+		}
+	}
+	for _, url := range []string{
+		"javascript:alert(1)", "data:image/png;base64,AA", "//img.example/a", "/a.png", "ftp://img.example/a", "https://", "https:///a",
+		"https://a:b@img.example/a", "https://img.example\\@evil.example/", "https://img.example/a b", "https://img.example/\x00",
+		"https://img.example/\ufffd", "https://img.example/" + strings.Repeat("a", 1981), "https://img.example/" + strings.Repeat("가", 221), "img.example",
+	} {
+		s.refuses(url, shop.Invalid, "imageUrl", func(context.Context) error { _, err := create(url); return err })
+	}
+
+	s.ImageOrigin = "https://img.example"
+	if _, err := create("https://IMG.example/tea.jpg"); err != nil {
+		t.Error(err)
+	}
+	for _, url := range []string{"http://img.example/a", "https://img.example.evil.example/a", "https://img.example:8443/a", "https://evil.example/img.example"} {
+		s.refuses(url, shop.Invalid, "imageUrl", func(context.Context) error { _, err := create(url); return err })
+	}
+	p := s.sells(1, 1)
+	s.refuses("a change to one elsewhere", shop.Invalid, "imageUrl", func(context.Context) error {
+		_, err := s.UpdateProduct(t.Context(), command.UpdateProduct{ProductID: p.ID, ImageURL: new("https://evil.example/a")})
+		return err
+	})
+}
+
+func TestHandler_products_off_the_shelves(t *testing.T) {
+	t.Parallel()
+	s := openShopfloor(t)
+	created, err := s.CreateProduct(t.Context(), command.CreateProduct{
+		By: s.operator, IdempotencyKey: "k", Name: "초코파이", Price: 1000, Stock: 10, Category: new(" 과자 "), ImageURL: new("https://img.example/a.jpg"), Listed: new(false),
+	})
+	s.must(err)
+	p := created.Product
+	if p.Listed() || p.Category != "과자" || p.ImageURL != "https://img.example/a.jpg" {
+		t.Errorf("the product is %+v", p)
+	}
+	if diff := cmp.Diff(p, s.product(p.ID)); diff != "" {
+		t.Errorf("event differs (-want +got):\n%s", diff)
+	}
+	listed := s.sells(1000, 10)
+	s.refuses("an order of what is not listed", shop.Invalid, "lines.1.productId", func(ctx context.Context) error {
+		_, err := s.PlaceOrder(ctx, wish("o", one(listed), one(p)))
+		return err
+	})
+	update := func(cmd command.UpdateProduct) shop.Product {
+		t.Helper()
+		cmd.By, cmd.ProductID = s.operator, p.ID
+		updated, err := s.UpdateProduct(t.Context(), cmd)
+		s.must(err)
+		if diff := cmp.Diff(updated.Product, s.product(p.ID)); diff != "" {
+			t.Errorf("event differs (-want +got):\n%s", diff)
+		}
+		return updated.Product
+	}
+	if got := update(command.UpdateProduct{Listed: new(true)}); !got.Listed() || got.Category != p.Category || got.Version != 2 {
+		t.Errorf("the listed product is %+v", got)
+	}
+	order, err := s.PlaceOrder(t.Context(), wish("o", one(listed), one(p))) // The refusal left no key.
+	s.must(err)
+	if got := update(command.UpdateProduct{Listed: new(false), Category: new(""), ImageURL: new(" ")}); got.Listed() || got.Category+got.ImageURL != "" || got.Reserved != 1 {
+		t.Errorf("the hidden product is %+v", got)
+	}
+	again, err := s.PlaceOrder(t.Context(), wish("o", one(listed), one(p)))
+	s.must(err)
+	if again.Order.ID != order.Order.ID {
+		t.Error("the key of an order from before does not name it any more")
 	}
 }
 

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"payment-system/command/books"
 	"payment-system/shop"
@@ -15,13 +16,19 @@ type UpdateProduct struct {
 	Name, Description *string
 	Price             *shop.Won
 	TaxFree           *bool
+	// ImageURL and Category are taken away by what is empty.
+	ImageURL, Category *string
+	Listed             *bool
+	// ExpectedUpdatedAt is when the product changed last, as the person saw it; nil is not compared.
+	ExpectedUpdatedAt *time.Time
 }
 
 // UpdateProduct changes a product; orders placed before keep their snapshot.
-// It returns Invalid when a property is out of its domain or none is given, and
-// NotFound when there is no such product. Repeating it changes nothing.
+// It returns Invalid when a property is out of its domain or none is given,
+// NotFound when there is no such product, and Conflict when it is not as the person
+// saw it. Repeating it changes nothing.
 func (h *Handler) UpdateProduct(ctx context.Context, cmd UpdateProduct) (shop.ProductUpdated, error) {
-	if err := cmd.check(); err != nil {
+	if err := cmd.check(h.ImageOrigin); err != nil {
 		return shop.ProductUpdated{}, err
 	}
 	defer h.Locks.Lock(ctx, lockKey(string(cmd.ProductID)))()
@@ -29,6 +36,9 @@ func (h *Handler) UpdateProduct(ctx context.Context, cmd UpdateProduct) (shop.Pr
 	err := books.KeyedTx(ctx, h.DB, func(ctx context.Context, tx *sql.Tx) error {
 		before, err := books.LockProduct(ctx, tx, cmd.ProductID)
 		if err != nil {
+			return err
+		}
+		if err := cmd.compare(before); err != nil {
 			return err
 		}
 		if product = cmd.apply(before); product == before {
@@ -46,28 +56,41 @@ func (h *Handler) UpdateProduct(ctx context.Context, cmd UpdateProduct) (shop.Pr
 }
 
 // check refuses what is out of its domain, and makes text what it is kept as.
-func (c *UpdateProduct) check() error {
-	if c.Name == nil && c.Description == nil && c.Price == nil && c.TaxFree == nil {
+func (c *UpdateProduct) check(imageOrigin string) error {
+	if c.Name == nil && c.Description == nil && c.Price == nil && c.TaxFree == nil && c.ImageURL == nil &&
+		c.Category == nil && c.Listed == nil {
 		return shop.InvalidField("input", "Nothing to change was given.")
 	}
-	if c.Name != nil {
-		name, err := checkName(*c.Name)
+	checkImageURL := func(text string) (string, error) { return checkImageURL(text, imageOrigin) }
+	for _, given := range []struct {
+		text  **string
+		check func(string) (string, error)
+	}{
+		{&c.Name, checkName}, {&c.Description, checkDescription}, {&c.ImageURL, checkImageURL}, {&c.Category, checkCategory},
+	} {
+		if *given.text == nil {
+			continue
+		}
+		kept, err := given.check(**given.text)
 		if err != nil {
 			return err
 		}
-		c.Name = &name
-	}
-	if c.Description != nil {
-		description, err := checkDescription(*c.Description)
-		if err != nil {
-			return err
-		}
-		c.Description = &description
+		*given.text = &kept
 	}
 	if c.Price != nil {
 		return checkPrice(*c.Price)
 	}
 	return nil
+}
+
+// compare returns Conflict when the product is not as the person saw it.
+func (c *UpdateProduct) compare(p shop.Product) error {
+	if c.ExpectedUpdatedAt == nil || c.ExpectedUpdatedAt.Equal(p.UpdatedAt) {
+		return nil
+	}
+	refused := conflictOf("CHANGED", "The product changed since. Look at it again.")
+	refused.Details["updatedAt"] = p.UpdatedAt
+	return refused
 }
 
 func (c *UpdateProduct) apply(p shop.Product) shop.Product {
@@ -82,6 +105,15 @@ func (c *UpdateProduct) apply(p shop.Product) shop.Product {
 	}
 	if c.TaxFree != nil {
 		p.TaxFree = *c.TaxFree
+	}
+	if c.ImageURL != nil {
+		p.ImageURL = *c.ImageURL
+	}
+	if c.Category != nil {
+		p.Category = *c.Category
+	}
+	if c.Listed != nil {
+		p.Hidden = !*c.Listed
 	}
 	return p
 }

@@ -38,6 +38,7 @@ type ResolverRoot interface {
 	Order() OrderResolver
 	OrderLine() OrderLineResolver
 	Payment() PaymentResolver
+	Product() ProductResolver
 	Query() QueryResolver
 	Reconciliation() ReconciliationResolver
 	Subscription() SubscriptionResolver
@@ -96,12 +97,16 @@ type PaymentResolver interface {
 
 	GatewayRecord(ctx context.Context, obj *shop.Payment, refresh bool) (shop.GatewayRecord, error)
 }
+type ProductResolver interface {
+	ImageURL(ctx context.Context, obj *shop.Product) (*string, error)
+	Category(ctx context.Context, obj *shop.Product) (*string, error)
+}
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (query.Node, error)
 	Nodes(ctx context.Context, ids []string) ([]query.Node, error)
 	Viewer(ctx context.Context) (*shop.User, error)
 	Product(ctx context.Context, id string) (*shop.Product, error)
-	Products(ctx context.Context, first *int, after *string, last *int, before *string, search *string, orderBy *query.ProductOrder) (*query.ProductConnection, error)
+	Products(ctx context.Context, first *int, after *string, last *int, before *string, search *string, filter *query.ProductFilter, orderBy *query.ProductOrder) (*query.ProductConnection, error)
 	Order(ctx context.Context, id string) (*shop.Order, error)
 	Payment(ctx context.Context, id string) (*shop.Payment, error)
 	Orders(ctx context.Context, first *int, after *string, last *int, before *string, filter *query.OrderFilter) (*query.OrderConnection, error)
@@ -165,6 +170,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OrderLineInput", ec.unmarshalInputOrderLineInput),
 			graphql.NewInputUnmarshaler("PaymentFilter", ec.unmarshalInputPaymentFilter),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
+			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
 			graphql.NewInputUnmarshaler("ReadyPaymentInput", ec.unmarshalInputReadyPaymentInput),
 			graphql.NewInputUnmarshaler("RefundAccountInput", ec.unmarshalInputRefundAccountInput),
 			graphql.NewInputUnmarshaler("RepublishProjectionsInput", ec.unmarshalInputRepublishProjectionsInput),
@@ -334,7 +340,7 @@ type Query {
   viewer: User
   product(id: ID!): Product
   "Newest first unless orderBy says otherwise. At most 100 a page; 20 when neither first nor last is given."
-  products(first: Int, after: String, last: Int, before: String, search: String, orderBy: ProductOrder = NEWEST): ProductConnection!
+  products(first: Int, after: String, last: Int, before: String, search: String, filter: ProductFilter, orderBy: ProductOrder = NEWEST): ProductConnection!
   "One of the viewer's own orders (any order, for an operator)."
   order(id: ID!): Order
   payment(id: ID!): Payment
@@ -443,15 +449,22 @@ type Product implements Node {
   taxFree: Boolean!
   "Units that can be ordered now."
   stock: Int!
+  imageUrl: String
+  category: String
+  "Whether shoppers see it in lists, and can order it. By id anybody reads it: who ordered it, and who still has it in a cart."
+  listed: Boolean!
   createdAt: Time!
   updatedAt: Time!
 }
+"Shoppers see what is listed, whatever they ask for; operators everything, unless listed says otherwise. An empty category is none."
+input ProductFilter { category: String listed: Boolean "Those of which fewer units can be ordered." stockBelow: Int }
 type ProductEdge { cursor: String! node: Product! }
 type ProductConnection { edges: [ProductEdge!]! nodes: [Product!]! pageInfo: PageInfo! }
 
-input CreateProductInput { idempotencyKey: String! name: String! description: String! = "" price: Won! taxFree: Boolean! = false stock: Int! }
+input CreateProductInput { idempotencyKey: String! name: String! description: String! = "" price: Won! taxFree: Boolean! = false stock: Int! "An address of the web, under the shop's image origin where it has one." imageUrl: String category: String "Listed unless it says otherwise." listed: Boolean }
 type CreateProductPayload { product: Product! }
-input UpdateProductInput { productId: ID! name: String description: String price: Won taxFree: Boolean }
+"What is not given stays. An empty imageUrl or category takes it away."
+input UpdateProductInput { productId: ID! name: String description: String price: Won taxFree: Boolean imageUrl: String category: String listed: Boolean "Refused with CONFLICT when the product changed since." expectedUpdatedAt: Time }
 type UpdateProductPayload { product: Product! }
 input AdjustStockInput { idempotencyKey: String! productId: ID! quantity: Int! reason: String! }
 type AdjustStockPayload { product: Product! }
@@ -1219,6 +1232,12 @@ func (ec *executionContext) childFields_Product(ctx context.Context, field graph
 		return ec.fieldContext_Product_taxFree(ctx, field)
 	case "stock":
 		return ec.fieldContext_Product_stock(ctx, field)
+	case "imageUrl":
+		return ec.fieldContext_Product_imageUrl(ctx, field)
+	case "category":
+		return ec.fieldContext_Product_category(ctx, field)
+	case "listed":
+		return ec.fieldContext_Product_listed(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Product_createdAt(ctx, field)
 	case "updatedAt":
@@ -2318,14 +2337,22 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["search"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*query.ProductFilter, error) {
+			return ec.unmarshalOProductFilter2ᚖpaymentᚑsystemᚋqueryᚐProductFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*query.ProductOrder, error) {
 			return ec.unmarshalOProductOrder2ᚖpaymentᚑsystemᚋqueryᚐProductOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg5
+	args["orderBy"] = arg6
 	return args, nil
 }
 
@@ -7564,6 +7591,75 @@ func (ec *executionContext) fieldContext_Product_stock(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Product", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Product_imageUrl(ctx context.Context, field graphql.CollectedField, obj *shop.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_imageUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Product().ImageURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_imageUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, true, true, "String")
+}
+
+func (ec *executionContext) _Product_category(ctx context.Context, field graphql.CollectedField, obj *shop.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_category(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Product().Category(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Product_category(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, true, true, "String")
+}
+
+func (ec *executionContext) _Product_listed(ctx context.Context, field graphql.CollectedField, obj *shop.Product) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Product_listed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Listed(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Product_listed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Product", field, true, false, "Boolean")
+}
+
 func (ec *executionContext) _Product_createdAt(ctx context.Context, field graphql.CollectedField, obj *shop.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8073,7 +8169,7 @@ func (ec *executionContext) _Query_products(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Products(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["search"].(*string), fc.Args["orderBy"].(*query.ProductOrder))
+			return ec.Resolvers.Query().Products(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["search"].(*string), fc.Args["filter"].(*query.ProductFilter), fc.Args["orderBy"].(*query.ProductOrder))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *query.ProductConnection) graphql.Marshaler {
@@ -14083,7 +14179,7 @@ func (ec *executionContext) unmarshalInputCreateProductInput(ctx context.Context
 		asMap["taxFree"] = false
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "name", "description", "price", "taxFree", "stock"}
+	fieldsInOrder := [...]string{"idempotencyKey", "name", "description", "price", "taxFree", "stock", "imageUrl", "category", "listed"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14132,6 +14228,27 @@ func (ec *executionContext) unmarshalInputCreateProductInput(ctx context.Context
 				return it, err
 			}
 			it.Stock = data
+		case "imageUrl":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageUrl"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ImageURL = data
+		case "category":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("category"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Category = data
+		case "listed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("listed"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Listed = data
 		}
 	}
 	return it, nil
@@ -14576,6 +14693,62 @@ func UnmarshalPlaceOrderInput(ctx context.Context, raw any) (command.PlaceOrder,
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputProductFilter(ctx context.Context, obj any) (query.ProductFilter, error) {
+	var it query.ProductFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"category", "listed", "stockBelow"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "category":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("category"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Category = data
+		case "listed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("listed"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Listed = data
+		case "stockBelow":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stockBelow"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StockBelow = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProductFilter unmarshals raw into the ProductFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProductFilter(ctx context.Context, raw any) (query.ProductFilter, error) {
+	var out query.ProductFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputReadyPaymentInput(ctx context.Context, obj any) (command.ReadyPayment, error) {
 	var it command.ReadyPayment
 	if obj == nil {
@@ -14976,7 +15149,7 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"productId", "name", "description", "price", "taxFree"}
+	fieldsInOrder := [...]string{"productId", "name", "description", "price", "taxFree", "imageUrl", "category", "listed", "expectedUpdatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -15018,6 +15191,34 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 				return it, err
 			}
 			it.TaxFree = data
+		case "imageUrl":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("imageUrl"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ImageURL = data
+		case "category":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("category"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Category = data
+		case "listed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("listed"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Listed = data
+		case "expectedUpdatedAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedUpdatedAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedUpdatedAt = data
 		}
 	}
 	return it, nil
@@ -16899,42 +17100,59 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 		case "id":
 			out.Values[i] = ec._Product_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._Product_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "description":
 			out.Values[i] = ec._Product_description(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "price":
 			out.Values[i] = ec._Product_price(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "taxFree":
 			out.Values[i] = ec._Product_taxFree(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "stock":
 			out.Values[i] = ec._Product_stock(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "imageUrl":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_imageUrl(ctx, field, obj)
+				})
+		case "category":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Product_category(ctx, field, obj)
+				})
+		case "listed":
+			out.Values[i] = ec._Product_listed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._Product_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
 			out.Values[i] = ec._Product_updatedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -20956,6 +21174,14 @@ func (ec *executionContext) marshalOProduct2ᚖpaymentᚑsystemᚋshopᚐProduct
 		return graphql.Null
 	}
 	return ec._Product(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProductFilter2ᚖpaymentᚑsystemᚋqueryᚐProductFilter(ctx context.Context, v any) (*query.ProductFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProductFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOProductOrder2ᚖpaymentᚑsystemᚋqueryᚐProductOrder(ctx context.Context, v any) (*query.ProductOrder, error) {

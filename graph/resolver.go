@@ -29,6 +29,14 @@ func or[T any](p *T, otherwise T) T {
 	return *p
 }
 
+// given points at what a thing has, nil where it is empty.
+func given(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
 // maybe reads what an id names, or nothing when there is no id.
 func maybe[ID, T any](ctx context.Context, id *ID, read func(context.Context, ID) (*T, error)) (*T, error) {
 	if id == nil {
@@ -62,6 +70,15 @@ func (s *Server) storefront() *shop.Storefront {
 		Name: s.ShopName, Notices: s.ShopNotices, Gateways: s.Commands.OfferedGateways(),
 		OrderHoldSeconds: int(s.Commands.OrderHold / time.Second),
 	}
+}
+
+// products lists what whoever asks may see.
+func (s *Server) products(
+	ctx context.Context, page query.Page, asked query.ProductSearch,
+) (*query.ProductConnection, error) {
+	return seen(ctx, func(ctx context.Context, viewer query.Viewer, page query.Page) (*query.ProductConnection, error) {
+		return s.Queries.Products(ctx, viewer, page, asked)
+	}, page)
 }
 
 // gatewayRecord answers from the read model, or asks the gateway.

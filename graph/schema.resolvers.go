@@ -133,6 +133,14 @@ func (r *paymentResolver) GatewayRecord(ctx context.Context, obj *shop.Payment, 
 	return r.gatewayRecord(ctx, obj.ID, refresh)
 }
 
+func (r *productResolver) ImageURL(ctx context.Context, obj *shop.Product) (*string, error) {
+	return given(obj.ImageURL), nil
+}
+
+func (r *productResolver) Category(ctx context.Context, obj *shop.Product) (*string, error) {
+	return given(obj.Category), nil
+}
+
 func (r *queryResolver) Node(ctx context.Context, id string) (query.Node, error) {
 	return seen(ctx, r.Queries.Node, id)
 }
@@ -149,8 +157,8 @@ func (r *queryResolver) Product(ctx context.Context, id string) (*shop.Product, 
 	return r.Queries.Product(ctx, shop.ProductID(id))
 }
 
-func (r *queryResolver) Products(ctx context.Context, first *int, after *string, last *int, before *string, search *string, orderBy *query.ProductOrder) (*query.ProductConnection, error) {
-	return r.Queries.Products(ctx, page(ctx, first, after, last, before), search, or(orderBy, query.ProductOrderNewest))
+func (r *queryResolver) Products(ctx context.Context, first *int, after *string, last *int, before *string, search *string, filter *query.ProductFilter, orderBy *query.ProductOrder) (*query.ProductConnection, error) {
+	return r.products(ctx, page(ctx, first, after, last, before), query.ProductSearch{Search: search, Filter: or(filter, query.ProductFilter{}), By: or(orderBy, query.ProductOrderNewest)})
 }
 
 func (r *queryResolver) Order(ctx context.Context, id string) (*shop.Order, error) {
@@ -227,6 +235,8 @@ func (r *Resolver) OrderLine() OrderLineResolver { return &orderLineResolver{r} 
 
 func (r *Resolver) Payment() PaymentResolver { return &paymentResolver{r} }
 
+func (r *Resolver) Product() ProductResolver { return &productResolver{r} }
+
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 func (r *Resolver) Reconciliation() ReconciliationResolver { return &reconciliationResolver{r} }
@@ -241,6 +251,7 @@ type (
 	orderResolver          struct{ *Resolver }
 	orderLineResolver      struct{ *Resolver }
 	paymentResolver        struct{ *Resolver }
+	productResolver        struct{ *Resolver }
 	queryResolver          struct{ *Resolver }
 	reconciliationResolver struct{ *Resolver }
 	subscriptionResolver   struct{ *Resolver }

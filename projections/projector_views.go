@@ -44,8 +44,8 @@ const (
 var allViews = []*view{
 	{prefix: shop.PrefixUser, name: viewUsers, table: "user_views", read: readUser},
 	{
-		prefix: shop.PrefixProduct, name: shop.ViewProducts, table: "product_views", columns: []string{"name_key", "price"},
-		read: readProduct,
+		prefix: shop.PrefixProduct, name: shop.ViewProducts, table: "product_views", read: readProduct,
+		columns: []string{"name_key", "price", "stock", "category", "hidden"},
 	},
 	{
 		prefix: shop.PrefixOrder, name: shop.ViewOrders, table: "order_views",
@@ -113,7 +113,9 @@ func readUser(payload []byte) (row, error) {
 func readProduct(payload []byte) (row, error) {
 	var p shop.Product
 	err := decode(payload, &p)
-	return row{id: string(p.ID), values: []any{views.NameKey(p.Name), int64(p.Price)}}, err
+	return row{
+		id: string(p.ID), values: []any{views.NameKey(p.Name), int64(p.Price), p.Stock, p.Category, p.Hidden},
+	}, err
 }
 
 func readOrder(payload []byte) (row, error) {

@@ -66,7 +66,7 @@ func TestReader_cache(t *testing.T) {
 		r := s.reader()
 		p := s.product(t, 1, "tea", 1)
 		read := func() []*shop.Product {
-			c, err := r.Products(t.Context(), query.Page{First: new(5)}, nil, query.ProductOrderName)
+			c, err := r.Products(t.Context(), query.Viewer{}, query.Page{First: new(5)}, query.ProductSearch{By: query.ProductOrderName})
 			if err != nil {
 				t.Fatal(err)
 			}

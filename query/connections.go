@@ -99,6 +99,13 @@ const (
 	ProductOrderName      ProductOrder = "NAME"
 )
 
+// A ProductFilter narrows the list of products. What is nil does not filter.
+type ProductFilter struct {
+	Category   *string // empty for those without one
+	Listed     *bool
+	StockBelow *int
+}
+
 // An OrderFilter narrows the list of orders. What is nil or empty does not filter.
 type OrderFilter struct {
 	Status       []shop.OrderStatus

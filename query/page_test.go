@@ -161,7 +161,7 @@ func productLists(t *testing.T, s shelves) []paged {
 			lists = append(lists, paged{
 				name: fmt.Sprintf("products by %s, search %q", by, search), want: idsOf(want, func(p shop.Product) string { return string(p.ID) }),
 				read: func(page query.Page) (leaf, error) {
-					c, err := r.Products(context.Background(), page, &search, by)
+					c, err := r.Products(context.Background(), query.Viewer{}, page, query.ProductSearch{Search: &search, By: by})
 					if err != nil {
 						return leaf{}, err
 					}
@@ -344,7 +344,7 @@ func TestReader_pagesWhileWritten(t *testing.T) {
 		seen := map[shop.ProductID]int{}
 		page := query.Page{First: new(7)}
 		for {
-			c, err := r.Products(t.Context(), page, nil, by)
+			c, err := r.Products(t.Context(), query.Viewer{}, page, query.ProductSearch{By: by})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -378,7 +378,7 @@ func TestReader_badPages(t *testing.T) {
 	r := s.reader()
 	s.product(t, 1, "tea", 1)
 	s.order(t, 1, "usr_a", shop.OrderStatusPaid, moment)
-	byPrice, err := r.Products(t.Context(), query.Page{}, nil, query.ProductOrderPriceAsc)
+	byPrice, err := r.Products(t.Context(), query.Viewer{}, query.Page{}, query.ProductSearch{By: query.ProductOrderPriceAsc})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +388,7 @@ func TestReader_badPages(t *testing.T) {
 	}
 	price, placed := byPrice.Edges[0].Cursor, byTime.Edges[0].Cursor
 	newest := func(p query.Page) error {
-		_, err := r.Products(t.Context(), p, nil, query.ProductOrderNewest)
+		_, err := r.Products(t.Context(), query.Viewer{}, p, query.ProductSearch{By: query.ProductOrderNewest})
 		return err
 	}
 	orders := func(p query.Page) error { _, err := r.Orders(t.Context(), p, query.OrderFilter{}); return err }
@@ -408,7 +408,7 @@ func TestReader_badPages(t *testing.T) {
 		"an empty cursor":          {orders, query.Page{After: new("")}, "after"},
 		"garbage":                  {newest, query.Page{Before: new("garbage!")}, "before"},
 		"a cursor cut off": {func(p query.Page) error {
-			_, err := r.Products(t.Context(), p, nil, query.ProductOrderPriceAsc)
+			_, err := r.Products(t.Context(), query.Viewer{}, p, query.ProductSearch{By: query.ProductOrderPriceAsc})
 			return err
 		}, query.Page{After: new(price[:len(price)-4])}, "after"},
 	} {
@@ -436,21 +436,21 @@ func TestReader_badPages(t *testing.T) {
 		t.Parallel()
 		rapid.Check(t, func(t *rapid.T) {
 			cursor := rapid.String().Draw(t, "cursor")
-			if _, err := r.Products(context.Background(), query.Page{After: &cursor}, nil, query.ProductOrderName); shop.CodeOf(err) != shop.Invalid {
+			if _, err := r.Products(context.Background(), query.Viewer{}, query.Page{After: &cursor}, query.ProductSearch{By: query.ProductOrderName}); shop.CodeOf(err) != shop.Invalid {
 				t.Fatalf("%q answered %v", cursor, err)
 			}
 		})
 	})
 	t.Run("a search that is too long, or an unknown order, is refused", func(t *testing.T) {
 		t.Parallel()
-		_, err := r.Products(t.Context(), query.Page{}, new(strings.Repeat("차", 201)), query.ProductOrderName)
+		_, err := r.Products(t.Context(), query.Viewer{}, query.Page{}, query.ProductSearch{Search: new(strings.Repeat("차", 201)), By: query.ProductOrderName})
 		wantInvalid(t, err, "search")
-		_, err = r.Products(t.Context(), query.Page{}, nil, "CHEAPEST")
+		_, err = r.Products(t.Context(), query.Viewer{}, query.Page{}, query.ProductSearch{By: "CHEAPEST"})
 		wantInvalid(t, err, "orderBy")
 	})
 	t.Run("a page of none is empty", func(t *testing.T) {
 		t.Parallel()
-		c, err := r.Products(t.Context(), query.Page{First: new(0)}, nil, query.ProductOrderName)
+		c, err := r.Products(t.Context(), query.Viewer{}, query.Page{First: new(0)}, query.ProductSearch{By: query.ProductOrderName})
 		if err != nil || len(c.Edges) != 0 || c.Edges == nil || !c.PageInfo.HasNextPage || c.PageInfo.EndCursor != nil {
 			t.Errorf("got %+v, %v", c, err)
 		}
@@ -475,7 +475,7 @@ func TestReader_searches(t *testing.T) {
 		"100%": {"100% tea"}, "100_": {"100_tea"}, `100\`: {`100\tea`}, "%": nil, "tea": {"Tea", "ＴＥＡ"}, "１００": {"100% tea", "1000 teas", `100\tea`, "100_tea"},
 		"' OR 1=1 --": nil,
 	} {
-		c, err := r.Products(t.Context(), query.Page{}, &search, query.ProductOrderName)
+		c, err := r.Products(t.Context(), query.Viewer{}, query.Page{}, query.ProductSearch{Search: &search, By: query.ProductOrderName})
 		if err != nil {
 			t.Fatal(err)
 		}

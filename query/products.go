@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"payment-system/internal/views"
 	"payment-system/shop"
 )
@@ -41,21 +43,39 @@ var productLists = map[ProductOrder]*list{
 	}},
 }
 
-// Products returns a page of the products whose names begin with search, case
-// and width aside. It returns Invalid naming the argument at fault.
-func (r *Reader) Products(ctx context.Context, page Page, search *string, by ProductOrder) (*ProductConnection, error) {
-	l, ok := productLists[by]
+// A ProductSearch says which products are listed, and how.
+type ProductSearch struct {
+	Search *string
+	Filter ProductFilter
+	By     ProductOrder
+}
+
+// Products returns a page of the products whose names begin with what is searched
+// for, case and width aside. Only operators see those that are not listed. It returns
+// Invalid naming the argument at fault.
+func (r *Reader) Products(
+	ctx context.Context, viewer Viewer, page Page, asked ProductSearch,
+) (*ProductConnection, error) {
+	l, ok := productLists[asked.By]
 	if !ok {
 		return nil, shop.InvalidField("orderBy", "There is no such order.")
 	}
-	parts, err := searched(search)
+	part, err := searched(asked.Search)
 	if err != nil {
 		return nil, err
 	}
+	if part, err = asked.Filter.narrow(part, viewer); err != nil {
+		return nil, err
+	}
+	parts := []filter{part}
 	if _, err := page.window(l); err != nil {
 		return nil, err
 	}
-	listed, err := r.productPage(ctx, l, parts, page)
+	read := r.productPage
+	if asked.Filter.StockBelow != nil {
+		read = r.readProductPage // stock moves without moving the cached lists
+	}
+	listed, err := read(ctx, l, parts, page)
 	if err != nil {
 		return nil, err
 	}
@@ -63,19 +83,39 @@ func (r *Reader) Products(ctx context.Context, page Page, search *string, by Pro
 }
 
 // searched filters by the beginning of the name.
-func searched(search *string) ([]filter, error) {
+func searched(search *string) (filter, error) {
 	if search == nil {
-		return []filter{{}}, nil
+		return filter{}, nil
 	}
 	if len([]rune(*search)) > maxSearch {
-		return nil, shop.InvalidField("search", fmt.Sprintf("A search has at most %d characters.", maxSearch))
+		return filter{}, shop.InvalidField("search", fmt.Sprintf("A search has at most %d characters.", maxSearch))
 	}
 	key := views.NameKey(*search)
 	if key == "" {
-		return []filter{{}}, nil
+		return filter{}, nil
 	}
 	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key)
-	return []filter{filter{}.and("name_key LIKE ?", escaped+"%")}, nil
+	return filter{}.and("name_key LIKE ?", escaped+"%"), nil
+}
+
+// narrow adds what the filter lets pass, and the viewer may see.
+func (f ProductFilter) narrow(part filter, viewer Viewer) (filter, error) {
+	if f.Category != nil {
+		if len([]rune(*f.Category)) > maxSearch {
+			return part, shop.InvalidField("category", fmt.Sprintf("A category has at most %d characters.", maxSearch))
+		}
+		part = part.and("category = ?", norm.NFC.String(strings.TrimSpace(*f.Category)))
+	}
+	if !viewer.isOperator() {
+		part = part.and("hidden = 0")
+	}
+	if f.Listed != nil {
+		part = part.and("hidden = ?", !*f.Listed)
+	}
+	if f.StockBelow != nil {
+		part = part.and("stock < ?", *f.StockBelow)
+	}
+	return part, nil
 }
 
 // A listedPage is a page of products as the cache keeps it. Products themselves
@@ -85,7 +125,7 @@ type listedPage struct {
 	Info         PageInfo
 }
 
-// productPage returns which products are on a page.
+// productPage returns which products are on a page, from the cache if it is there.
 func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page Page) (listedPage, error) {
 	at, err := pageSlot(l, parts, page)
 	if err != nil {
@@ -96,19 +136,8 @@ func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page 
 	if hit, ok := hits[at.id]; ok && json.Unmarshal(hit.Document, &listed) == nil {
 		return listed, nil
 	}
-	// A database that lags behind would fill the cache with old pages.
-	db := r.DB
-	if r.Primary != nil {
-		db = r.Primary
-	}
-	items, info, err := l.page(ctx, db, parts, page)
-	if err != nil {
+	if listed, err = r.readProductPage(ctx, l, parts, page); err != nil {
 		return listedPage{}, err
-	}
-	listed = listedPage{Info: info}
-	for _, found := range items {
-		listed.IDs = append(listed.IDs, found.id)
-		listed.Cursors = append(listed.Cursors, encodeCursor(l, found.values))
 	}
 	if token := tokens[at.guard]; token != "" {
 		body, err := json.Marshal(listed)
@@ -120,9 +149,24 @@ func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page 
 	return listed, nil
 }
 
+// readProductPage reads which products are on a page. A database that lags behind would
+// fill the cache with old pages.
+func (r *Reader) readProductPage(ctx context.Context, l *list, parts []filter, page Page) (listedPage, error) {
+	items, info, err := l.page(ctx, r.current(), parts, page)
+	if err != nil {
+		return listedPage{}, err
+	}
+	listed := listedPage{Info: info}
+	for _, found := range items {
+		listed.IDs = append(listed.IDs, found.id)
+		listed.Cursors = append(listed.Cursors, encodeCursor(l, found.values))
+	}
+	return listed, nil
+}
+
 // pageSlot names a page by all that was asked.
 func pageSlot(l *list, parts []filter, page Page) (slot, error) {
-	asked, err := json.Marshal([]any{l.tag, parts[0].args, page})
+	asked, err := json.Marshal([]any{l.tag, parts[0].where, parts[0].args, page})
 	if err != nil {
 		return slot{}, err
 	}

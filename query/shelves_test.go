@@ -78,8 +78,15 @@ func document(t tester, value any) []byte {
 
 func (s shelves) product(t tester, n int, name string, price shop.Won) shop.Product {
 	t.Helper()
-	p := shop.Product{ID: shop.ProductID(id("prd", n)), Name: name, Price: price, Stock: 1, CreatedAt: moment, UpdatedAt: moment, Version: 1}
-	s.exec(t, "INSERT INTO product_views (id, version, name_key, price, document) VALUES (?,?,?,?,?)", string(p.ID), 1, views.NameKey(name), int64(price), document(t, p))
+	return s.put(t, shop.Product{ID: shop.ProductID(id("prd", n)), Name: name, Price: price, Stock: 1})
+}
+
+// put puts a product onto the shelves.
+func (s shelves) put(t tester, p shop.Product) shop.Product {
+	t.Helper()
+	p.CreatedAt, p.UpdatedAt, p.Version = moment, moment, 1
+	s.exec(t, "INSERT INTO product_views (id, version, name_key, price, stock, category, hidden, document) VALUES (?,?,?,?,?,?,?,?)",
+		string(p.ID), 1, views.NameKey(p.Name), int64(p.Price), p.Stock, p.Category, p.Hidden, document(t, p))
 	return p
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // selectProducts reads the stock first, so that its rows' locks come first too.
-const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved,
+const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free, p.image_url, p.category, p.hidden, s.available, s.reserved,
 	s.sold, p.created_at, p.updated_at, s.version
 	FROM stock s STRAIGHT_JOIN products p ON p.id = s.product_id WHERE s.product_id IN (`
 
@@ -37,8 +37,8 @@ func readProducts(ctx context.Context, q Reader, query string, ids []shop.Produc
 	defer rows.Close()
 	for rows.Next() {
 		var p shop.Product
-		if err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.Stock, &p.Reserved, &p.Sold,
-			&p.CreatedAt, &p.UpdatedAt, &p.Version); err != nil {
+		if err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.ImageURL, &p.Category,
+			&p.Hidden, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version); err != nil {
 			return nil, fmt.Errorf("read a product: %w", err)
 		}
 		products[p.ID] = p
@@ -79,8 +79,10 @@ func ProductEvent(product shop.Product, kind string, actor shop.Actor, note stri
 // and appends the event.
 func InsertProduct(ctx context.Context, tx *sql.Tx, p shop.Product, by shop.UserID, actor shop.Actor) error {
 	_, err := tx.ExecContext(ctx,
-		`INSERT INTO products (id, name, description, price, tax_free, created_at, updated_at) VALUES (?,?,?,?,?,?,?)`,
-		string(p.ID), p.Name, p.Description, int64(p.Price), p.TaxFree, p.CreatedAt, p.UpdatedAt)
+		`INSERT INTO products (id, name, description, price, tax_free, image_url, category, hidden, created_at, updated_at)
+VALUES (?,?,?,?,?,?,?,?,?,?)`,
+		string(p.ID), p.Name, p.Description, int64(p.Price), p.TaxFree, p.ImageURL, p.Category, p.Hidden, p.CreatedAt,
+		p.UpdatedAt)
 	if err != nil {
 		return fmt.Errorf("insert product %s: %w", p.ID, err)
 	}
@@ -117,8 +119,10 @@ func SaveProduct(ctx context.Context, tx *sql.Tx, p shop.Product, kind string, a
 		return fmt.Errorf("save the stock of %s: %w", p.ID, err)
 	}
 	err = mysqldb.ExecOne(ctx, tx,
-		`UPDATE products SET name = ?, description = ?, price = ?, tax_free = ?, updated_at = ? WHERE id = ?`,
-		p.Name, p.Description, int64(p.Price), p.TaxFree, p.UpdatedAt, string(p.ID))
+		`UPDATE products SET name = ?, description = ?, price = ?, tax_free = ?, image_url = ?, category = ?, hidden = ?,
+updated_at = ?
+WHERE id = ?`,
+		p.Name, p.Description, int64(p.Price), p.TaxFree, p.ImageURL, p.Category, p.Hidden, p.UpdatedAt, string(p.ID))
 	if err != nil {
 		return fmt.Errorf("save product %s: %w", p.ID, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"payment-system/command"
 	"payment-system/command/people"
+	"payment-system/shop"
 )
 
 // The accounts to try things with.
@@ -47,7 +48,11 @@ func (t *Trial) Fill(ctx context.Context) error {
 func (t *Trial) sell(ctx context.Context) error {
 	for i, product := range catalogue {
 		product.IdempotencyKey = fmt.Sprintf("dev-catalogue-%d", i)
-		if _, err := t.Commands.CreateProduct(ctx, product); err != nil {
+		_, err := t.Commands.CreateProduct(ctx, product)
+		if shop.CodeOf(err) == shop.IdempotencyMismatch {
+			continue // it is there as an earlier catalogue had it
+		}
+		if err != nil {
 			return fmt.Errorf("create %s: %w", product.Name, err)
 		}
 	}

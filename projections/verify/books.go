@@ -37,13 +37,13 @@ func userRows(ctx context.Context, tx *sql.Tx, after string) (map[string]any, er
 
 func productRows(ctx context.Context, tx *sql.Tx, after string) (map[string]any, error) {
 	found := map[string]any{}
-	const query = `SELECT p.id, p.name, p.description, p.price, p.tax_free, s.available, s.reserved, s.sold, p.created_at,
-		p.updated_at, s.version
+	const query = `SELECT p.id, p.name, p.description, p.price, p.tax_free, p.image_url, p.category, p.hidden, s.available,
+		s.reserved, s.sold, p.created_at, p.updated_at, s.version
 FROM products p JOIN stock s ON s.product_id = p.id WHERE p.id > ? ORDER BY p.id LIMIT ?`
 	err := queryPage(ctx, tx, query, func(rows *sql.Rows) error {
 		var p shop.Product
-		err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt,
-			&p.UpdatedAt, &p.Version)
+		err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.ImageURL, &p.Category, &p.Hidden,
+			&p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version)
 		found[string(p.ID)] = p
 		return err
 	}, after, booksAtOnce)

@@ -68,6 +68,8 @@ func plainField(value any) any {
 		return v.String()
 	case int64:
 		return fmt.Sprint(v)
+	case bool:
+		return fmt.Sprint(v)
 	}
 	return value
 }

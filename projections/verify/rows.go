@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -28,29 +29,38 @@ type book struct {
 	columns  []viewColumn
 }
 
-// A viewColumn repeats a field of the view's document, for lists.
-type viewColumn struct{ name, field string }
+// A viewColumn repeats a field of the view's document, for lists. Selected is how the column reads as
+// the document has it, where that is not its name.
+type viewColumn struct{ name, field, selected string }
 
 func allBooks() []book {
 	return []book{
 		{shop.PrefixUser, userRows, nil, "user_views", nil},
-		{shop.PrefixProduct, productRows, nil, "product_views", []viewColumn{{"price", "price"}}},
+		{shop.PrefixProduct, productRows, nil, "product_views", []viewColumn{
+			{name: "price", field: "price"},
+			{name: "stock", field: "stock"},
+			{name: "category", field: "category", selected: "NULLIF(category, '')"},
+			{name: "hidden", field: "hidden", selected: "IF(hidden, 'true', NULL)"},
+		}},
 		{shop.PrefixOrder, orderRows, nil, "order_views", []viewColumn{
-			{"user_id", "userId"}, {"status", "status"}, {"placed_at", "placedAt"},
+			{name: "user_id", field: "userId"}, {name: "status", field: "status"}, {name: "placed_at", field: "placedAt"},
 		}},
 		{shop.PrefixPayment, paymentRows, []string{"history"}, "payment_views", []viewColumn{
-			{"order_id", "orderId"},
-			{"user_id", "userId"},
-			{"status", "status"},
-			{"pg", "pg"},
-			{"payment_key", "paymentKey"},
-			{"updated_at", "updatedAt"},
+			{name: "order_id", field: "orderId"},
+			{name: "user_id", field: "userId"},
+			{name: "status", field: "status"},
+			{name: "pg", field: "pg"},
+			{name: "payment_key", field: "paymentKey"},
+			{name: "updated_at", field: "updatedAt"},
 		}},
 		{shop.PrefixReconciliation, reconciliationRows, []string{"counts", "day"}, "reconciliation_views", []viewColumn{
-			{"pg", "pg"}, {"status", "status"},
+			{name: "pg", field: "pg"}, {name: "status", field: "status"},
 		}},
 		{shop.PrefixDiscrepancy, discrepancyRows, nil, "discrepancy_views", []viewColumn{
-			{"reconciliation_id", "reconciliationId"}, {"pg", "pg"}, {"kind", "kind"}, {"status", "status"},
+			{name: "reconciliation_id", field: "reconciliationId"},
+			{name: "pg", field: "pg"},
+			{name: "kind", field: "kind"},
+			{name: "status", field: "status"},
 		}},
 	}
 }
@@ -240,7 +250,7 @@ type viewRow struct {
 func (b book) views(ctx context.Context, tx *sql.Tx, after, to string) (map[string]*viewRow, error) {
 	names := []string{"id", "version", "document"}
 	for _, column := range b.columns {
-		names = append(names, column.name)
+		names = append(names, cmp.Or(column.selected, column.name))
 	}
 	query := "SELECT " + strings.Join(names, ", ") + " FROM " + b.view + " WHERE id > ? AND id <= ?"
 	rows, err := tx.QueryContext(ctx, query, after, to)

@@ -106,17 +106,22 @@ mutation SignIn($input: SignInInput!) {
   signIn(input: $input) { user { id email role } }
 }`, { input: { email: 'shopper@example.com', password: 'correct horse battery staple' } }),
     tab(`
-query Products($after: String, $search: String) {
+query Products(
+  $after: String
+  $search: String
+  $filter: ProductFilter
+) {
   products(
     first: 10
     after: $after
     search: $search
+    filter: $filter
     orderBy: NEWEST
   ) {
-    nodes { ${product} taxFree }
+    nodes { ${product} taxFree category imageUrl }
     pageInfo { hasNextPage endCursor }
   }
-}`, { after: null, search: null }),
+}`, { after: null, search: null, filter: { category: null } }),
     placeOrder('PlaceOrder'),
     ready('PayKakao', 'KAKAO'),
     tab(`

@@ -13,4 +13,7 @@ type ProductViews struct {
 	NameKey  string
 	Price    int64
 	Document string
+	Stock    int32
+	Category string
+	Hidden   bool
 }

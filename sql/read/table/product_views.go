@@ -22,6 +22,9 @@ type productViewsTable struct {
 	NameKey  mysql.ColumnString
 	Price    mysql.ColumnInteger
 	Document mysql.ColumnString
+	Stock    mysql.ColumnInteger
+	Category mysql.ColumnString
+	Hidden   mysql.ColumnBool
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -68,9 +71,12 @@ func newProductViewsTableImpl(schemaName, tableName, alias string) productViewsT
 		NameKeyColumn  = mysql.StringColumn("name_key")
 		PriceColumn    = mysql.IntegerColumn("price")
 		DocumentColumn = mysql.StringColumn("document")
-		allColumns     = mysql.ColumnList{IDColumn, VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn}
-		mutableColumns = mysql.ColumnList{VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn}
-		defaultColumns = mysql.ColumnList{}
+		StockColumn    = mysql.IntegerColumn("stock")
+		CategoryColumn = mysql.StringColumn("category")
+		HiddenColumn   = mysql.BoolColumn("hidden")
+		allColumns     = mysql.ColumnList{IDColumn, VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn, StockColumn, CategoryColumn, HiddenColumn}
+		mutableColumns = mysql.ColumnList{VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn, StockColumn, CategoryColumn, HiddenColumn}
+		defaultColumns = mysql.ColumnList{StockColumn, CategoryColumn, HiddenColumn}
 	)
 
 	return productViewsTable{
@@ -82,6 +88,9 @@ func newProductViewsTableImpl(schemaName, tableName, alias string) productViewsT
 		NameKey:  NameKeyColumn,
 		Price:    PriceColumn,
 		Document: DocumentColumn,
+		Stock:    StockColumn,
+		Category: CategoryColumn,
+		Hidden:   HiddenColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,

@@ -19,4 +19,7 @@ type Products struct {
 	TaxFree     bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	ImageURL    string
+	Category    string
+	Hidden      bool
 }

@@ -24,6 +24,9 @@ type productsTable struct {
 	TaxFree     mysql.ColumnBool
 	CreatedAt   mysql.ColumnTimestamp
 	UpdatedAt   mysql.ColumnTimestamp
+	ImageURL    mysql.ColumnString
+	Category    mysql.ColumnString
+	Hidden      mysql.ColumnBool
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -72,9 +75,12 @@ func newProductsTableImpl(schemaName, tableName, alias string) productsTable {
 		TaxFreeColumn     = mysql.BoolColumn("tax_free")
 		CreatedAtColumn   = mysql.TimestampColumn("created_at")
 		UpdatedAtColumn   = mysql.TimestampColumn("updated_at")
-		allColumns        = mysql.ColumnList{IDColumn, NameColumn, DescriptionColumn, PriceColumn, TaxFreeColumn, CreatedAtColumn, UpdatedAtColumn}
-		mutableColumns    = mysql.ColumnList{NameColumn, DescriptionColumn, PriceColumn, TaxFreeColumn, CreatedAtColumn, UpdatedAtColumn}
-		defaultColumns    = mysql.ColumnList{}
+		ImageURLColumn    = mysql.StringColumn("image_url")
+		CategoryColumn    = mysql.StringColumn("category")
+		HiddenColumn      = mysql.BoolColumn("hidden")
+		allColumns        = mysql.ColumnList{IDColumn, NameColumn, DescriptionColumn, PriceColumn, TaxFreeColumn, CreatedAtColumn, UpdatedAtColumn, ImageURLColumn, CategoryColumn, HiddenColumn}
+		mutableColumns    = mysql.ColumnList{NameColumn, DescriptionColumn, PriceColumn, TaxFreeColumn, CreatedAtColumn, UpdatedAtColumn, ImageURLColumn, CategoryColumn, HiddenColumn}
+		defaultColumns    = mysql.ColumnList{ImageURLColumn, CategoryColumn, HiddenColumn}
 	)
 
 	return productsTable{
@@ -88,6 +94,9 @@ func newProductsTableImpl(schemaName, tableName, alias string) productsTable {
 		TaxFree:     TaxFreeColumn,
 		CreatedAt:   CreatedAtColumn,
 		UpdatedAt:   UpdatedAtColumn,
+		ImageURL:    ImageURLColumn,
+		Category:    CategoryColumn,
+		Hidden:      HiddenColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,
