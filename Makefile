@@ -8,10 +8,10 @@ LONG := ./faulttest ./command ./projections/reconcile
 FIGURES := $(CURDIR)/docs/reliability.jsonl
 PROVE = BUGS=all PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 
-.PHONY: help dev test bugs race torture bench scale generate check build
+.PHONY: help dev test bugs race torture bench scale generate check build web web-dev
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: build ## Run everything, servers and gateway simulators included (ARGS="--data DIR" keeps the data).
 	@exec bin/payment-system dev $(ARGS)
@@ -42,6 +42,12 @@ scale: ## Sell through three replicas while servers fail, and write docs/scale.m
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.
 	go tool gqlgen generate
 	go run ./internal/jetgen
+
+web: ## Build the pages that web/built holds from web/app (needs Node.js 20.19 or later).
+	cd web/app && npm ci && npm run build
+
+web-dev: ## Serve the pages as they are worked on, in front of make dev, on http://localhost:5173.
+	cd web/app && npm ci && npm run dev
 
 check: ## Check what needs no servers: vet, linters, format, modules, planted bugs, generated code.
 	.ci/check

@@ -40,6 +40,9 @@ const (
 전화 02-000-0000 · shop@example.com`
 )
 
+// devPagesOrigin is where `make web-dev` serves the pages while they are worked on.
+const devPagesOrigin = "http://localhost:5173"
+
 // devKeeps is how many payments the simulators of dev remember, in 50 MiB at most.
 const devKeeps = 10_000
 
@@ -142,6 +145,9 @@ func (c *devCommand) fill(p *playpen) {
 	setDefault(&c.SMTPFrom, devShopName+" <shop@example.com>")
 	setDefault(&c.ShopName, devShopName)
 	setDefault(&c.ShopNotices, devNotices)
+	if len(c.AllowedOrigins) == 0 {
+		c.AllowedOrigins = list{devPagesOrigin}
+	}
 	yes := true
 	if c.ShutdownDelay == nil {
 		c.ShutdownDelay = new(time.Duration) // whoever stops it waits for it

@@ -2,6 +2,9 @@ module payment-system
 
 go 1.26.0
 
+// Some packages of npm hold Go files.
+ignore ./web/app/node_modules
+
 require (
 	github.com/99designs/gqlgen v0.17.98
 	github.com/Shopify/toxiproxy/v2 v2.12.0

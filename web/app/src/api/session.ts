@@ -1,0 +1,55 @@
+import { forgetKeys } from './once'
+import { newStore, useStore } from './store'
+
+/*
+ * Who is signed in is the cookie's to know. The page knows only that it may have changed, here or in another tab: then
+ * everything it holds is somebody else's, and is asked for again.
+ */
+
+interface Session {
+  /** Grows whenever somebody signs in or out. */
+  epoch: number
+  /** Whether the page waits for somebody to sign in. */
+  asking: boolean
+}
+
+const session = newStore<Session>({ epoch: 0, asking: false })
+const tabs = new BroadcastChannel('session')
+tabs.onmessage = () => begin()
+
+const begin = () => session.set({ epoch: session.get().epoch + 1, asking: false })
+
+export const useSession = () => useStore(session)
+
+/** Has listener called whenever somebody has signed in or out. */
+export function followEpoch(listener: () => void): void {
+  let { epoch } = session.get()
+  session.follow(() => {
+    if (session.get().epoch === epoch) return
+    epoch = session.get().epoch
+    listener()
+  })
+}
+
+/** To be called when a mutation has signed somebody in. */
+export function signedIn(): void {
+  begin()
+  tabs.postMessage('in')
+}
+
+/** To be called when a mutation has signed the viewer out. */
+export function signedOut(): void {
+  forgetKeys()
+  begin()
+  tabs.postMessage('out')
+}
+
+/** Shows the sign-in dialog over the page. */
+export function askToSignIn(): void {
+  session.set({ ...session.get(), asking: true })
+}
+
+/** Closes the dialog: the viewer would rather not. */
+export function stopAsking(): void {
+  session.set({ ...session.get(), asking: false })
+}

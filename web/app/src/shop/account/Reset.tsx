@@ -1,0 +1,12 @@
+import { Page } from '../../ui/Page'
+import { useWords } from '../../words/language'
+import { account } from '../../words/account'
+
+export default function Reset() {
+  const words = useWords(account)
+  return (
+    <Page title={words.title} narrow>
+      {null}
+    </Page>
+  )
+}

@@ -1,0 +1,12 @@
+import { Page } from '../../ui/Page'
+import { useWords } from '../../words/language'
+import { orders } from '../../words/orders'
+
+export default function OrderPage() {
+  const words = useWords(orders)
+  return (
+    <Page title={words.title} narrow>
+      {null}
+    </Page>
+  )
+}

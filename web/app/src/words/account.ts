@@ -1,0 +1,4 @@
+import en from './en/account'
+import ko from './ko/account'
+
+export const account = { ko, en }

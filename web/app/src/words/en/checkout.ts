@@ -1,0 +1,7 @@
+import type ko from '../ko/checkout'
+
+const en: typeof ko = {
+  title: 'Checkout',
+}
+
+export default en

@@ -1,0 +1,7 @@
+import type ko from '../ko/orders'
+
+const en: typeof ko = {
+  title: 'Your orders',
+}
+
+export default en

@@ -1,0 +1,7 @@
+import type ko from '../ko/payment'
+
+const en: typeof ko = {
+  title: 'Payment',
+}
+
+export default en

@@ -1,0 +1,3 @@
+export default {
+  title: '장바구니',
+}

@@ -1,0 +1,123 @@
+import type { Enum } from '../../api/graphql'
+
+const orderStatus: Record<Enum<'OrderStatus'>, string> = {
+  PLACED: '결제 대기',
+  PAID: '결제 완료',
+  CANCELED: '취소됨',
+  EXPIRED: '시간 만료',
+}
+
+const paymentStatus: Record<Enum<'PaymentStatus'>, string> = {
+  READY: '결제 대기',
+  APPROVING: '승인 중',
+  UNKNOWN: '결과 확인 중',
+  WAITING_FOR_DEPOSIT: '입금 대기',
+  APPROVED: '결제 완료',
+  CANCELING: '환불 중',
+  PARTIALLY_CANCELED: '부분 환불',
+  CANCELED: '전액 환불',
+  FAILED: '결제 실패',
+  EXPIRED: '기한 만료',
+}
+
+const refundStatus: Record<Enum<'RefundStatus'>, string> = {
+  REQUESTED: '요청됨',
+  UNKNOWN: '확인 중',
+  DONE: '완료',
+  FAILED: '실패',
+}
+
+const pg: Record<Enum<'PG'>, string> = { KAKAO: '카카오페이', TOSS: '토스페이먼츠' }
+
+const method: Record<Enum<'PaymentMethod'>, string> = {
+  CARD: '카드',
+  VIRTUAL_ACCOUNT: '가상계좌',
+  TRANSFER: '계좌이체',
+  MOBILE_PHONE: '휴대폰',
+  MONEY: '카카오머니',
+}
+
+/** Why the state of an order or a payment did not allow something. */
+const conflict: Record<Enum<'OrderStatus'> | Enum<'PaymentStatus'>, string> = {
+  PLACED: '아직 결제하지 않은 주문이에요.',
+  PAID: '이미 결제한 주문이에요.',
+  CANCELED: '이미 취소된 주문이에요.',
+  EXPIRED: '시간이 지나 취소된 주문이에요. 결제된 금액은 없어요.',
+  READY: '아직 결제하지 않은 주문이에요.',
+  APPROVING: '지금 결제를 승인하고 있어요. 잠시만 기다려 주세요.',
+  UNKNOWN: '결제사의 답을 기다리고 있어요. 결과가 나온 뒤에 할 수 있어요.',
+  WAITING_FOR_DEPOSIT: '입금을 기다리고 있는 주문이에요.',
+  APPROVED: '이미 결제가 끝난 주문이에요.',
+  CANCELING: '지금 환불하고 있어요. 잠시만 기다려 주세요.',
+  PARTIALLY_CANCELED: '일부를 환불한 주문이에요.',
+  FAILED: '결제하지 못한 주문이에요.',
+}
+
+export default {
+  shop: '상점',
+  skip: '본문으로 건너뛰기',
+  search: '상품 검색',
+  searchHint: '무엇을 찾으세요?',
+  cart: '장바구니',
+  cartCount: (count: number) => `장바구니, ${count}개`,
+  orders: '주문 내역',
+  account: '내 계정',
+  signIn: '로그인',
+  menu: '주요 메뉴',
+  language: '언어',
+  developers: '개발자 메뉴',
+  mailbox: '메일함',
+  playground: '플레이그라운드',
+  schema: '스키마',
+  server: '서버 안내',
+  home: '처음으로',
+  close: '닫기',
+  back: '뒤로',
+  cancel: '취소',
+  retry: '다시 시도',
+  copy: '복사',
+  copied: '복사했어요.',
+  loading: '불러오고 있어요',
+  details: '문의용 정보',
+  requestId: '요청 번호',
+  offline: '인터넷 연결이 끊겼어요. 연결되면 이어서 보여 드릴게요.',
+  needsNetwork: '연결되면 누를 수 있어요.',
+  asking: (seconds: number) => `실시간 연결이 끊겨 ${seconds}초마다 확인하고 있어요.`,
+  paused: '잠시 멈췄어요. 누르면 이어서 보여 드릴게요.',
+  notFound: '찾는 페이지가 없어요',
+  notFoundText: '주소가 바뀌었거나 없어진 페이지예요.',
+  broken: '이 부분을 보여 드리지 못했어요.',
+  signInFirst: '로그인이 필요해요',
+  signInFirstText: '로그인하면 보던 것을 이어서 볼 수 있어요.',
+  signInAgain: '다시 로그인해 주세요. 하던 일은 그대로 남아 있어요.',
+  email: '이메일',
+  password: '비밀번호',
+  signingIn: '로그인하는 중…',
+  wrongPassword: '이메일이나 비밀번호가 맞지 않아요.',
+  signUp: '회원가입',
+  forgotten: '비밀번호를 잊으셨나요?',
+  required: '입력해 주세요.',
+  problem: {
+    OFFLINE: '연결이 끊겨 답을 받지 못했어요. 연결을 확인하고 다시 눌러 주세요.',
+    UNAVAILABLE: '지금은 처리할 수 없어요. 아무것도 바뀌지 않았으니 잠시 뒤 다시 눌러 주세요.',
+    IN_PROGRESS: '결제사의 답을 기다리고 있어요. 다시 결제하지 마세요.',
+    FORBIDDEN: '볼 수 있는 권한이 없어요.',
+    NOT_FOUND: '찾을 수 없어요.',
+    UNAUTHENTICATED: '로그인이 필요해요.',
+    CONFLICT: '그 사이 상태가 바뀌었어요. 새로 고쳐 확인해 주세요.',
+    INVALID: '입력한 내용을 확인해 주세요.',
+    SOLD_OUT: '남은 수량이 모자라요.',
+    OURS: '문제가 생겼어요. 결제된 금액은 주문 내역에서 확인할 수 있어요.',
+    declined: (gateway: string, message: string) => `${gateway}가 거절했어요: ${message}`,
+    rateLimited: (seconds: number) => `너무 여러 번 시도했어요. ${seconds}초 뒤에 다시 할 수 있어요.`,
+    rateLimitedOver: '이제 다시 할 수 있어요.',
+  },
+  conflict,
+  orderStatus,
+  paymentStatus,
+  refundStatus,
+  pg,
+  method,
+  minutesAgo: (minutes: number) => (minutes < 1 ? '방금' : `${minutes}분 전`),
+  hoursAgo: (hours: number) => `${hours}시간 전`,
+}

@@ -1,0 +1,3 @@
+export default {
+  title: '결제 결과',
+}

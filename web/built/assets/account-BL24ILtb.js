@@ -1,0 +1,1 @@
+var e={ko:{title:`내 계정`},en:{title:`Your account`}};export{e as t};

@@ -1,0 +1,1 @@
+var e={ko:{title:`주문 내역`},en:{title:`Your orders`}};export{e as t};
