@@ -32,7 +32,7 @@ var tables = map[string]use{
 	"refunds":           {[]string{"command/books"}, []string{"command/books", "projections/reconcile", "projections/schedule", "projections/verify"}},
 	"kakao_payments":    {nil, []string{"command/books", "projections", "projections/reconcile", "projections/verify"}},
 	"toss_payments":     {nil, []string{"command/books", "projections", "projections/reconcile", "projections/verify"}},
-	"events":            {[]string{"command/books", "projections"}, []string{"command/books", "projections", "projections/verify"}},
+	"events":            {[]string{"command/books", "projections"}, []string{"command/books", "projections", "projections/verify", "query"}},
 	"idempotency":       {[]string{"command/books"}, []string{"command/books", "projections/verify"}},
 	"webhook_inbox":     {[]string{"command/books"}, []string{"command/books", "projections/schedule", "projections/verify"}},
 	"reconciliations":   {[]string{"command/books"}, []string{"command/books", "projections/reconcile", "projections/schedule", "projections/verify"}},

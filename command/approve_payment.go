@@ -79,7 +79,7 @@ func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, only s
 	error,
 ) {
 	var mine bool
-	c, err := h.stepOf(ctx, cmd.PaymentID, &decision{actor: cmd.By.Actor, do: func(c *change) error {
+	c, err := h.stepOf(ctx, cmd.PaymentID, &decision{actor: cmd.By.Actor, by: cmd.By.OperatorID(), do: func(c *change) error {
 		mine = false
 		if only == "" && !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")

@@ -43,7 +43,7 @@ func (h *Handler) CancelOrder(ctx context.Context, cmd CancelOrder) (shop.OrderC
 	}
 	var done *shop.OrderCanceled
 	var paid bool
-	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By.Actor, func(c *change) error {
+	c, err := h.changeOrder(ctx, cmd.OrderID, cmd.By, func(c *change) error {
 		done, paid = nil, false
 		if !cmd.By.MayActOn(c.order.UserID) {
 			return shop.NoSuch("order")

@@ -133,7 +133,8 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID,
 	repeated bool, err error,
 ) {
-	_, err = h.stepOf(ctx, cmd.PaymentID, &decision{actor: cmd.By.Actor, keys: []books.Request{req}, do: func(c *change) error {
+	d := &decision{actor: cmd.By.Actor, by: cmd.By.OperatorID(), keys: []books.Request{req}}
+	d.do = func(c *change) error {
 		id, repeated = "", false
 		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
@@ -153,7 +154,8 @@ func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books
 		id = refund.ID
 		_, err = c.begin(req, string(id))
 		return err
-	}})
+	}
+	_, err = h.stepOf(ctx, cmd.PaymentID, d)
 	return id, repeated, err
 }
 

@@ -18,6 +18,7 @@ type change struct {
 	decision *decision
 	now      time.Time
 	actor    shop.Actor
+	by       shop.UserID // the operator who does it, "" for nobody
 
 	order   shop.Order
 	payment shop.Payment // its ID is "" when the order has none yet
@@ -42,7 +43,7 @@ func newChange(held books.Held, d *decision, receipts map[books.KeyName]books.Re
 	now time.Time,
 ) *change {
 	c := &change{
-		decision: d, now: now, actor: d.actor, order: held.Order, payment: held.Payment,
+		decision: d, now: now, actor: d.actor, by: d.by, order: held.Order, payment: held.Payment,
 		orderWas: held.Order, paymentWas: held.Payment, receipts: receipts, kept: kept[d.attempt],
 	}
 	c.paymentWas.Attempts = slices.Clone(held.Payment.Attempts)
@@ -70,16 +71,22 @@ func at(moment time.Time) lookUpTime { return lookUpTime{moment} }
 // decided at that moment. The closure may run again: it must assign, never append. The
 // keys are those that it may look for. When the read models show the change, it is
 // returned as it was committed.
-func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, actor shop.Actor, do func(*change) error,
+func (h *Handler) changeOrder(ctx context.Context, id shop.OrderID, by shop.Caller, do func(*change) error,
 	keys ...books.Request,
 ) (*change, error) {
-	return h.show(ctx, &decision{order: id, actor: actor, do: do, keys: keys})
+	return h.show(ctx, &decision{order: id, actor: by.Actor, by: by.OperatorID(), do: do, keys: keys})
 }
 
-// changePayment is changeOrder by the payment's id.
+// changePayment is changeOrder by the payment's id, for who is no person.
 func (h *Handler) changePayment(ctx context.Context, id shop.PaymentID, actor shop.Actor, do func(*change) error,
 ) (shop.Payment, error) {
-	c, err := h.stepOf(ctx, id, &decision{actor: actor, do: do})
+	return h.changePaymentBy(ctx, id, shop.Caller{Actor: actor}, do)
+}
+
+// changePaymentBy is changeOrder by the payment's id.
+func (h *Handler) changePaymentBy(ctx context.Context, id shop.PaymentID, by shop.Caller, do func(*change) error,
+) (shop.Payment, error) {
+	c, err := h.stepOf(ctx, id, &decision{actor: by.Actor, by: by.OperatorID(), do: do})
 	if err != nil {
 		return shop.Payment{}, err
 	}
@@ -127,7 +134,7 @@ func (c *change) paymentEvent(kind, note string) error {
 	}
 	c.events = append(c.events, books.Event{
 		AggregateID: string(c.payment.ID), Version: c.payment.Version, Kind: kind, Status: string(c.payment.Status),
-		Actor: c.actor, Note: note, Aggregate: json.RawMessage(payload), At: c.now,
+		Actor: c.actor, By: c.by, Note: note, Aggregate: json.RawMessage(payload), At: c.now,
 	})
 	return nil
 }
@@ -143,7 +150,9 @@ func (c *change) note(kind, note string) error {
 
 // orderEvent notes that the order has just changed.
 func (c *change) orderEvent(kind, note string) {
-	c.events = append(c.events, books.OrderEvent(c.order, kind, c.actor, note, c.now))
+	event := books.OrderEvent(c.order, kind, c.actor, note, c.now)
+	event.By = c.by
+	c.events = append(c.events, event)
 }
 
 func (c *change) touch(ids ...string) {

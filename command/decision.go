@@ -16,6 +16,7 @@ import (
 type decision struct {
 	ctx   context.Context // of the call that waits; one that has ended before it is begun is left out
 	actor shop.Actor
+	by    shop.UserID     // the operator who asked; "" for anybody else
 	keys  []books.Request // that it may look for, or store
 
 	// order is whose change it is, and do changes it.

@@ -30,7 +30,7 @@ func (h *Handler) FailPayment(ctx context.Context, cmd FailPayment) (shop.Paymen
 		Code:    cmp.Or(cmd.Code, "SHOPPER_LEFT"),
 		Message: cmp.Or(cmd.Message, "The shopper came back without paying."),
 	}
-	payment, err := h.changePayment(ctx, cmd.PaymentID, cmd.By.Actor, func(c *change) error {
+	payment, err := h.changePaymentBy(ctx, cmd.PaymentID, cmd.By, func(c *change) error {
 		if !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
 		}

@@ -127,7 +127,8 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.R
 ) {
 	var attempt shop.PaymentAttempt
 	var done *shop.PaymentReadied
-	c, err := h.step(ctx, &decision{order: cmd.OrderID, actor: cmd.By.Actor, keys: []books.Request{req}, do: func(c *change) error {
+	d := &decision{order: cmd.OrderID, actor: cmd.By.Actor, by: cmd.By.OperatorID(), keys: []books.Request{req}}
+	d.do = func(c *change) error {
 		attempt, done = shop.PaymentAttempt{}, nil
 		if !cmd.By.MayActOn(c.order.UserID) {
 			return shop.NoSuch("order")
@@ -144,7 +145,8 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.R
 		attempt = newAttempt(id, cmd, c.now)
 		attempt.ReturnHashes = attempt.ReturnHashes.With(secret)
 		return h.open(c, cmd, attempt)
-	}})
+	}
+	c, err := h.step(ctx, d)
 	if err == nil && done != nil {
 		c.decision.shown(ctx)
 	}
@@ -239,7 +241,7 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 	answer pg.Ready, req books.Request,
 ) (shop.PaymentReadied, error) {
 	var readied shop.PaymentReadied
-	_, err := h.changeOrder(ctx, id, shop.ActorGateway, func(c *change) error {
+	_, err := h.changeOrder(ctx, id, shop.Caller{Actor: shop.ActorGateway}, func(c *change) error {
 		opened := c.payment.Attempt(attempt)
 		if opened.PaymentKey == nil {
 			if c.payment.AttemptID != attempt || c.payment.Status != shop.PaymentStatusReady {

@@ -18,6 +18,7 @@ type loaders struct {
 	products *dataloadgen.Loader[shop.ProductID, *shop.Product]
 	orders   *dataloadgen.Loader[shop.OrderID, *shop.Order]
 	payments *dataloadgen.Loader[shop.OrderID, *shop.Payment]
+	changes  *dataloadgen.Loader[shop.OrderID, []shop.OrderEvent]
 	users    *dataloadgen.Loader[shop.UserID, *shop.User]
 }
 
@@ -31,6 +32,7 @@ func newLoaders(reader *query.Reader) *loaders {
 		products: dataloadgen.NewLoader(reader.ProductsByID, options...),
 		orders:   dataloadgen.NewLoader(reader.OrdersByID, options...),
 		payments: dataloadgen.NewLoader(reader.PaymentsOfOrders, options...),
+		changes:  dataloadgen.NewLoader(reader.OrderHistories, options...),
 		users:    dataloadgen.NewLoader(reader.UsersByID, options...),
 	}
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"payment-system/command"
@@ -19,6 +20,25 @@ func answer[T any](fact T, err error) (*T, error) {
 		return nil, err
 	}
 	return &fact, nil
+}
+
+// history returns what happened to an order up to the version that the client is shown.
+func (s *Server) history(ctx context.Context, order *shop.Order) ([]shop.OrderEvent, error) {
+	events, err := loadersFrom(ctx).changes.Load(ctx, order.ID)
+	if err != nil {
+		return nil, err
+	}
+	isLater := func(e shop.OrderEvent) bool { return e.Version > order.Version }
+	return slices.DeleteFunc(slices.Clone(events), isLater), nil
+}
+
+// doer returns the operator who did something, to operators: shoppers are not told who works here.
+func (s *Server) doer(ctx context.Context, id *shop.UserID) (*shop.User, error) {
+	viewer, err := visitFrom(ctx).viewer(ctx)
+	if err != nil || viewer.Role != shop.RoleOperator {
+		return nil, err
+	}
+	return maybe(ctx, id, loadersFrom(ctx).users.Load)
 }
 
 // or returns what p points at, or otherwise.

@@ -121,6 +121,14 @@ func (r *orderResolver) User(ctx context.Context, obj *shop.Order) (*shop.User, 
 	return loadersFrom(ctx).users.Load(ctx, obj.UserID)
 }
 
+func (r *orderResolver) History(ctx context.Context, obj *shop.Order) ([]shop.OrderEvent, error) {
+	return r.history(ctx, obj)
+}
+
+func (r *orderEventResolver) By(ctx context.Context, obj *shop.OrderEvent) (*shop.User, error) {
+	return r.doer(ctx, obj.By)
+}
+
 func (r *orderLineResolver) Product(ctx context.Context, obj *shop.OrderLine) (*shop.Product, error) {
 	return loadersFrom(ctx).products.Load(ctx, obj.ProductID)
 }
@@ -131,6 +139,10 @@ func (r *paymentResolver) Order(ctx context.Context, obj *shop.Payment) (*shop.O
 
 func (r *paymentResolver) GatewayRecord(ctx context.Context, obj *shop.Payment, refresh bool) (shop.GatewayRecord, error) {
 	return r.gatewayRecord(ctx, obj.ID, refresh)
+}
+
+func (r *paymentEventResolver) By(ctx context.Context, obj *shop.PaymentEvent) (*shop.User, error) {
+	return r.doer(ctx, obj.By)
 }
 
 func (r *productResolver) ImageURL(ctx context.Context, obj *shop.Product) (*string, error) {
@@ -231,9 +243,13 @@ func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) Order() OrderResolver { return &orderResolver{r} }
 
+func (r *Resolver) OrderEvent() OrderEventResolver { return &orderEventResolver{r} }
+
 func (r *Resolver) OrderLine() OrderLineResolver { return &orderLineResolver{r} }
 
 func (r *Resolver) Payment() PaymentResolver { return &paymentResolver{r} }
+
+func (r *Resolver) PaymentEvent() PaymentEventResolver { return &paymentEventResolver{r} }
 
 func (r *Resolver) Product() ProductResolver { return &productResolver{r} }
 
@@ -249,8 +265,10 @@ type (
 	discrepancyResolver    struct{ *Resolver }
 	mutationResolver       struct{ *Resolver }
 	orderResolver          struct{ *Resolver }
+	orderEventResolver     struct{ *Resolver }
 	orderLineResolver      struct{ *Resolver }
 	paymentResolver        struct{ *Resolver }
+	paymentEventResolver   struct{ *Resolver }
 	productResolver        struct{ *Resolver }
 	queryResolver          struct{ *Resolver }
 	reconciliationResolver struct{ *Resolver }

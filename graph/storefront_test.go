@@ -56,8 +56,40 @@ func TestServer_storefront(t *testing.T) {
 			t.Errorf("somebody else is answered %q", code)
 		}
 	})
+	t.Run("an order's history names the operator, to operators", func(t *testing.T) {
+		const cancel = `mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { order { history { version kind status actor note by { email } } } } }`
+		const document = `query($id: ID!) { order(id: $id) { history { version kind status actor note by { email } } } }`
+		id := shopper.order(product)
+		placed := map[string]any{
+			"version": json.Number("1"), "kind": "order.placed", "status": "PLACED", "actor": "SHOPPER", "note": nil, "by": nil,
+		}
+		canceled := map[string]any{
+			"version": json.Number("2"), "kind": "order.canceled", "status": "CANCELED", "actor": "OPERATOR", "note": "품절", "by": nil,
+		}
+		if diff := cmp.Diff([]any{placed}, dig(shopper.must(document, map[string]any{"id": id}), "order", "history")); diff != "" {
+			t.Errorf("the history of a new order differs (-want +got):\n%s", diff)
+		}
+		operator.must(cancel, map[string]any{"input": map[string]any{"idempotencyKey": "c", "orderId": id, "reason": "품절"}})
+		if diff := cmp.Diff([]any{placed, canceled}, dig(shopper.must(document, map[string]any{"id": id}), "order", "history")); diff != "" {
+			t.Errorf("the shopper sees another history (-want +got):\n%s", diff)
+		}
+		canceled["by"] = map[string]any{"email": "operator@example.com"}
+		again := operator.must(cancel, map[string]any{"input": map[string]any{"idempotencyKey": "c", "orderId": id, "reason": "품절"}})
+		if diff := cmp.Diff([]any{placed, canceled}, dig(again, "cancelOrder", "order", "history")); diff != "" {
+			t.Errorf("an operator sees another history (-want +got):\n%s", diff)
+		}
+		own := shopper.order(product)
+		data := shopper.must(cancel, map[string]any{"input": map[string]any{"idempotencyKey": "own", "orderId": own}})
+		history, _ := dig(data, "cancelOrder", "order", "history").([]any)
+		if len(history) != 2 || dig(history[1], "actor") != "SHOPPER" || dig(history[1], "by") != nil || dig(history[1], "note") != nil {
+			t.Errorf("who cancels an order of their own sees the history %v", history)
+		}
+		if violations := s.shop.Violations(t, nil); len(violations) > 0 {
+			t.Errorf("verify says %q", violations)
+		}
+	})
 	t.Run("a page of orders reads who ordered at once", func(t *testing.T) {
-		for range 9 {
+		for range 8 {
 			shopper.order(product)
 		}
 		data := operator.must(`{ orders(first: 10) { nodes { id user { id email } } } }`, nil)

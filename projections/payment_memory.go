@@ -94,6 +94,9 @@ func lineOf(event shop.Event) shop.PaymentEvent {
 		Version: event.Version, Kind: event.Kind, Status: shop.PaymentStatus(event.Status), Actor: event.Actor,
 		At: event.At.UTC().Truncate(time.Microsecond),
 	}
+	if by := event.By; by != "" {
+		line.By = &by
+	}
 	if note := event.Note; note != "" {
 		line.Note = &note // of its own: the event and its payload are not kept
 	}

@@ -70,13 +70,13 @@ func (r *row) record() any { return r.values[len(r.values)-1] }
 
 // readHistories returns what happened to each payment, oldest first.
 func readHistories(ctx context.Context, db *sql.DB, ids []any) (map[string][]shop.PaymentEvent, error) {
-	query := `SELECT aggregate_id, version, kind, status, actor, note, at FROM events
+	query := `SELECT aggregate_id, version, kind, status, actor, by_id, note, at FROM events
 WHERE aggregate_id IN (` + list(len(ids)) + `) ORDER BY aggregate_id, version`
 	histories := make(map[string][]shop.PaymentEvent, len(ids))
 	_, err := mysqldb.Collect(ctx, db, func(rows *sql.Rows) (_ struct{}, err error) {
 		var id string
 		var e shop.PaymentEvent
-		err = rows.Scan(&id, &e.Version, &e.Kind, &e.Status, &e.Actor, &e.Note, &e.At)
+		err = rows.Scan(&id, &e.Version, &e.Kind, &e.Status, &e.Actor, &e.By, &e.Note, &e.At)
 		histories[id] = append(histories[id], e)
 		return struct{}{}, err
 	}, query, ids...)

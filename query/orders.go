@@ -3,7 +3,10 @@ package query
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"strings"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -24,6 +27,33 @@ func (r *Reader) Order(ctx context.Context, viewer Viewer, id shop.OrderID) (*sh
 // the caller's to know.
 func (r *Reader) OrdersByID(ctx context.Context, ids []shop.OrderID) ([]*shop.Order, []error) {
 	return each[shop.Order](ctx, r, orders, ids)
+}
+
+// OrderHistories returns what happened to each order, oldest first, as the primary has it: an
+// order is asked for its history when a person looks at it, not whenever it is listed. Who may
+// see it is the caller's to know.
+func (r *Reader) OrderHistories(ctx context.Context, ids []shop.OrderID) ([][]shop.OrderEvent, []error) {
+	found := make(map[shop.OrderID][]shop.OrderEvent, len(ids))
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = string(id)
+	}
+	_, err := mysqldb.Collect(ctx, r.current(), func(rows *sql.Rows) (_ struct{}, err error) {
+		var id shop.OrderID
+		var e shop.OrderEvent
+		err = rows.Scan(&id, &e.Version, &e.Kind, &e.Status, &e.Actor, &e.By, &e.Note, &e.At)
+		found[id] = append(found[id], e)
+		return struct{}{}, err
+	}, `SELECT aggregate_id, version, kind, status, actor, by_id, note, at FROM events
+WHERE aggregate_id IN (?`+strings.Repeat(",?", len(ids)-1)+`) ORDER BY aggregate_id, version`, args...)
+	if err != nil {
+		err = fmt.Errorf("read histories of orders: %w", err)
+	}
+	histories, errs := make([][]shop.OrderEvent, len(ids)), make([]error, len(ids))
+	for i, id := range ids {
+		histories[i], errs[i] = found[id], err
+	}
+	return histories, errs
 }
 
 // The list of orders: newest first, and the same by the time they were placed.

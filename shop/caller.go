@@ -22,6 +22,14 @@ func (c Caller) MayActOn(owner UserID) bool {
 	}
 }
 
+// OperatorID names the caller if they are an operator, "" otherwise.
+func (c Caller) OperatorID() UserID {
+	if c.Actor != ActorOperator {
+		return ""
+	}
+	return c.UserID
+}
+
 // Operator is the actor of a command that only operators send; the machine's
 // own commands have no caller.
 func (c Caller) Operator() Actor { return cmp.Or(c.Actor, ActorOperator) }

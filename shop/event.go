@@ -69,6 +69,7 @@ type Event struct {
 	Kind        string
 	Status      string // the aggregate's state after it; "" where it has none
 	Actor       Actor
+	By          UserID // the operator who did it; "" when no person of the shop did
 	Note        string
 	Payload     []byte
 	At          time.Time

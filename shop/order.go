@@ -69,6 +69,17 @@ type OrderLine struct {
 	TaxFree   bool      `json:"taxFree"`
 }
 
+// An OrderEvent is a line of an order's history.
+type OrderEvent struct {
+	Version int
+	Kind    string
+	Status  OrderStatus
+	Actor   Actor
+	By      *UserID // the operator who did it
+	Note    *string
+	At      time.Time
+}
+
 // MaxOrderLines is the most lines an order may have, and MaxQuantity the most
 // units a line may ask for.
 const (

@@ -230,6 +230,7 @@ type PaymentEvent struct {
 	Kind    string        `json:"kind"`
 	Status  PaymentStatus `json:"status"`
 	Actor   Actor         `json:"actor"`
+	By      *UserID       `json:"by,omitempty"` // the operator who did it
 	Note    *string       `json:"note,omitempty"`
 	At      time.Time     `json:"at"`
 }

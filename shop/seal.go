@@ -19,7 +19,7 @@ type Seal struct {
 	Parts []byte
 }
 
-// sealedParts names what a seal is over, in order. All but the first are columns.
+// sealedParts names what a seal is over, in order. All but the first are columns; by_id is part of actor.
 var sealedParts = [...]string{"previous hash", "aggregate_id", "version", "kind", "status", "payload", "actor", "note", "at"}
 
 // versionPart is the part that is kept as it is, so that a moved event tells where it was.
@@ -33,7 +33,7 @@ const sealedSize = 4 * len(sealedParts)
 func (e Event) Seal(previous []byte) Seal {
 	parts := [len(sealedParts)][]byte{
 		previous, []byte(e.AggregateID), strconv.AppendInt(nil, int64(e.Version), 10), []byte(e.Kind), []byte(e.Status),
-		e.Payload, []byte(e.Actor), []byte(e.Note), strconv.AppendInt(nil, e.At.UnixMicro(), 10),
+		e.Payload, []byte(e.sealedActor()), []byte(e.Note), strconv.AppendInt(nil, e.At.UnixMicro(), 10),
 	}
 	hash := sha256.New()
 	sums := make([]byte, 0, sealedSize)
@@ -47,6 +47,15 @@ func (e Event) Seal(previous []byte) Seal {
 		}
 	}
 	return Seal{Hash: hash.Sum(nil), Parts: sums}
+}
+
+// sealedActor is the actor and, if there is one, the operator: events from before operators were
+// kept have the seals that they had.
+func (e Event) sealedActor() string {
+	if e.By == "" {
+		return string(e.Actor)
+	}
+	return string(e.Actor) + " " + string(e.By)
 }
 
 // Equal reports whether two seals are the same.

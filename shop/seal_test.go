@@ -57,6 +57,15 @@ func TestEvent_Seal(t *testing.T) {
 		})
 	}
 
+	t.Run("tells another operator, in the part of the actor", func(t *testing.T) {
+		t.Parallel()
+		event := sealed()
+		event.By = "usr_a"
+		if diff := cmp.Diff([]string{"actor"}, event.Seal(previous).Differences(want)); diff != "" {
+			t.Errorf("differences differ (-want +got):\n%s", diff)
+		}
+	})
+
 	t.Run("tells another event before", func(t *testing.T) {
 		t.Parallel()
 		got := sealed().Seal(nil)

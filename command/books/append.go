@@ -22,6 +22,7 @@ type Event struct {
 	Kind        string
 	Status      string
 	Actor       shop.Actor
+	By          shop.UserID // the operator who does it; "" for nobody
 	Note        string
 	Aggregate   any
 	At          time.Time
@@ -34,7 +35,7 @@ func (f Event) event() (shop.Event, error) {
 		return shop.Event{}, fmt.Errorf("encode %s of %s: %w", f.Kind, f.AggregateID, err)
 	}
 	return shop.Event{
-		AggregateID: f.AggregateID, Version: f.Version, Kind: f.Kind, Status: f.Status, Actor: f.Actor,
+		AggregateID: f.AggregateID, Version: f.Version, Kind: f.Kind, Status: f.Status, Actor: f.Actor, By: f.By,
 		Note: text.Clip(f.Note, 500), Payload: payload, At: f.At.UTC().Truncate(time.Microsecond),
 	}, nil
 }
@@ -71,7 +72,7 @@ func AppendAll(ctx context.Context, tx *sql.Tx, events []Event, known map[string
 		return nil, err
 	}
 	written := make([]Appended, len(events))
-	args := make([]any, 0, 11*len(events))
+	args := make([]any, 0, 12*len(events))
 	for i, f := range events {
 		e, err := f.event()
 		if err != nil {
@@ -80,12 +81,13 @@ func AppendAll(ctx context.Context, tx *sql.Tx, events []Event, known map[string
 		seal := e.Seal(hashes[place{e.AggregateID, e.Version - 1}])
 		hashes[place{e.AggregateID, e.Version}] = seal.Hash
 		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, string(e.Payload), string(e.Actor),
-			nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
+			nullIfEmpty(string(e.By)), nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
 		written[i] = Appended{Event: e, Hash: seal.Hash}
 	}
 	_, err = tx.ExecContext(ctx,
-		"INSERT INTO events (aggregate_id, version, kind, status, payload, actor, note, at, hash, parts, shard) VALUES "+
-			tuples(len(events), 11), args...)
+		`INSERT INTO events
+			(aggregate_id, version, kind, status, payload, actor, by_id, note, at, hash, parts, shard) VALUES `+
+			tuples(len(events), 12), args...)
 	if err != nil {
 		return nil, fmt.Errorf("record events: %w", err)
 	}

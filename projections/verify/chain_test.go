@@ -44,6 +44,7 @@ func TestVerifier_Verify_chain(t *testing.T) {
 		{"the payload of the last", []string{edit(`payload = CONCAT(payload, ' ')`)}, []any{payment, last}, []string{named(payment, last, "payload was edited")}},
 		{"a note", []string{edit(`note = 'on the telephone'`)}, third, []string{named(payment, 3, "note was edited")}},
 		{"an actor", []string{edit(`actor = 'OPERATOR'`)}, third, []string{named(payment, 3, "actor was edited")}},
+		{"an operator, who is sealed with the actor", []string{edit(`by_id = 'usr_00000000000000000000000009'`)}, third, []string{named(payment, 3, "actor was edited")}},
 		{"a time, by a microsecond", []string{edit(`at = at + INTERVAL 1 MICROSECOND`)}, third, []string{named(payment, 3, "at was edited")}},
 		{"a kind", []string{edit(`kind = 'stock.returned'`)}, []any{product, 2}, []string{"events " + product + " version 2 (stock.returned): kind was edited"}},
 		{"a status", []string{edit(`status = 'SOLD'`)}, []any{product, 2}, []string{named(product, 2, "status was edited")}},

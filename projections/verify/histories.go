@@ -13,7 +13,7 @@ import (
 // gap, each event's state is where the state machine leads, and each is as it was sealed.
 func verifyHistories(ctx context.Context, tx *sql.Tx, report func(Violation)) error {
 	// Left to itself the server sorts all payloads, on disk; along the index rows come at once.
-	const query = `SELECT aggregate_id, version, kind, status, payload, actor, note, at, hash, parts
+	const query = `SELECT aggregate_id, version, kind, status, payload, actor, COALESCE(by_id, ''), note, at, hash, parts
 FROM events FORCE INDEX (uq_events_version) ORDER BY aggregate_id, version`
 	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
@@ -34,8 +34,8 @@ FROM events FORCE INDEX (uq_events_version) ORDER BY aggregate_id, version`
 func scanSealed(rows *sql.Rows) (sealedEvent, error) {
 	var e sealedEvent
 	var note sql.NullString
-	err := rows.Scan(&e.AggregateID, &e.Version, &e.Kind, &e.Status, &e.Payload, &e.Actor, &note, &e.At, &e.kept.Hash,
-		&e.kept.Parts)
+	err := rows.Scan(&e.AggregateID, &e.Version, &e.Kind, &e.Status, &e.Payload, &e.Actor, &e.By, &note, &e.At,
+		&e.kept.Hash, &e.kept.Parts)
 	e.Note = note.String
 	return e, err
 }

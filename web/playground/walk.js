@@ -136,7 +136,10 @@ subscription PaymentUpdated($id: ID!) {
 query Payment($id: ID!) {
   payment(id: $id) {
     ${payment(4)}
-    order { id status total paidAt }
+    order {
+      id number status total paidAt
+      history { version kind actor note at }
+    }
     history { version kind status actor note at }
     gatewayRecord {
       __typename

@@ -25,4 +25,5 @@ type Events struct {
 	Parts       []byte
 	Shard       int16
 	PublishedAt *time.Time
+	ByID        *string
 }

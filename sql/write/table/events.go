@@ -30,6 +30,7 @@ type eventsTable struct {
 	Parts       mysql.ColumnBlob
 	Shard       mysql.ColumnInteger
 	PublishedAt mysql.ColumnTimestamp
+	ByID        mysql.ColumnString
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -84,8 +85,9 @@ func newEventsTableImpl(schemaName, tableName, alias string) eventsTable {
 		PartsColumn       = mysql.BlobColumn("parts")
 		ShardColumn       = mysql.IntegerColumn("shard")
 		PublishedAtColumn = mysql.TimestampColumn("published_at")
-		allColumns        = mysql.ColumnList{IDColumn, AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, HashColumn, PartsColumn, ShardColumn, PublishedAtColumn}
-		mutableColumns    = mysql.ColumnList{AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, HashColumn, PartsColumn, ShardColumn, PublishedAtColumn}
+		ByIDColumn        = mysql.StringColumn("by_id")
+		allColumns        = mysql.ColumnList{IDColumn, AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, HashColumn, PartsColumn, ShardColumn, PublishedAtColumn, ByIDColumn}
+		mutableColumns    = mysql.ColumnList{AggregateIDColumn, VersionColumn, KindColumn, StatusColumn, PayloadColumn, ActorColumn, NoteColumn, AtColumn, HashColumn, PartsColumn, ShardColumn, PublishedAtColumn, ByIDColumn}
 		defaultColumns    = mysql.ColumnList{}
 	)
 
@@ -106,6 +108,7 @@ func newEventsTableImpl(schemaName, tableName, alias string) eventsTable {
 		Parts:       PartsColumn,
 		Shard:       ShardColumn,
 		PublishedAt: PublishedAtColumn,
+		ByID:        ByIDColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,
