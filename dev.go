@@ -16,6 +16,7 @@ import (
 	"payment-system/internal/seed"
 	"payment-system/pg/pgsim"
 	migrations "payment-system/sql"
+	"payment-system/web"
 )
 
 type devCommand struct {
@@ -42,6 +43,12 @@ const (
 
 // devPagesOrigin is where `make web-dev` serves the pages while they are worked on.
 const devPagesOrigin = "http://localhost:5173"
+
+// trialAccounts are there from the start.
+var trialAccounts = []web.Account{
+	{Who: "shopper", Email: seed.ShopperEmail, Password: seed.Password},
+	{Who: "operator", Email: seed.OperatorEmail, Password: seed.Password},
+}
 
 // devKeeps is how many payments the simulators of dev remember, in 50 MiB at most.
 const devKeeps = 10_000
@@ -79,7 +86,9 @@ func (c *devCommand) Run(ctx context.Context, w *world) (err error) {
 		defer stop()
 		simErr = serveSim(ctx, sim, p.simAt, p.app.logger)
 	})
-	replica := &server{app: p.app, mount: p.mount, withJobs: true, ready: func() { p.announce(w.now().Sub(began)) }}
+	replica := &server{
+		app: p.app, mount: p.mount, withJobs: true, accounts: trialAccounts, ready: func() { p.announce(w.now().Sub(began)) },
+	}
 	err = replica.serve(ctx, p.api)
 	stop()
 	running.Wait()
@@ -188,7 +197,8 @@ func (p *playpen) announce(took time.Duration) {
 	c := p.command
 	table := tabwriter.NewWriter(p.world.out, 0, 0, 2, ' ', 0)
 	lines := [][2]string{
-		{"front page", c.PublicURL + "/"},
+		{"storefront", c.PublicURL + "/"},
+		{"developers", c.PublicURL + "/dev/"},
 		{"GraphQL", c.PublicURL + "/graphql"},
 		{"playground", c.PublicURL + "/playground"},
 		{"mailbox", c.PublicURL + "/dev/mailbox/"},

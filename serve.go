@@ -14,6 +14,7 @@ import (
 
 	"payment-system/internal/mysqldb"
 	"payment-system/pg/settlement"
+	"payment-system/web"
 )
 
 type serveCommand struct {
@@ -158,7 +159,8 @@ type server struct {
 	app      *app
 	mount    func(*http.ServeMux) // adds pages; nil adds none
 	withJobs bool
-	ready    func() // is called once everything answers; nil is not
+	accounts []web.Account // are there from the start
+	ready    func()        // is called once everything answers; nil is not
 
 	draining atomic.Bool
 	sockets  sync.WaitGroup
@@ -254,6 +256,7 @@ type served struct {
 // end their streams.
 func (s *server) handlers(ctx context.Context, listener net.Listener) ([]served, error) {
 	api := s.app.newGraph(s.mount)
+	api.Accounts = s.accounts
 	api.Ready = func(ctx context.Context) error {
 		if s.draining.Load() {
 			return errors.New("this replica is stopping")

@@ -78,14 +78,14 @@ func returnOf(r *http.Request) (command.ReturnFromGateway, error) {
 func (s *Server) sorry(w http.ResponseWriter, r *http.Request, err error) {
 	presented := s.present(r.Context(), err)
 	code, _ := presented.Extensions["code"].(shop.Code)
-	title, text := "결제 상태를 확인하지 못했습니다", "잠시 후 주문 내역에서 결제 상태를 확인해 주세요. 결제가 이루어졌다면 주문에 자동으로 반영되고, 반영할 수 없는 결제는 자동으로 환불됩니다."
+	title, text := "결제 결과를 확인하지 못했어요", "잠시 뒤 주문 내역에서 확인해 주세요. 결제됐다면 주문에 자동으로 반영되고, 반영할 수 없으면 자동으로 환불돼요."
 	switch code {
 	case shop.NotFound:
-		title, text = "페이지를 찾을 수 없습니다", "주소가 올바른지 확인해 주세요. 이 주소로는 결제가 이루어지지 않았습니다."
+		title, text = "페이지를 찾을 수 없어요", "주소가 맞는지 확인해 주세요. 이 주소로는 결제되지 않았어요."
 	case shop.Invalid:
-		title, text = "결제 정보가 올바르지 않습니다", "결제창에서 돌아온 정보가 주문과 다릅니다. 이 요청으로는 결제가 승인되지 않았습니다. 주문 내역에서 다시 시도해 주세요."
+		title, text = "결제 정보가 맞지 않아요", "결제창에서 돌아온 정보가 주문과 달라요. 이 요청으로는 결제되지 않았어요. 주문 내역에서 다시 결제해 주세요."
 	case shop.InProgress:
-		title, text = "결제 결과를 확인하고 있습니다", "결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고, 잠시 후 주문 내역에서 확인해 주세요."
+		title, text = "결제 결과를 기다리고 있어요", "결제사의 답을 기다리고 있어요. 다시 결제하지 말고 잠시 뒤 주문 내역에서 확인해 주세요."
 	default: // as it stands above
 	}
 	id, _ := presented.Extensions["requestId"].(string)

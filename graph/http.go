@@ -176,7 +176,7 @@ func (s *Server) visited(mux *http.ServeMux) http.Handler {
 		s.harden(w.Header(), v.requestID)
 		answer := &recorder{ResponseWriter: w}
 		route := "none"
-		if _, pattern := mux.Handler(r); pattern != "" {
+		if _, pattern := mux.Handler(r); pattern != "" && pattern != elsewhere {
 			route = pattern
 		}
 		defer func() {
@@ -224,6 +224,7 @@ func (s *Server) harden(header http.Header, requestID string) {
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=()")
 	if s.https() {
 		header.Set("Strict-Transport-Security", "max-age=31536000")
 	}

@@ -19,6 +19,7 @@ import (
 	"payment-system/internal/origins"
 	"payment-system/query"
 	"payment-system/shop"
+	"payment-system/web"
 )
 
 // A Reconciler holds settlement files against the books. *reconcile.Reconciler is one.
@@ -51,8 +52,10 @@ type Server struct {
 	// Introspection lets clients ask for the schema in GraphQL, and be told what
 	// they may have meant.
 	Introspection bool
-	// Playground serves GraphiQL.
+	// Playground serves GraphiQL, and tells the pages that they are shown to developers.
 	Playground bool
+	// Accounts are there from the start, for developers to try; nil for none.
+	Accounts []web.Account
 	// Ready says why this replica should get no traffic; nil when it should.
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics; nil for none.

@@ -7,7 +7,5 @@ func TestWeb_FirstLook(t *testing.T) {
 	t.Parallel()
 	p := sharedDev(t).open(t)
 	p.visit("/")
-	p.find("heading", "payment-system")
-	p.click("link", "Mailbox")
-	p.arrives("/dev/mailbox/")
+	p.sees("보성 세작 녹차 80g", "사업자등록번호")
 }
