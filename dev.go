@@ -15,7 +15,6 @@ import (
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/seed"
 	"payment-system/pg/pgsim"
-	migrations "payment-system/sql"
 	"payment-system/web"
 )
 
@@ -121,8 +120,7 @@ func (p *playpen) open(ctx context.Context) (err error) {
 	if p.app, err = openApp(ctx, &c.settings, p.world, logger); err != nil {
 		return err
 	}
-	if err := errors.Join(mysqldb.Check(ctx, p.app.db),
-		mysqldb.Migrate(ctx, p.app.db, migrations.Migrations())); err != nil {
+	if err := errors.Join(mysqldb.Check(ctx, p.app.db), migrate(ctx, p.world, p.app.db)); err != nil {
 		return err
 	}
 	trial := &seed.Trial{DB: p.app.db, Commands: p.app.commands, People: p.app.people, NewPeople: p.app.newPeople}

@@ -1,9 +1,11 @@
 package main_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/devservers"
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/shoptest"
 )
 
@@ -36,36 +40,123 @@ func smallDisk(t *testing.T, bytes int) (path string) {
 	return path
 }
 
+// writeAll writes to a file until its disk has no byte left.
+func writeAll(file *os.File) {
+	for block := make([]byte, 64<<10); ; {
+		switch _, err := file.Write(block); {
+		case err == nil:
+		case errors.Is(err, syscall.ENOSPC) && len(block) > 1:
+			block = block[:len(block)/2]
+		default:
+			return
+		}
+	}
+}
+
+// newFiller makes a file that leaves no byte on a disk.
+func newFiller(t *testing.T, path string) *os.File {
+	t.Helper()
+	file := shoptest.Must(os.Create(filepath.Join(path, "filler")))(t)
+	writeAll(file)
+	return file
+}
+
+func removeFiller(t *testing.T, file *os.File) {
+	t.Helper()
+	if err := errors.Join(file.Truncate(0), file.Close(), os.Remove(file.Name())); err != nil {
+		t.Error(err)
+	}
+}
+
 // fillUp leaves no byte on a disk, and goes on taking what is freed, until free is called.
 func fillUp(t *testing.T, path string) (free func()) {
 	t.Helper()
-	file := shoptest.Must(os.Create(filepath.Join(path, "filler")))(t)
+	file := newFiller(t, path)
 	done := make(chan struct{})
 	var filling sync.WaitGroup
 	filling.Go(func() {
-		for block := make([]byte, 64<<10); ; {
-			switch _, err := file.Write(block); {
-			case err == nil:
-				continue
-			case errors.Is(err, syscall.ENOSPC) && len(block) > 1:
-				block = block[:len(block)/2]
-				continue
-			}
-			block = block[:cap(block)]
+		for {
 			select {
 			case <-done:
 				return
 			case <-time.After(50 * time.Millisecond):
+				writeAll(file)
 			}
 		}
 	})
 	return sync.OnceFunc(func() {
 		close(done)
 		filling.Wait()
-		if err := errors.Join(file.Truncate(0), file.Close(), os.Remove(file.Name())); err != nil {
+		removeFiller(t, file)
+	})
+}
+
+// TestMakeRoom_fullDisk has rows grow in a table of the size at which MariaDB takes its first
+// extents, on a disk that fills up meanwhile. Proves: a row that was committed is there
+// afterwards, also where the server died of it.
+func TestMakeRoom_fullDisk(t *testing.T) {
+	disk := smallDisk(t, 160<<20)
+	servers := shoptest.Must(devservers.Start(t.Context(), devservers.Config{Dir: disk, SkipRedis: true}))(t)
+	t.Cleanup(func() {
+		if err := servers.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	db := shoptest.Must(mysqldb.Open(t.Context(), servers.MySQLDSN, mysqldb.Config{MaxConns: 8}))(t)
+	defer db.Close()
+	for range 15 {
+		growOnFullDisk(t, disk, db, servers)
+	}
+}
+
+// growOnFullDisk inserts rows and lengthens each, in transactions of their own, until it has failed
+// for some time, and wants all rows that were committed.
+func growOnFullDisk(t *testing.T, disk string, db *sql.DB, servers *devservers.Servers) {
+	t.Helper()
+	exec := func(statement string, args ...any) error {
+		_, err := db.ExecContext(t.Context(), statement, args...)
+		return err
+	}
+	if err := errors.Join(exec("DROP TABLE IF EXISTS grown"), exec(`CREATE TABLE grown (id VARCHAR(100) PRIMARY KEY, answer LONGTEXT)`),
+		mysqldb.MakeRoom(t.Context(), db, []string{"grown"})); err != nil {
+		t.Fatal(err)
+	}
+	var committed []string
+	insert := func(id, answer any) error {
+		err := exec("INSERT INTO grown VALUES (?, ?)", id, answer)
+		if err == nil {
+			committed = append(committed, fmt.Sprint(id))
+		}
+		return err
+	}
+	for i := range 280 + rand.N(120) {
+		if err := insert(fmt.Sprint("first-", i), strings.Repeat("r", 950)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filler := newFiller(t, disk)
+	if err := filler.Truncate(shoptest.Must(filler.Seek(0, io.SeekCurrent))(t) - int64(rand.N(12))*16<<10); err != nil {
+		t.Fatal(err)
+	}
+	for i, failed := 0, 0; failed < 20; i++ {
+		id := fmt.Sprint("then-", i)
+		if err := errors.Join(insert(id, nil),
+			exec("UPDATE grown SET answer = ? WHERE id = ?", strings.Repeat("z", 1200+rand.N(1500)), id)); err != nil {
+			failed++
+		}
+	}
+	removeFiller(t, filler)
+	if exec("DO 1") != nil { // it dies when it finds no space to roll back in
+		if err := errors.Join(servers.KillMySQL(), servers.StartMySQL(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range committed {
+		var found string
+		if err := db.QueryRowContext(t.Context(), "SELECT id FROM grown WHERE id = ?", id).Scan(&found); err != nil {
+			t.Errorf("row %s was committed: %v", id, err)
+		}
+	}
 }
 
 // diskFullFor is how long there is no space; TORTURE has it last half a minute.
@@ -79,7 +170,7 @@ func diskFullFor() time.Duration {
 // TestDev_fullDisk has the disk of the database full during a sale. Proves: nobody is told that it is our fault, whoever was
 // told that he has an order has it, the books and the gateways agree, and orders are placed two seconds after there is space.
 func TestDev_fullDisk(t *testing.T) {
-	disk, folder := smallDisk(t, 160<<20), t.TempDir()
+	disk, folder := smallDisk(t, 256<<20), t.TempDir()
 	setting := "DATA_DIR=" + folder
 	d := shoptest.Must(startDev(setting))(t)
 	if err := d.stop(); err != nil {

@@ -38,13 +38,25 @@ func (c *migrateCommand) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := mysqldb.Migrate(ctx, db, migrations.Migrations()); err != nil {
+	if err := migrate(ctx, w, db); err != nil {
 		return err
 	}
 	if before == newest {
 		fmt.Fprintf(w.out, "the schema is up to date, at version %d\n", newest)
 	} else {
 		fmt.Fprintf(w.out, "the schema went from version %d to %d\n", before, newest)
+	}
+	return nil
+}
+
+// migrate brings the schema up to date, and makes room for a full disk. Where there is none the
+// schema is as good without.
+func migrate(ctx context.Context, w *world, db *sql.DB) error {
+	if err := mysqldb.Migrate(ctx, db, migrations.Migrations()); err != nil {
+		return err
+	}
+	if err := mysqldb.MakeRoom(ctx, db, migrations.Lengthened()); err != nil {
+		fmt.Fprintf(w.err, "a full disk is less safe than it could be: %v\n", err)
 	}
 	return nil
 }
