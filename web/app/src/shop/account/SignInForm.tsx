@@ -8,9 +8,14 @@ import { Button } from '../../ui/Button'
 import { Field } from '../../ui/Field'
 import { Refusal } from '../../ui/Problem'
 import { useAction } from '../../ui/useAction'
+import { account } from '../../words/account'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
+import { emailFault } from './checks'
 import css from './Form.module.css'
+import { PasswordField } from './PasswordField'
+import { TestAccounts } from './TestAccounts'
+import { faultsOf, useFaults } from './useFaults'
 
 const SignIn = graphql(`
   mutation SignIn($input: SignInInput!) {
@@ -22,42 +27,75 @@ const SignIn = graphql(`
   }
 `)
 
+interface SignInFormProps {
+  /** The address to begin with. */
+  email?: string
+  onSignedIn: () => void
+}
+
 /** Signs in, on a page of its own and in the dialog over others. */
-export function SignInForm({ onSignedIn }: { onSignedIn?: () => void }) {
+export function SignInForm({ email = '', onSignedIn }: SignInFormProps) {
   const words = useWords(common)
+  const more = useWords(account)
   const send = useSend()
   const [problem, setProblem] = useState<Problem>()
-  const [submit, busy] = useAction(async (form: FormData) => {
+  const { form, faults, setFaults } = useFaults()
+  const [submit, busy] = useAction(async () => {
+    const data = new FormData(form.current!)
+    const input = { email: String(data.get('email')).trim(), password: String(data.get('password')) }
+    const found = faultsOf({
+      email: emailFault(input.email, more),
+      password: input.password ? undefined : more.needPassword,
+    })
     setProblem(undefined)
-    const input = { email: String(form.get('email')).trim(), password: String(form.get('password')) }
+    setFaults(found ?? {})
+    if (found) return
     const sent = await send(SignIn, { input }, { asksToSignIn: false })
-    setProblem(sent.problem)
-    if (!sent.data) return
-    signedIn()
-    onSignedIn?.()
+    if (sent.data) {
+      signedIn()
+      onSignedIn()
+      return
+    }
+    const { code, field } = sent.problem
+    if (code === 'UNAUTHENTICATED' || (code === 'INVALID' && field === 'password')) {
+      setFaults({ password: words.wrongPassword })
+    } else if (code === 'INVALID' && field === 'email') setFaults({ email: more.notEmail })
+    else setProblem(sent.problem)
   })
-  const wrong = problem?.code === 'UNAUTHENTICATED'
   return (
-    <form
-      className={css.form}
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit(new FormData(event.currentTarget))
-      }}
-    >
-      <Field label={words.email} name="email" type="email" autoComplete="username" required maxLength={254} />
-      <Field
-        label={words.password}
-        name="password"
-        type="password"
-        autoComplete="current-password"
-        required
-        error={wrong ? words.wrongPassword : undefined}
-      />
-      <Refusal problem={wrong ? undefined : problem} />
-      <Button type="submit" kind="main" wide busy={busy} busyLabel={words.signingIn}>
-        {words.signIn}
-      </Button>
-    </form>
+    <>
+      <TestAccounts form={form} />
+      <form
+        ref={form}
+        noValidate
+        className={css.form}
+        onSubmit={(event) => {
+          event.preventDefault()
+          submit()
+        }}
+      >
+        <Field
+          label={words.email}
+          name="email"
+          type="email"
+          autoComplete="username"
+          required
+          maxLength={254}
+          defaultValue={email}
+          error={faults.email}
+        />
+        <PasswordField
+          label={words.password}
+          name="password"
+          autoComplete="current-password"
+          required
+          error={faults.password}
+        />
+        <Refusal problem={problem} />
+        <Button type="submit" kind="main" wide busy={busy} busyLabel={words.signingIn}>
+          {words.signIn}
+        </Button>
+      </form>
+    </>
   )
 }

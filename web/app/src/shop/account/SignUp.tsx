@@ -1,12 +1,220 @@
-import { Page } from '../../ui/Page'
-import { useWords } from '../../words/language'
-import { account } from '../../words/account'
+import { useState } from 'react'
+import { Link } from 'wouter'
 
+import type { Problem } from '../../api/errors'
+import { graphql } from '../../api/graphql'
+import { useSend, type Sent } from '../../api/send'
+import { signedIn } from '../../api/session'
+import { Button } from '../../ui/Button'
+import { Page } from '../../ui/Page'
+import { Refusal } from '../../ui/Problem'
+import { toast } from '../../ui/Toast'
+import { useAction } from '../../ui/useAction'
+import { account } from '../../words/account'
+import { common } from '../../words/common'
+import { useWords } from '../../words/language'
+import { AddressForm } from './AddressForm'
+import { passwordFault } from './checks'
+import { CodeField, Resend } from './CodeField'
+import css from './Form.module.css'
+import { mostTries, type Mailed, type Requested } from './mailed'
+import { withNext } from './ownPath'
+import { PasswordField } from './PasswordField'
+import { MailboxLink } from './TestAccounts'
+import { faultsOf, useFaults } from './useFaults'
+import { useNext } from './useNext'
+
+const RequestEmailVerification = graphql(`
+  mutation RequestEmailVerification($input: RequestEmailVerificationInput!) {
+    requestEmailVerification(input: $input) {
+      verificationId
+      expiresAt
+    }
+  }
+`)
+
+const ConfirmEmailVerification = graphql(`
+  mutation ConfirmEmailVerification($input: ConfirmEmailVerificationInput!) {
+    confirmEmailVerification(input: $input) {
+      verificationId
+    }
+  }
+`)
+
+const SignUpDocument = graphql(`
+  mutation SignUp($input: SignUpInput!) {
+    signUp(input: $input) {
+      user {
+        id
+      }
+    }
+  }
+`)
+
+type Step = 'address' | 'code' | 'password'
+
+/** Opens an account: an address, the code mailed to it, a password. */
 export default function SignUp() {
   const words = useWords(account)
+  const { signIn, signUp } = useWords(common)
+  const send = useSend()
+  const [next, goOn] = useNext()
+  const [step, setStep] = useState<Step>('address')
+  const [mailed, setMailed] = useState<Mailed>()
+  const [lost, setLost] = useState(false)
+  const request = async (email: string): Promise<Sent<Requested>> => {
+    const { data, problem } = await send(RequestEmailVerification, { input: { email } })
+    if (problem) return { problem }
+    return data.requestEmailVerification ? { data: data.requestEmailVerification } : { problem: { code: 'INTERNAL' } }
+  }
+  const arrive = (sent: Mailed) => {
+    setMailed(sent)
+    setLost(false)
+    setStep('code')
+  }
   return (
-    <Page title={words.title} narrow>
-      {null}
+    <Page title={signUp} narrow>
+      <div className={css.card}>
+        {step === 'address' && (
+          <>
+            {lost ? <p role="alert">{words.signUp.lost}</p> : <p className={css.lead}>{words.signUp.lead}</p>}
+            <AddressForm email={mailed?.email ?? ''} request={request} onSent={arrive} />
+          </>
+        )}
+        {step === 'code' && mailed && (
+          <>
+            <CodeForm key={mailed.verificationId} mailed={mailed} onConfirmed={() => setStep('password')} />
+            <Resend mailed={mailed} request={request} onSent={arrive} onOther={() => setStep('address')} />
+            <p className={css.soft}>{words.code.notArrived}</p>
+            <MailboxLink />
+          </>
+        )}
+        {step === 'password' && mailed && (
+          <PasswordForm
+            mailed={mailed}
+            onLost={() => {
+              setLost(true)
+              setStep('address')
+            }}
+            onSignedUp={() => {
+              signedIn()
+              toast(words.signUp.done)
+              goOn()
+            }}
+          />
+        )}
+        {step !== 'password' && (
+          <p className={css.links}>
+            <span>
+              {words.signUp.have} <Link href={withNext('/sign-in', next)}>{signIn}</Link>
+            </span>
+          </p>
+        )}
+      </div>
     </Page>
+  )
+}
+
+function CodeForm({ mailed, onConfirmed }: { mailed: Mailed; onConfirmed: () => void }) {
+  const words = useWords(account)
+  const send = useSend()
+  const [problem, setProblem] = useState<Problem>()
+  const [wrong, setWrong] = useState(0)
+  const { form, faults, setFaults } = useFaults()
+  const [submit, busy] = useAction(async () => {
+    const code = String(new FormData(form.current!).get('code'))
+    setProblem(undefined)
+    setFaults(code.length < 6 ? { code: words.code.need } : {})
+    if (code.length < 6) return
+    const sent = await send(ConfirmEmailVerification, { input: { verificationId: mailed.verificationId, code } })
+    if (sent.data) onConfirmed()
+    else if (sent.problem.code === 'INVALID') {
+      setFaults({ code: codeFault(sent.problem, wrong + 1, words) })
+      setWrong(wrong + 1)
+    } else setProblem(sent.problem)
+  })
+  return (
+    <form
+      ref={form}
+      noValidate
+      className={css.form}
+      onSubmit={(event) => {
+        event.preventDefault()
+        submit()
+      }}
+    >
+      <p role="status">{words.code.sent(mailed.email)}</p>
+      <CodeField mailed={mailed} error={faults.code} onComplete={() => setTimeout(() => form.current?.requestSubmit())} />
+      <Refusal problem={problem} />
+      <Button type="submit" kind="main" wide busy={busy} busyLabel={words.code.confirming}>
+        {words.code.confirm}
+      </Button>
+    </form>
+  )
+}
+
+/** What is wrong with a code after so many that were. */
+export function codeFault({ field }: Problem, wrong: number, words: (typeof account)['ko']): string {
+  if (field !== 'code') return wrong > mostTries ? words.code.spent : words.code.useless
+  return wrong < mostTries ? words.code.wrong(mostTries - wrong) : words.code.spent
+}
+
+interface PasswordFormProps {
+  mailed: Mailed
+  onLost: () => void
+  onSignedUp: () => void
+}
+
+function PasswordForm({ mailed, onLost, onSignedUp }: PasswordFormProps) {
+  const words = useWords(account)
+  const { password: label, signIn } = useWords(common)
+  const send = useSend()
+  const [problem, setProblem] = useState<Problem>()
+  const { form, faults, setFaults } = useFaults()
+  const [submit, busy] = useAction(async () => {
+    const password = String(new FormData(form.current!).get('password'))
+    const found = faultsOf({ password: passwordFault(password, words) })
+    setProblem(undefined)
+    setFaults(found ?? {})
+    if (found) return
+    const sent = await send(SignUpDocument, { input: { verificationId: mailed.verificationId, password } })
+    if (sent.data) onSignedUp()
+    else if (sent.problem.field === 'password') setFaults({ password: words.oddPassword })
+    else if (sent.problem.field === 'verificationId') onLost()
+    else setProblem(sent.problem)
+  })
+  return (
+    <form
+      ref={form}
+      noValidate
+      className={css.form}
+      onSubmit={(event) => {
+        event.preventDefault()
+        submit()
+      }}
+    >
+      <p role="status">{words.signUp.verified(mailed.email)}</p>
+      {/* For password managers, which keep a password with its address. */}
+      <input type="text" name="username" autoComplete="username" value={mailed.email} readOnly hidden />
+      <PasswordField
+        label={label}
+        name="password"
+        autoComplete="new-password"
+        required
+        autoFocus
+        hint={words.passwordRule}
+        error={faults.password}
+      />
+      {problem?.code === 'CONFLICT' ? (
+        <p role="alert">
+          {words.signUp.taken} <Link href="/sign-in">{signIn}</Link>
+        </p>
+      ) : (
+        <Refusal problem={problem} />
+      )}
+      <Button type="submit" kind="main" wide busy={busy} busyLabel={words.signUp.submitting}>
+        {words.signUp.submit}
+      </Button>
+    </form>
   )
 }

@@ -1,3 +1,4 @@
+import { forDevelopers } from '../../api/developers'
 import { common } from '../../words/common'
 import { setLanguage, useLanguage, useWords, type Language } from '../../words/language'
 import css from './Footer.module.css'
@@ -34,7 +35,7 @@ export function Footer() {
           </div>
           {forDevelopers && (
             <nav className={css.links} aria-label={words.developers}>
-              <a href="/dev/mailbox/">{words.mailbox}</a>
+              {forDevelopers.mailbox && <a href="/dev/mailbox/">{words.mailbox}</a>}
               <a href="/playground">{words.playground}</a>
               <a href="/schema.graphqls">{words.schema}</a>
               <a href="/dev/">{words.server}</a>
@@ -45,6 +46,3 @@ export function Footer() {
     </footer>
   )
 }
-
-/** The server says so in its page while it shows the playground. */
-const forDevelopers = document.querySelector('meta[name=developers]') !== null

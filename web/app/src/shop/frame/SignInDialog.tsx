@@ -2,6 +2,8 @@ import { Link } from 'wouter'
 
 import { stopAsking } from '../../api/session'
 import { Dialog } from '../../ui/Dialog'
+import { toast } from '../../ui/Toast'
+import { account } from '../../words/account'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { SignInForm } from '../account/SignInForm'
@@ -10,11 +12,12 @@ import css from './SignInDialog.module.css'
 /** Stands over the page when it turns out that nobody is signed in. What was begun is there afterwards, to press again. */
 export default function SignInDialog() {
   const words = useWords(common)
+  const { again } = useWords(account)
   const next = `?${new URLSearchParams({ next: location.pathname + location.search })}`
   return (
     <Dialog title={words.signInFirst} onClose={stopAsking}>
       <p>{words.signInAgain}</p>
-      <SignInForm />
+      <SignInForm onSignedIn={() => toast(again)} />
       <p className={css.links}>
         <Link href={`/sign-up${next}`} onClick={stopAsking}>
           {words.signUp}

@@ -1,1 +1,0 @@
-import{S as e,d as t,w as n}from"./shop-Bhhqmkb3.js";var r={ko:{title:`장바구니`},en:{title:`Cart`}},i=n();function a(){let n=e(r);return(0,i.jsx)(t,{title:n.title,narrow:!0,children:null})}export{a as default};

@@ -1,1 +1,0 @@
-import{C as e,M as t,P as n,S as r,d as i,w as a}from"./shop-Bhhqmkb3.js";import{t as o}from"./SignInForm-BeY1P3CL.js";var s=a();function c(){let a=r(e),[c]=n(),[,u]=t();return(0,s.jsx)(i,{title:a.signIn,narrow:!0,children:(0,s.jsx)(o,{onSignedIn:()=>u(l(c.get(`next`)),{replace:!0})})})}function l(e){return e&&/^\/(?![/\\])/.test(e)?e:`/`}export{c as default};

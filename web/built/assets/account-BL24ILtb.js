@@ -1,1 +1,0 @@
-var e={ko:{title:`내 계정`},en:{title:`Your account`}};export{e as t};
