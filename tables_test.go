@@ -38,6 +38,8 @@ var tables = map[string]use{
 	"reconciliations":   {[]string{"command/books"}, []string{"command/books", "projections/reconcile", "projections/schedule", "projections/verify"}},
 	"settlement_rows":   {[]string{"command/books"}, []string{"command/books", "projections/reconcile"}},
 	"discrepancies":     {[]string{"command/books"}, []string{"command/books", "projections/reconcile", "projections/verify"}},
+	// What products are found by.
+	"product_grams": {[]string{"projections"}, []string{"projections", "projections/verify", "query"}},
 	// What is shared out among replicas.
 	"job_runs": {[]string{"internal/jobs"}, []string{"internal/jobs"}},
 	"leases":   {[]string{"projections"}, []string{"projections"}},

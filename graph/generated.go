@@ -348,7 +348,11 @@ type Query {
   "The signed-in user; null when nobody is."
   viewer: User
   product(id: ID!): Product
-  "Newest first unless orderBy says otherwise. At most 100 a page; 20 when neither first nor last is given."
+  """
+  Newest first unless orderBy says otherwise. At most 100 a page; 20 when neither first nor last is given. A search finds
+  those in whose name or description all of its words stand, in any order and inside of other words too; case, width and
+  the way in which Hangul is composed do not count.
+  """
   products(first: Int, after: String, last: Int, before: String, search: String, filter: ProductFilter, orderBy: ProductOrder = NEWEST): ProductConnection!
   "One of the viewer's own orders (any order, for an operator)."
   order(id: ID!): Order

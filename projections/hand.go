@@ -202,10 +202,13 @@ func (p *Projector) fillGiven(ctx context.Context, given []handed) error {
 // movesLists reports whether events that were handed over may change the list of
 // products.
 func movesLists(given []handed) bool {
-	return slices.ContainsFunc(given, func(g handed) bool {
-		return g.row.view.name == shop.ViewProducts && slices.ContainsFunc(g.events, func(e handedEvent) bool {
-			return strings.HasPrefix(e.event.Kind, "product.")
-		})
+	return slices.ContainsFunc(given, handed.moves)
+}
+
+// moves reports whether the events may have moved it in the list of products.
+func (h handed) moves() bool {
+	return h.row.view.name == shop.ViewProducts && slices.ContainsFunc(h.events, func(e handedEvent) bool {
+		return strings.HasPrefix(e.event.Kind, "product.")
 	})
 }
 

@@ -40,12 +40,16 @@ func (p *Projector) Run(ctx context.Context) {
 	s := sweep{projector: p, seen: map[int64]bool{}, shards: p.renew(ctx, lease)}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	spelling := time.NewTimer(0)
+	defer spelling.Stop()
 	for pause := poll; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-renewal.C:
 			s.shards = p.renew(ctx, lease)
+		case <-spelling.C:
+			spelling.Reset(s.spell(ctx))
 		case <-timer.C:
 			pause = s.next(ctx, pause, poll)
 			timer.Reset(pause)
@@ -93,6 +97,22 @@ func (s *sweep) next(ctx context.Context, pause, poll time.Duration) time.Durati
 		s.projector.Logger.ErrorContext(ctx, "project events", "error", err)
 	}
 	return longestPause
+}
+
+// spell writes the words of products that have none yet, one replica for all, and
+// returns when to look again.
+func (s *sweep) spell(ctx context.Context) time.Duration {
+	if !slices.Contains(s.shards, 0) {
+		return spellEvery
+	}
+	more, err := s.projector.spellRest(ctx)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		s.projector.Logger.ErrorContext(ctx, "make products found", "error", err)
+	case more:
+		return 0
+	}
+	return spellEvery
 }
 
 // page reads the next pending events of each shard.

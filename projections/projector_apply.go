@@ -107,6 +107,9 @@ func (p *Projector) rowsOf(
 	if rows, unread, err = p.rows(ctx, heads); err != nil {
 		return nil, nil, nil, err
 	}
+	for i := range rows {
+		rows[i].moves = moves(rows[i].id, heads[rows[i].id], c.known)
+	}
 	if len(c.given) == 0 {
 		return rows, heads, unread, nil
 	}
@@ -114,6 +117,7 @@ func (p *Projector) rowsOf(
 		return nil, nil, nil, err
 	}
 	for _, g := range c.given {
+		g.row.moves = g.moves()
 		rows = append(rows, g.row)
 	}
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.id, b.id) })
@@ -280,6 +284,9 @@ func (p *Projector) writeAll(ctx context.Context, rows []row, pass gate, unset [
 				return err
 			}
 		}
+		if err := spell(ctx, tx, rows, pass); err != nil {
+			return err
+		}
 		if err := stamp(ctx, tx, due, at); err != nil {
 			return err
 		}
@@ -332,15 +339,17 @@ func isRefusal(err error) bool {
 // there are, or how they sort. Events that only move stock change none.
 func changedLists(heads map[string][]head, known map[string][]int) []string {
 	for id, of := range heads {
-		if !strings.HasPrefix(id, shop.PrefixProduct+"_") {
-			continue
-		}
-		moved := func(h head) bool { return h.pending && strings.HasPrefix(h.kind, "product.") }
-		if len(known[id]) > 0 || slices.ContainsFunc(of, moved) {
+		if moves(id, of, known) {
 			return []string{views.Products}
 		}
 	}
 	return nil
+}
+
+// moves reports whether pending events may have moved an aggregate in the list of products.
+func moves(id string, of []head, known map[string][]int) bool {
+	moved := func(h head) bool { return h.pending && strings.HasPrefix(h.kind, "product.") }
+	return strings.HasPrefix(id, shop.PrefixProduct+"_") && (len(known[id]) > 0 || slices.ContainsFunc(of, moved))
 }
 
 // announce evicts rows, and the lists that they change, from the cache, and tells the

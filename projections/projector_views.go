@@ -29,6 +29,8 @@ type row struct {
 	values   []any // one for each of the view's columns
 	document []byte
 	owner    shop.UserID // whose it is, if somebody's
+	// moves says that its events may have moved it in lists, or changed its words.
+	moves bool
 	// payment is set where the document wants a history yet.
 	payment *shop.Payment
 }

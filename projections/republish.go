@@ -187,6 +187,11 @@ func (r *rebuild) rebuild(ctx context.Context, v *view, progress func(shop.View,
 	if err := r.removeStrays(ctx, v); err != nil {
 		return err
 	}
+	if v.name == shop.ViewProducts {
+		if err := r.projector.removeStrayGrams(ctx); err != nil {
+			return err
+		}
+	}
 	if len(unread) > 0 {
 		return fmt.Errorf("%d aggregates have a latest event that cannot be read, the first: %w", len(unread), unread[0])
 	}
@@ -226,6 +231,9 @@ func (r *rebuild) refresh(ctx context.Context, ids []string) (failed []error, er
 	rows, unread, err := r.projector.rows(ctx, heads)
 	if err != nil {
 		return nil, err
+	}
+	for i := range rows {
+		rows[i].moves = true
 	}
 	refused, err := r.projector.write(ctx, rows, anew)
 	if err != nil {

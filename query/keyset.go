@@ -18,6 +18,8 @@ type list struct {
 	table   string
 	prefix  string // of the ids
 	columns []column
+	// index holds the list in its order, where the optimizer is not to choose.
+	index string
 	// idsOnly lists are read without documents, which are read by id.
 	idsOnly bool
 }
@@ -34,6 +36,8 @@ type filter struct {
 	where []string
 	args  []any
 	index string // "" leaves it to the optimizer
+	// tables are what is read instead of the list's table alone; their arguments come first.
+	tables string
 }
 
 func (f filter) and(condition string, args ...any) filter {
@@ -157,7 +161,10 @@ func (l *list) names(qualifier string) string {
 }
 
 func (l *list) from(part filter) string {
-	if part.index == "" {
+	switch {
+	case part.tables != "":
+		return part.tables
+	case part.index == "":
 		return l.table
 	}
 	return l.table + " FORCE INDEX (" + part.index + ")"

@@ -137,10 +137,13 @@ func (l paged) peek(t *rapid.T) {
 
 func productLists(t *testing.T, s shelves) []paged {
 	t.Helper()
-	names := []string{"Tea", "tea", "ＴＥＡ green", "Coffee", "100% tea", "100_ tea", `back\slash`, "녹차", "녹두"}
+	names := []string{"Tea", "tea", "ＴＥＡ green", "Coffee", "100% tea", "100_ tea", `back\slash`, "보성녹차", "녹두"}
+	texts := []string{"", "Green 차", "보성 세작 녹차 80g", "두 두"}
 	var all []shop.Product
 	for n := range 40 {
-		all = append(all, s.product(t, n, names[n%len(names)], shop.Won(n%5*1000)))
+		all = append(all, s.put(t, shop.Product{
+			ID: shop.ProductID(id("prd", n)), Name: names[n%len(names)], Description: texts[n%len(texts)], Price: shop.Won(n % 5 * 1000),
+		}))
 	}
 	orders := map[query.ProductOrder]func(a, b shop.Product) int{
 		query.ProductOrderNewest:    func(a, b shop.Product) int { return cmp.Compare(b.ID, a.ID) },
@@ -153,9 +156,12 @@ func productLists(t *testing.T, s shelves) []paged {
 	var lists []paged
 	r := s.reader()
 	for by, compare := range orders {
-		for _, search := range []string{"", " TEA", "녹", "1"} {
+		for _, search := range []string{"", " TEA", "녹", "녹차", "1", "차 green", "보성 차"} {
 			want := slices.DeleteFunc(slices.Clone(all), func(p shop.Product) bool {
-				return !strings.HasPrefix(views.NameKey(p.Name), views.NameKey(search))
+				text := views.NameKey(p.Name) + "\n" + views.NameKey(p.Description)
+				return slices.ContainsFunc(strings.Fields(search), func(word string) bool {
+					return !strings.Contains(text, views.NameKey(word))
+				})
 			})
 			slices.SortFunc(want, compare)
 			lists = append(lists, paged{
@@ -472,7 +478,7 @@ func TestReader_searches(t *testing.T) {
 		s.product(t, n, name, 1)
 	}
 	for search, want := range map[string][]string{
-		"100%": {"100% tea"}, "100_": {"100_tea"}, `100\`: {`100\tea`}, "%": nil, "tea": {"Tea", "ＴＥＡ"}, "１００": {"100% tea", "1000 teas", `100\tea`, "100_tea"},
+		"100%": {"100% tea"}, "100_": {"100_tea"}, `100\`: {`100\tea`}, "%": {"100% tea"}, "tea": {"100% tea", "1000 teas", "100_tea", `100\tea`, "Tea", "ＴＥＡ"}, "teas": {"1000 teas"}, "１００": {"100% tea", "1000 teas", `100\tea`, "100_tea"},
 		"' OR 1=1 --": nil,
 	} {
 		c, err := r.Products(t.Context(), query.Viewer{}, query.Page{}, query.ProductSearch{Search: &search, By: query.ProductOrderName})

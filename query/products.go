@@ -14,9 +14,6 @@ import (
 	"payment-system/shop"
 )
 
-// maxSearch is how many characters a search may have: as many as a name.
-const maxSearch = 200
-
 // Product returns the product named, or NotFound.
 func (r *Reader) Product(ctx context.Context, id shop.ProductID) (*shop.Product, error) {
 	return one[shop.Product](ctx, r, products, id)
@@ -29,16 +26,16 @@ func (r *Reader) ProductsByID(ctx context.Context, ids []shop.ProductID) ([]*sho
 
 // productLists are the product list in each of its orders.
 var productLists = map[ProductOrder]*list{
-	ProductOrderNewest: {tag: 1, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+	ProductOrderNewest: {tag: 1, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, index: "PRIMARY", columns: []column{
 		{name: "id", desc: true},
 	}},
-	ProductOrderPriceAsc: {tag: 2, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+	ProductOrderPriceAsc: {tag: 2, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, index: "ix_product_views_price", columns: []column{
 		{name: "price", kind: kindInt}, {name: "id"},
 	}},
-	ProductOrderPriceDesc: {tag: 3, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+	ProductOrderPriceDesc: {tag: 3, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, index: "ix_product_views_price", columns: []column{
 		{name: "price", kind: kindInt, desc: true}, {name: "id", desc: true},
 	}},
-	ProductOrderName: {tag: 4, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, columns: []column{
+	ProductOrderName: {tag: 4, table: "product_views", prefix: shop.PrefixProduct, idsOnly: true, index: "ix_product_views_name", columns: []column{
 		{name: "name_key"}, {name: "id"},
 	}},
 }
@@ -50,9 +47,10 @@ type ProductSearch struct {
 	By     ProductOrder
 }
 
-// Products returns a page of the products whose names begin with what is searched
-// for, case and width aside. Only operators see those that are not listed. It returns
-// Invalid naming the argument at fault.
+// Products returns a page of the products in whose names and descriptions all words are
+// that are searched for, wherever they stand, in any order; case and width do not count.
+// Only operators see those that are not listed. It returns Invalid naming the argument
+// at fault.
 func (r *Reader) Products(
 	ctx context.Context, viewer Viewer, page Page, asked ProductSearch,
 ) (*ProductConnection, error) {
@@ -60,42 +58,22 @@ func (r *Reader) Products(
 	if !ok {
 		return nil, shop.InvalidField("orderBy", "There is no such order.")
 	}
-	part, err := searched(asked.Search)
-	if err != nil {
+	wanted := wantedProducts{list: l, page: page, isFresh: asked.Filter.StockBelow != nil}
+	var err error
+	if wanted.search, err = searchFor(asked.Search); err != nil {
 		return nil, err
 	}
-	if part, err = asked.Filter.narrow(part, viewer); err != nil {
+	if wanted.part, err = asked.Filter.narrow(filter{index: l.index}, viewer); err != nil {
 		return nil, err
 	}
-	parts := []filter{part}
 	if _, err := page.window(l); err != nil {
 		return nil, err
 	}
-	read := r.productPage
-	if asked.Filter.StockBelow != nil {
-		read = r.readProductPage // stock moves without moving the cached lists
-	}
-	listed, err := read(ctx, l, parts, page)
+	listed, err := r.productPage(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
 	return r.openProducts(ctx, listed)
-}
-
-// searched filters by the beginning of the name.
-func searched(search *string) (filter, error) {
-	if search == nil {
-		return filter{}, nil
-	}
-	if len([]rune(*search)) > maxSearch {
-		return filter{}, shop.InvalidField("search", fmt.Sprintf("A search has at most %d characters.", maxSearch))
-	}
-	key := views.NameKey(*search)
-	if key == "" {
-		return filter{}, nil
-	}
-	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key)
-	return filter{}.and("name_key LIKE ?", escaped+"%"), nil
 }
 
 // narrow adds what the filter lets pass, and the viewer may see.
@@ -104,6 +82,7 @@ func (f ProductFilter) narrow(part filter, viewer Viewer) (filter, error) {
 		if len([]rune(*f.Category)) > maxSearch {
 			return part, shop.InvalidField("category", fmt.Sprintf("A category has at most %d characters.", maxSearch))
 		}
+		part.index = "ix_product_views_category"
 		part = part.and("category = ?", norm.NFC.String(strings.TrimSpace(*f.Category)))
 	}
 	if !viewer.isOperator() {
@@ -111,6 +90,9 @@ func (f ProductFilter) narrow(part filter, viewer Viewer) (filter, error) {
 	}
 	if f.Listed != nil {
 		part = part.and("hidden = ?", !*f.Listed)
+		if !*f.Listed && f.Category == nil {
+			part.index = "ix_product_views_hidden"
+		}
 	}
 	if f.StockBelow != nil {
 		part = part.and("stock < ?", *f.StockBelow)
@@ -125,9 +107,31 @@ type listedPage struct {
 	Info         PageInfo
 }
 
+// wantedProducts are the products on a page.
+type wantedProducts struct {
+	list    *list
+	page    Page
+	search  search
+	part    filter // what the filter lets pass
+	isFresh bool   // not from the cache: stock moves without evicting lists
+}
+
+// slot names the page by all that was asked.
+func (w wantedProducts) slot() (slot, error) {
+	asked, err := json.Marshal([]any{w.list.tag, w.search, w.part.where, w.part.args, w.page})
+	if err != nil {
+		return slot{}, err
+	}
+	sum := sha256.Sum256(asked)
+	return slot{id: views.Products + ":" + hex.EncodeToString(sum[:16]), guard: views.Products}, nil
+}
+
 // productPage returns which products are on a page, from the cache if it is there.
-func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page Page) (listedPage, error) {
-	at, err := pageSlot(l, parts, page)
+func (r *Reader) productPage(ctx context.Context, wanted wantedProducts) (listedPage, error) {
+	if wanted.isFresh {
+		return r.readProductPage(ctx, wanted)
+	}
+	at, err := wanted.slot()
 	if err != nil {
 		return listedPage{}, err
 	}
@@ -136,7 +140,7 @@ func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page 
 	if hit, ok := hits[at.id]; ok && json.Unmarshal(hit.Document, &listed) == nil {
 		return listed, nil
 	}
-	if listed, err = r.readProductPage(ctx, l, parts, page); err != nil {
+	if listed, err = r.readProductPage(ctx, wanted); err != nil {
 		return listedPage{}, err
 	}
 	if token := tokens[at.guard]; token != "" {
@@ -151,27 +155,21 @@ func (r *Reader) productPage(ctx context.Context, l *list, parts []filter, page 
 
 // readProductPage reads which products are on a page. A database that lags behind would
 // fill the cache with old pages.
-func (r *Reader) readProductPage(ctx context.Context, l *list, parts []filter, page Page) (listedPage, error) {
-	items, info, err := l.page(ctx, r.current(), parts, page)
+func (r *Reader) readProductPage(ctx context.Context, wanted wantedProducts) (listedPage, error) {
+	part, err := wanted.search.narrow(ctx, r.current(), wanted.part)
+	if err != nil {
+		return listedPage{}, err
+	}
+	items, info, err := wanted.list.page(ctx, r.current(), []filter{part}, wanted.page)
 	if err != nil {
 		return listedPage{}, err
 	}
 	listed := listedPage{Info: info}
 	for _, found := range items {
 		listed.IDs = append(listed.IDs, found.id)
-		listed.Cursors = append(listed.Cursors, encodeCursor(l, found.values))
+		listed.Cursors = append(listed.Cursors, encodeCursor(wanted.list, found.values))
 	}
 	return listed, nil
-}
-
-// pageSlot names a page by all that was asked.
-func pageSlot(l *list, parts []filter, page Page) (slot, error) {
-	asked, err := json.Marshal([]any{l.tag, parts[0].where, parts[0].args, page})
-	if err != nil {
-		return slot{}, err
-	}
-	sum := sha256.Sum256(asked)
-	return slot{id: views.Products + ":" + hex.EncodeToString(sum[:16]), guard: views.Products}, nil
 }
 
 // openProducts turns a page of ids into one of products.

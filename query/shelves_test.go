@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,8 +86,16 @@ func (s shelves) product(t tester, n int, name string, price shop.Won) shop.Prod
 func (s shelves) put(t tester, p shop.Product) shop.Product {
 	t.Helper()
 	p.CreatedAt, p.UpdatedAt, p.Version = moment, moment, 1
-	s.exec(t, "INSERT INTO product_views (id, version, name_key, price, stock, category, hidden, document) VALUES (?,?,?,?,?,?,?,?)",
-		string(p.ID), 1, views.NameKey(p.Name), int64(p.Price), p.Stock, p.Category, p.Hidden, document(t, p))
+	words := views.Words(p.Name, p.Description)
+	s.exec(t, "INSERT INTO product_views (id, version, name_key, price, stock, category, hidden, document, words) VALUES (?,?,?,?,?,?,?,?,?)",
+		string(p.ID), 1, views.NameKey(p.Name), int64(p.Price), p.Stock, p.Category, p.Hidden, document(t, p), []byte(words))
+	var args []any
+	for _, gram := range views.Grams(words) {
+		args = append(args, []byte(gram), string(p.ID))
+	}
+	if len(args) > 0 {
+		s.exec(t, "INSERT INTO product_grams (gram, product_id) VALUES (?,?)"+strings.Repeat(",(?,?)", len(args)/2-1), args...)
+	}
 	return p
 }
 

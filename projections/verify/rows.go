@@ -108,6 +108,11 @@ func (b book) verifyPage(
 	if err != nil {
 		return err
 	}
+	if b.prefix == shop.PrefixProduct {
+		if err := verifyWords(ctx, tx, after, to, report); err != nil {
+			return err
+		}
+	}
 	for id, event := range events {
 		if _, ok := rows[id]; !ok {
 			report(Violation{

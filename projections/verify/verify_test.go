@@ -121,6 +121,8 @@ VALUES ('att_00000000000000000000000001', ?, 'TOSS', 'APPROVED', '', '', '', '',
 		{"a column that lies", `UPDATE order_views SET status = 'PLACED' WHERE id = ?`, []any{b.paid.ID}, 0, []string{"views " + string(b.paid.ID) + " column status"}},
 		{"a product hidden behind the view's back", `UPDATE products SET hidden = 1`, nil, 0, []string{"events " + string(b.product.ID) + " hidden"}},
 		{"a shelf that lies", `UPDATE product_views SET hidden = 1, category = 'x', stock = stock + 1`, nil, 0, []string{"views " + string(b.product.ID) + " column stock"}},
+		{"a product that is found by another name", `UPDATE product_views SET words = 'x'`, nil, 0, []string{"views " + string(b.product.ID) + " it is not found"}},
+		{"a gram that was lost", `DELETE FROM product_grams WHERE product_id = ? LIMIT 1`, []any{b.product.ID}, 0, []string{"views " + string(b.product.ID) + " the index lacks 1 of"}},
 		{"a view that was lost", `DELETE FROM product_views`, nil, 0, []string{"views " + string(b.product.ID)}},
 		{"a record that lies", `UPDATE kakao_payments SET record = REPLACE(record, '"tid":"', '"tid":"X')`, nil, 0, []string{"views " + string(b.payment.ID) + " tid"}},
 		{"an outcome that stays open", `UPDATE payments SET status = 'UNKNOWN' WHERE id = ?`, []any{b.cardPayment.ID}, time.Hour, []string{"unresolved " + string(b.cardPayment.ID)}},
@@ -142,7 +144,7 @@ VALUES ('att_00000000000000000000000001', ?, 'TOSS', 'APPROVED', '', '', '', '',
 }
 
 // tables are those that sabotage may damage.
-var tables = []string{"stock", "orders", "payments", "attempts", "refunds", "events", "idempotency", "order_views", "payment_views", "product_views", "kakao_payments"}
+var tables = []string{"stock", "orders", "payments", "attempts", "refunds", "events", "idempotency", "order_views", "payment_views", "product_views", "product_grams", "kakao_payments"}
 
 // sabotage damages the books, verifies them and repairs them.
 func (b *books) sabotage(t *testing.T, statement string, args []any, later time.Duration) []string {

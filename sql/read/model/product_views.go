@@ -16,4 +16,5 @@ type ProductViews struct {
 	Stock    int32
 	Category string
 	Hidden   bool
+	Words    *[]byte
 }

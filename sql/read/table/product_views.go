@@ -25,6 +25,7 @@ type productViewsTable struct {
 	Stock    mysql.ColumnInteger
 	Category mysql.ColumnString
 	Hidden   mysql.ColumnBool
+	Words    mysql.ColumnBlob
 
 	AllColumns     mysql.ColumnList
 	MutableColumns mysql.ColumnList
@@ -74,8 +75,9 @@ func newProductViewsTableImpl(schemaName, tableName, alias string) productViewsT
 		StockColumn    = mysql.IntegerColumn("stock")
 		CategoryColumn = mysql.StringColumn("category")
 		HiddenColumn   = mysql.BoolColumn("hidden")
-		allColumns     = mysql.ColumnList{IDColumn, VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn, StockColumn, CategoryColumn, HiddenColumn}
-		mutableColumns = mysql.ColumnList{VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn, StockColumn, CategoryColumn, HiddenColumn}
+		WordsColumn    = mysql.BlobColumn("words")
+		allColumns     = mysql.ColumnList{IDColumn, VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn, StockColumn, CategoryColumn, HiddenColumn, WordsColumn}
+		mutableColumns = mysql.ColumnList{VersionColumn, NameKeyColumn, PriceColumn, DocumentColumn, StockColumn, CategoryColumn, HiddenColumn, WordsColumn}
 		defaultColumns = mysql.ColumnList{StockColumn, CategoryColumn, HiddenColumn}
 	)
 
@@ -91,6 +93,7 @@ func newProductViewsTableImpl(schemaName, tableName, alias string) productViewsT
 		Stock:    StockColumn,
 		Category: CategoryColumn,
 		Hidden:   HiddenColumn,
+		Words:    WordsColumn,
 
 		AllColumns:     allColumns,
 		MutableColumns: mutableColumns,

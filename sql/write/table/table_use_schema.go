@@ -21,6 +21,7 @@ func UseSchema(schema string) {
 	OrderLines = OrderLines.FromSchema(schema)
 	Payments = Payments.FromSchema(schema)
 	Products = Products.FromSchema(schema)
+	ProductGrams = ProductGrams.FromSchema(schema)
 	Reconciliations = Reconciliations.FromSchema(schema)
 	Refunds = Refunds.FromSchema(schema)
 	SettlementRows = SettlementRows.FromSchema(schema)
