@@ -35,12 +35,12 @@ func TestWords(t *testing.T) {
 func TestSearchWords(t *testing.T) {
 	t.Parallel()
 	for search, want := range map[string][]string{
-		"":                    nil,
-		" \t　\n":              nil,
-		"녹차":                  {"녹차"},
+		"":                     nil,
+		" \t　\n":               nil,
+		"녹차":                   {"녹차"},
 		"tea GREEN ｔｅａ te 80g": {"green", "tea", "80g"},
-		"차 차":                 {"차"},
-		"%_ '":                {"%_", "'"},
+		"차 차":                  {"차"},
+		"%_ '":                 {"%_", "'"},
 	} {
 		if diff := cmp.Diff(want, views.SearchWords(search)); diff != "" {
 			t.Errorf("%q, -want +got:\n%s", search, diff)
