@@ -23,19 +23,24 @@ type CancelPayment struct {
 	TaxFreeAmount  *shop.Won // nil is worked out
 	Reason         string
 	RefundAccount  *shop.RefundAccount // for a deposited virtual account
+	// ExpectedBalance is what could still be refunded when the person decided; nil does not mind.
+	ExpectedBalance *shop.Won
 }
 
 // CancelPayment gives money back, once for each key. Refunds of one payment take
 // turns. It returns Invalid when more is asked than is left, Conflict when the
-// payment holds no money, Declined when the gateway refuses, and InProgress while
+// payment holds no money or not what was expected, Declined when the gateway refuses, and InProgress while
 // its answer is not known.
 func (h *Handler) CancelPayment(ctx context.Context, cmd CancelPayment) (shop.PaymentCanceled, error) {
 	ctx = failpoint.In(ctx, "cancel")
 	if err := checkCancel(cmd); err != nil {
 		return shop.PaymentCanceled{}, err
 	}
-	req, err := books.NewRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, cmd.PaymentID, cmd.Amount,
-		cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount)
+	input := []any{cmd.PaymentID, cmd.Amount, cmd.TaxFreeAmount, cmd.Reason, cmd.RefundAccount}
+	if cmd.ExpectedBalance != nil { // without one a request is what it was before there were any
+		input = append(input, *cmd.ExpectedBalance)
+	}
+	req, err := books.NewRequest(cmd.By.UserID, "cancelPayment", cmd.IdempotencyKey, input...)
 	if err != nil {
 		return shop.PaymentCanceled{}, err
 	}
@@ -95,7 +100,7 @@ func (h *Handler) refundOnce(ctx context.Context, cmd CancelPayment, req books.R
 				return shop.PaymentCanceled{}, errAsking
 			}
 			if _, err := h.await(turn, cmd.PaymentID,
-				func(p shop.Payment) bool { return !isRefunding(p) }); err != nil {
+				func(p shop.Payment) bool { return !p.IsRefunding() }); err != nil {
 				return shop.PaymentCanceled{}, err
 			}
 		case err != nil:
@@ -163,8 +168,10 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 	switch {
 	case c.payment.Status == shop.PaymentStatusApproving || c.payment.Status == shop.PaymentStatusUnknown:
 		return shop.Refund{}, errAsking
-	case isRefunding(c.payment):
+	case c.payment.IsRefunding():
 		return shop.Refund{}, errOtherRefund
+	case cmd.ExpectedBalance != nil && *cmd.ExpectedBalance != c.payment.Balance():
+		return shop.Refund{}, otherBalance(c.payment)
 	case c.payment.Balance() == 0:
 		return h.intendLateReturn(c, cmd)
 	}
@@ -175,12 +182,11 @@ func (h *Handler) intendCancelOf(c *change, cmd CancelPayment) (shop.Refund, err
 	return h.intendRefund(c, amount, cmd.TaxFreeAmount, cmd.Reason, shop.RefundCauseRequested, cmd.RefundAccount)
 }
 
-// isRefunding reports whether a refund is under way that another has to wait for: of what pays
-// the order, or of money that came too late.
-func isRefunding(payment shop.Payment) bool {
-	late := payment.LateAttempt()
-	return payment.OpenRefund(payment.AttemptID) != nil ||
-		payment.Balance() == 0 && late != nil && payment.OpenRefund(late.ID) != nil
+// otherBalance says what can still be refunded, to who expected something else.
+func otherBalance(payment shop.Payment) *shop.Error {
+	conflict := conflictOf(payment.Status, fmt.Sprintf("By now %s won can still be refunded.", payment.Balance()))
+	conflict.Details["balance"] = int64(payment.Balance())
+	return conflict
 }
 
 // intendLateReturn requests that money goes back that came after the order had ended, all of

@@ -102,6 +102,12 @@ type PaymentResolver interface {
 	Order(ctx context.Context, obj *shop.Payment) (*shop.Order, error)
 
 	GatewayRecord(ctx context.Context, obj *shop.Payment, refresh bool) (shop.GatewayRecord, error)
+
+	Method(ctx context.Context, obj *shop.Payment) (*shop.PaymentMethod, error)
+	VirtualAccount(ctx context.Context, obj *shop.Payment) (*shop.VirtualAccount, error)
+	ReceiptURL(ctx context.Context, obj *shop.Payment) (*string, error)
+
+	RefundNeedsAccount(ctx context.Context, obj *shop.Payment) (bool, error)
 }
 type PaymentEventResolver interface {
 	By(ctx context.Context, obj *shop.PaymentEvent) (*shop.User, error)
@@ -573,11 +579,21 @@ type Payment implements Node {
   gatewayRecord(refresh: Boolean! = false): GatewayRecord
   "Everything that happened, oldest first."
   history: [PaymentEvent!]!
+  "As chosen at the gateway; null until known."
+  method: PaymentMethod
+  virtualAccount: VirtualAccount
+  "The gateway's own receipt page."
+  receiptUrl: String
+  "Why it cannot be refunded now; null when it can."
+  refundBlock: String
+  "Whether a refund needs RefundAccountInput."
+  refundNeedsAccount: Boolean!
   approvedAt: Time
   createdAt: Time!
   updatedAt: Time!
   version: Int!
 }
+type VirtualAccount { bankCode: String! bankName: String! accountNumber: String! holderName: String dueAt: Time! depositedAt: Time }
 type PaymentEdge { cursor: String! node: Payment! }
 type PaymentConnection { edges: [PaymentEdge!]! nodes: [Payment!]! pageInfo: PageInfo! }
 input PaymentFilter { status: [PaymentStatus!] pg: PG updatedFrom: Time updatedBefore: Time paymentKey: String }
@@ -627,7 +643,16 @@ type ApprovePaymentPayload { payment: Payment! }
 input FailPaymentInput { paymentId: ID! code: String! = "" message: String! = "" }
 type FailPaymentPayload { payment: Payment! }
 input RefundAccountInput { bankCode: String! accountNumber: String! holderName: String! }
-input CancelPaymentInput { idempotencyKey: String! paymentId: ID! amount: Won taxFreeAmount: Won reason: String! refundAccount: RefundAccountInput }
+input CancelPaymentInput {
+  idempotencyKey: String!
+  paymentId: ID!
+  amount: Won
+  taxFreeAmount: Won
+  reason: String!
+  refundAccount: RefundAccountInput
+  "Refused with CONFLICT unless this can still be refunded: what the person saw."
+  expectedBalance: Won
+}
 type CancelPaymentPayload { payment: Payment! refund: Refund! }
 
 union GatewayRecord = KakaoRecord | TossRecord
@@ -1168,6 +1193,16 @@ func (ec *executionContext) childFields_Payment(ctx context.Context, field graph
 		return ec.fieldContext_Payment_gatewayRecord(ctx, field)
 	case "history":
 		return ec.fieldContext_Payment_history(ctx, field)
+	case "method":
+		return ec.fieldContext_Payment_method(ctx, field)
+	case "virtualAccount":
+		return ec.fieldContext_Payment_virtualAccount(ctx, field)
+	case "receiptUrl":
+		return ec.fieldContext_Payment_receiptUrl(ctx, field)
+	case "refundBlock":
+		return ec.fieldContext_Payment_refundBlock(ctx, field)
+	case "refundNeedsAccount":
+		return ec.fieldContext_Payment_refundNeedsAccount(ctx, field)
 	case "approvedAt":
 		return ec.fieldContext_Payment_approvedAt(ctx, field)
 	case "createdAt":
@@ -1728,6 +1763,24 @@ func (ec *executionContext) childFields_VersionChanges(ctx context.Context, fiel
 		return ec.fieldContext_VersionChanges_removed(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VersionChanges", field.Name)
+}
+
+func (ec *executionContext) childFields_VirtualAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bankCode":
+		return ec.fieldContext_VirtualAccount_bankCode(ctx, field)
+	case "bankName":
+		return ec.fieldContext_VirtualAccount_bankName(ctx, field)
+	case "accountNumber":
+		return ec.fieldContext_VirtualAccount_accountNumber(ctx, field)
+	case "holderName":
+		return ec.fieldContext_VirtualAccount_holderName(ctx, field)
+	case "dueAt":
+		return ec.fieldContext_VirtualAccount_dueAt(ctx, field)
+	case "depositedAt":
+		return ec.fieldContext_VirtualAccount_depositedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VirtualAccount", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7087,6 +7140,130 @@ func (ec *executionContext) fieldContext_Payment_history(_ context.Context, fiel
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Payment_method(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_method(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().Method(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.PaymentMethod) graphql.Marshaler {
+			return ec.marshalOPaymentMethod2ᚖpaymentᚑsystemᚋshopᚐPaymentMethod(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, true, true, "PaymentMethod")
+}
+
+func (ec *executionContext) _Payment_virtualAccount(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_virtualAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().VirtualAccount(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *shop.VirtualAccount) graphql.Marshaler {
+			return ec.marshalOVirtualAccount2ᚖpaymentᚑsystemᚋshopᚐVirtualAccount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_virtualAccount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Payment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VirtualAccount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Payment_receiptUrl(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_receiptUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().ReceiptURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_receiptUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, true, true, "String")
+}
+
+func (ec *executionContext) _Payment_refundBlock(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_refundBlock(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RefundBlock(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_refundBlock(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, true, false, "String")
+}
+
+func (ec *executionContext) _Payment_refundNeedsAccount(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Payment_refundNeedsAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Payment().RefundNeedsAccount(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Payment_refundNeedsAccount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Payment", field, true, true, "Boolean")
 }
 
 func (ec *executionContext) _Payment_approvedAt(ctx context.Context, field graphql.CollectedField, obj *shop.Payment) (ret graphql.Marshaler) {
@@ -12994,6 +13171,144 @@ func (ec *executionContext) fieldContext_VersionChanges_removed(_ context.Contex
 	return graphql.NewScalarFieldContext("VersionChanges", field, false, false, "Int")
 }
 
+func (ec *executionContext) _VirtualAccount_bankCode(ctx context.Context, field graphql.CollectedField, obj *shop.VirtualAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VirtualAccount_bankCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BankCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VirtualAccount_bankCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, "String")
+}
+
+func (ec *executionContext) _VirtualAccount_bankName(ctx context.Context, field graphql.CollectedField, obj *shop.VirtualAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VirtualAccount_bankName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BankName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VirtualAccount_bankName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, "String")
+}
+
+func (ec *executionContext) _VirtualAccount_accountNumber(ctx context.Context, field graphql.CollectedField, obj *shop.VirtualAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VirtualAccount_accountNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AccountNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VirtualAccount_accountNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, "String")
+}
+
+func (ec *executionContext) _VirtualAccount_holderName(ctx context.Context, field graphql.CollectedField, obj *shop.VirtualAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VirtualAccount_holderName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HolderName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VirtualAccount_holderName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, "String")
+}
+
+func (ec *executionContext) _VirtualAccount_dueAt(ctx context.Context, field graphql.CollectedField, obj *shop.VirtualAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VirtualAccount_dueAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DueAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VirtualAccount_dueAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, "Time")
+}
+
+func (ec *executionContext) _VirtualAccount_depositedAt(ctx context.Context, field graphql.CollectedField, obj *shop.VirtualAccount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VirtualAccount_depositedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DepositedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VirtualAccount_depositedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VirtualAccount", field, false, false, "Time")
+}
+
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14320,7 +14635,7 @@ func (ec *executionContext) unmarshalInputCancelPaymentInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "paymentId", "amount", "taxFreeAmount", "reason", "refundAccount"}
+	fieldsInOrder := [...]string{"idempotencyKey", "paymentId", "amount", "taxFreeAmount", "reason", "refundAccount", "expectedBalance"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14369,6 +14684,13 @@ func (ec *executionContext) unmarshalInputCancelPaymentInput(ctx context.Context
 				return it, err
 			}
 			it.RefundAccount = data
+		case "expectedBalance":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedBalance"))
+			data, err := ec.unmarshalOWon2ᚖpaymentᚑsystemᚋshopᚐWon(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedBalance = data
 		}
 	}
 	return it, nil
@@ -17125,6 +17447,35 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "method":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Payment_method(ctx, field, obj)
+				})
+		case "virtualAccount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Payment_virtualAccount(ctx, field, obj)
+				})
+		case "receiptUrl":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Payment_receiptUrl(ctx, field, obj)
+				})
+		case "refundBlock":
+			out.Values[i] = ec._Payment_refundBlock(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "refundNeedsAccount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Payment_refundNeedsAccount(ctx, field, obj)
+				})
 		case "approvedAt":
 			out.Values[i] = ec._Payment_approvedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -19398,6 +19749,64 @@ func (ec *executionContext) _VersionChanges(ctx context.Context, sel ast.Selecti
 		case "removed":
 			out.Values[i] = ec._VersionChanges_removed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var virtualAccountImplementors = []string{"VirtualAccount"}
+
+func (ec *executionContext) _VirtualAccount(ctx context.Context, sel ast.SelectionSet, obj *shop.VirtualAccount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, virtualAccountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VirtualAccount")
+		case "bankCode":
+			out.Values[i] = ec._VirtualAccount_bankCode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bankName":
+			out.Values[i] = ec._VirtualAccount_bankName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "accountNumber":
+			out.Values[i] = ec._VirtualAccount_accountNumber(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "holderName":
+			out.Values[i] = ec._VirtualAccount_holderName(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "dueAt":
+			out.Values[i] = ec._VirtualAccount_dueAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "depositedAt":
+			out.Values[i] = ec._VirtualAccount_depositedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -21812,6 +22221,13 @@ func (ec *executionContext) marshalOView2ᚕpaymentᚑsystemᚋshopᚐViewᚄ(ct
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOVirtualAccount2ᚖpaymentᚑsystemᚋshopᚐVirtualAccount(ctx context.Context, sel ast.SelectionSet, v *shop.VirtualAccount) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._VirtualAccount(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOWon2ᚖpaymentᚑsystemᚋshopᚐWon(ctx context.Context, v any) (*shop.Won, error) {

@@ -19,6 +19,7 @@ type loaders struct {
 	orders   *dataloadgen.Loader[shop.OrderID, *shop.Order]
 	payments *dataloadgen.Loader[shop.OrderID, *shop.Payment]
 	changes  *dataloadgen.Loader[shop.OrderID, []shop.OrderEvent]
+	records  *dataloadgen.Loader[shop.PaymentID, shop.GatewayRecord]
 	users    *dataloadgen.Loader[shop.UserID, *shop.User]
 }
 
@@ -33,6 +34,7 @@ func newLoaders(reader *query.Reader) *loaders {
 		orders:   dataloadgen.NewLoader(reader.OrdersByID, options...),
 		payments: dataloadgen.NewLoader(reader.PaymentsOfOrders, options...),
 		changes:  dataloadgen.NewLoader(reader.OrderHistories, options...),
+		records:  dataloadgen.NewLoader(reader.GatewayRecords, options...),
 		users:    dataloadgen.NewLoader(reader.UsersByID, options...),
 	}
 }

@@ -111,6 +111,17 @@ func (s *Server) gatewayRecord(ctx context.Context, id shop.PaymentID, refresh b
 	}, id)
 }
 
+// fromRecord reads something from the gateway's record of a payment, as last seen. One that is
+// listed is read with the others.
+func fromRecord[T any](ctx context.Context, payment *shop.Payment, read func(shop.GatewayRecord) T) (T, error) {
+	record, err := loadersFrom(ctx).records.Load(ctx, payment.ID)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return read(record), nil
+}
+
 // nodes answers for each id what it names, null where there is nothing to see.
 func (s *Server) nodes(ctx context.Context, ids []string) ([]query.Node, error) {
 	if len(ids) > maxPage {

@@ -141,6 +141,22 @@ func (r *paymentResolver) GatewayRecord(ctx context.Context, obj *shop.Payment, 
 	return r.gatewayRecord(ctx, obj.ID, refresh)
 }
 
+func (r *paymentResolver) Method(ctx context.Context, obj *shop.Payment) (*shop.PaymentMethod, error) {
+	return fromRecord(ctx, obj, shop.MethodOf)
+}
+
+func (r *paymentResolver) VirtualAccount(ctx context.Context, obj *shop.Payment) (*shop.VirtualAccount, error) {
+	return fromRecord(ctx, obj, shop.VirtualAccountOf)
+}
+
+func (r *paymentResolver) ReceiptURL(ctx context.Context, obj *shop.Payment) (*string, error) {
+	return fromRecord(ctx, obj, shop.ReceiptURLOf)
+}
+
+func (r *paymentResolver) RefundNeedsAccount(ctx context.Context, obj *shop.Payment) (bool, error) {
+	return fromRecord(ctx, obj, obj.RefundNeedsAccount)
+}
+
 func (r *paymentEventResolver) By(ctx context.Context, obj *shop.PaymentEvent) (*shop.User, error) {
 	return r.doer(ctx, obj.By)
 }

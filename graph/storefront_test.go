@@ -2,12 +2,21 @@ package graph_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"payment-system/graph"
+	"payment-system/internal/shoptest"
+	"payment-system/internal/testclock"
+	"payment-system/pg/pgtest"
+	"payment-system/shop"
 )
 
 var orderNumber = regexp.MustCompile(`^[0-9]{6}-[0-9A-HJKMNP-TV-Z]{6}$`)
@@ -103,4 +112,75 @@ func TestServer_storefront(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestServer_means(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	operator, shopper := s.operator(t), s.shopper(t, "shopper@example.com")
+	product := operator.product("차", 11_000, 10)
+	const fields = `status method receiptUrl refundBlock refundNeedsAccount virtualAccount { bankCode bankName accountNumber holderName dueAt depositedAt }`
+	pay := func(pg, act string) (payment, key string) {
+		t.Helper()
+		data := shopper.must(`mutation($input: ReadyPaymentInput!) { readyPayment(input: $input) { payment { id paymentKey `+fields+` } } }`,
+			map[string]any{"input": map[string]any{"idempotencyKey": uuid.NewString(), "orderId": shopper.order(product), "pg": pg}})
+		readied := dig(data, "readyPayment", "payment")
+		if dig(readied, "method") != nil || dig(readied, "virtualAccount") != nil || dig(readied, "refundNeedsAccount") != false ||
+			dig(readied, "refundBlock") != "The payment holds no money." {
+			t.Errorf("before the shopper has chosen, a payment at %s says %v", pg, readied)
+		}
+		key = dig(readied, "paymentKey").(string)
+		back := pgtest.Simulator{T: t, URL: s.simulator, PG: shop.PG(pg)}.Act(key, act)
+		if response, _ := shopper.do(http.MethodGet, strings.TrimPrefix(back, s.URL), ""); response.StatusCode != http.StatusSeeOther {
+			t.Fatalf("coming back from %s answers %s", pg, response.Status)
+		}
+		return dig(readied, "id").(string), key
+	}
+	seen := func(id string) any {
+		t.Helper()
+		return shopper.must(`query($id: ID!) { payment(id: $id) { `+fields+` } }`, map[string]any{"id": id})["payment"]
+	}
+	account, key := pay("TOSS", "pay_virtual_account")
+	waiting := seen(account)
+	due, err := time.Parse(time.RFC3339Nano, fmt.Sprint(dig(waiting, "virtualAccount", "dueAt")))
+	number, _ := dig(waiting, "virtualAccount", "accountNumber").(string)
+	if err != nil || !due.After(testclock.Now()) || len(number) < 10 || dig(waiting, "status") != "WAITING_FOR_DEPOSIT" ||
+		dig(waiting, "method") != "VIRTUAL_ACCOUNT" || dig(waiting, "virtualAccount", "bankName") != "우리은행" ||
+		dig(waiting, "virtualAccount", "bankCode") != "20" || dig(waiting, "virtualAccount", "depositedAt") != nil ||
+		dig(waiting, "refundNeedsAccount") != false || dig(waiting, "refundBlock") != "The payment holds no money." {
+		t.Errorf("while a deposit is awaited, the payment says %v", waiting)
+	}
+	s.toss(t).Act(key, "deposit")
+	s.browser(t).do(http.MethodPost, "/webhooks/toss", webhook(key, "", 1), "Content-Type", jsonType)
+	shoptest.Eventually(t, "the deposit is in the books", func() bool { return dig(seen(account), "status") == "APPROVED" })
+	if paid := seen(account); dig(paid, "virtualAccount", "depositedAt") == nil || dig(paid, "refundNeedsAccount") != true ||
+		dig(paid, "refundBlock") != nil || !strings.HasPrefix(fmt.Sprint(dig(paid, "receiptUrl")), "https://dashboard.tosspayments.com/") {
+		t.Errorf("when the deposit came, the payment says %v", paid)
+	}
+	pay("TOSS", "pay_card")
+	pay("KAKAO", "pay_money")
+	data := shopper.must(`{ viewer { orders(first: 10) { nodes { payment { pg method } } } } }`, nil)
+	want := []any{
+		map[string]any{"payment": map[string]any{"pg": "KAKAO", "method": "MONEY"}},
+		map[string]any{"payment": map[string]any{"pg": "TOSS", "method": "CARD"}},
+		map[string]any{"payment": map[string]any{"pg": "TOSS", "method": "VIRTUAL_ACCOUNT"}},
+	}
+	if diff := cmp.Diff(any(want), dig(data, "viewer", "orders", "nodes")); diff != "" {
+		t.Errorf("a list of orders differs (-want +got):\n%s", diff)
+	}
+	const refund = `mutation($input: CancelPaymentInput!) { cancelPayment(input: $input) { payment { balance ` + fields + ` } } }`
+	input := map[string]any{
+		"idempotencyKey": "r", "paymentId": account, "reason": "변심", "expectedBalance": 10_999,
+		"refundAccount": map[string]any{"bankCode": "20", "accountNumber": "1002123456789", "holderName": "김차"},
+	}
+	if answer := shopper.ask(refund, map[string]any{"input": input}); answer.code() != shop.Conflict ||
+		fmt.Sprint(answer.Errors[0].Extensions.Details["balance"]) != "11000" {
+		t.Errorf("who saw another balance is answered %+v", answer.Errors)
+	}
+	input["expectedBalance"] = 11_000
+	canceled := dig(shopper.must(refund, map[string]any{"input": input}), "cancelPayment", "payment")
+	if dig(canceled, "refundBlock") != "All of it was refunded." || dig(canceled, "refundNeedsAccount") != false ||
+		dig(canceled, "method") != "VIRTUAL_ACCOUNT" {
+		t.Errorf("when all is refunded, the payment says %v", canceled)
+	}
 }

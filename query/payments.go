@@ -170,6 +170,35 @@ func (r *Reader) GatewayRecord(ctx context.Context, viewer Viewer, id shop.Payme
 	return decodeRecord(gateway, record)
 }
 
+// GatewayRecords returns, for each payment, the gateway's record as last seen, nil where there is
+// none. Who may see them is the caller's to know.
+func (r *Reader) GatewayRecords(ctx context.Context, ids []shop.PaymentID) ([]shop.GatewayRecord, []error) {
+	records, errs := make([]shop.GatewayRecord, len(ids)), make([]error, len(ids))
+	in := make([]mysql.Expression, len(ids))
+	for i, id := range ids {
+		in[i] = mysql.String(string(id))
+	}
+	query, args := mysql.SELECT(PaymentViews.ID, PaymentViews.Pg, PaymentViews.Record).FROM(PaymentViews).
+		WHERE(PaymentViews.ID.IN(in...).AND(PaymentViews.Record.IS_NOT_NULL())).Sql()
+	found := make(map[shop.PaymentID]shop.GatewayRecord, len(ids))
+	_, err := mysqldb.Collect(ctx, r.current(), func(rows *sql.Rows) (_ struct{}, err error) {
+		var id shop.PaymentID
+		var gateway shop.PG
+		var record []byte
+		if err = rows.Scan(&id, &gateway, &record); err == nil {
+			found[id], err = decodeRecord(gateway, record)
+		}
+		return struct{}{}, err
+	}, query, args...)
+	if err != nil {
+		err = fmt.Errorf("read the records of payments: %w", err)
+	}
+	for i, id := range ids {
+		records[i], errs[i] = found[id], err
+	}
+	return records, errs
+}
+
 func decodeRecord(gateway shop.PG, record []byte) (shop.GatewayRecord, error) {
 	if gateway == shop.PGKakao {
 		return asRecord(decode[shop.KakaoRecord](record))

@@ -50,7 +50,9 @@ mutation ${name}(
   }
 }`, { input: { idempotencyKey: '{{uuid}}', lines: [{ productId: '{{product}}', quantity: 2 }, { productId: '{{product2}}', quantity: 1 }] } });
   const cancel = (name, amount) => tab(`
-# Without amount it refunds all that is left.
+# Without amount it refunds all that is left. Who
+# sends expectedBalance is refused with CONFLICT
+# when that is not what is left.
 mutation ${name}($input: CancelPaymentInput!) {
   cancelPayment(input: $input) {
     refund { id amount status transactionKey }
@@ -139,6 +141,11 @@ query Payment($id: ID!) {
     order {
       id number status total paidAt
       history { version kind actor note at }
+    }
+    method receiptUrl
+    refundBlock refundNeedsAccount
+    virtualAccount {
+      bankName accountNumber dueAt depositedAt
     }
     history { version kind status actor note at }
     gatewayRecord {
