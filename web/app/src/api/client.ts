@@ -51,6 +51,7 @@ export function connect(): Connection {
   const client = new Client({
     url: '/graphql',
     preferGetMethod: false,
+    fetch: fetchWhole,
     fetchOptions: { credentials: 'same-origin', headers: { 'GraphQL-Preflight': '1' } },
     exchanges: [
       mapExchange({
@@ -78,6 +79,15 @@ export function connect(): Connection {
     ],
   })
   return { client, close: live.close }
+}
+
+/**
+ * Reads answers to their end. urql lets go of a request as soon as it has what it wants, which browsers report as a failed
+ * one; and a mutation that is under way is not undone by closing the connection.
+ */
+async function fetchWhole(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const response = await fetch(input, { ...init, signal: null })
+  return new Response((await response.text()) || null, response)
 }
 
 /** Has the viewer's lists of orders asked for again, which a new order belongs to. */

@@ -34,13 +34,6 @@ export function settle(scope: string, problem: Problem | undefined): void {
   if (!problem || isDefinite(problem)) sessionStorage.removeItem(prefix + scope)
 }
 
-/** Forgets every key, when somebody signs out. */
-export function forgetKeys(): void {
-  for (const name of Object.keys(sessionStorage)) {
-    if (name.startsWith(prefix)) sessionStorage.removeItem(name)
-  }
-}
-
 /** JSON whose objects are sorted by name, so that equal inputs are equal texts. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>

@@ -1,4 +1,3 @@
-import { forgetKeys } from './once'
 import { newStore, useStore } from './store'
 
 /*
@@ -15,9 +14,21 @@ interface Session {
 
 const session = newStore<Session>({ epoch: 0, asking: false })
 const tabs = new BroadcastChannel('session')
-tabs.onmessage = () => begin()
+tabs.onmessage = ({ data }: MessageEvent<'in' | 'out'>) => (data === 'out' ? leave() : begin())
+
+const signOuts = new Set<() => void>()
+
+/** Has listener called when the viewer signs out, here or in another tab. */
+export const followSignOut = (listener: () => void) => void signOuts.add(listener)
 
 const begin = () => session.set({ epoch: session.get().epoch + 1, asking: false })
+
+/** What was begun by one person is not for the next: keys and drafts go. */
+function leave(): void {
+  sessionStorage.clear()
+  for (const listener of signOuts) listener()
+  begin()
+}
 
 export const useSession = () => useStore(session)
 
@@ -39,8 +50,7 @@ export function signedIn(): void {
 
 /** To be called when a mutation has signed the viewer out. */
 export function signedOut(): void {
-  forgetKeys()
-  begin()
+  leave()
   tabs.postMessage('out')
 }
 

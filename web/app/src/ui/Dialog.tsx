@@ -21,6 +21,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     const element = dialog.current!
     const opener = document.activeElement
     element.showModal()
+    element.querySelector<HTMLElement>('input, select, textarea')?.focus()
     return () => {
       element.close()
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus()

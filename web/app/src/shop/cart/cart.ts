@@ -1,4 +1,5 @@
 import { newKey } from '../../api/once'
+import { followSignOut } from '../../api/session'
 import { newStore, useStore } from '../../api/store'
 
 /*
@@ -94,8 +95,30 @@ export function acceptPrices(prices: Map<string, number>): void {
   write({ ...cart, lines: cart.lines.map((line) => ({ ...line, price: prices.get(line.id) ?? line.price })) })
 }
 
-/** Empties the cart of what was ordered with its key, and remembers which order that is. */
-export function ordered(key: string, order: string, lines: CartLine[]): void {
+/** What is ordered of a product. */
+export type Ordered = Pick<CartLine, 'id' | 'quantity'>
+
+/**
+ * The idempotency key of an order for these lines of a cart, which may be fewer than all: some may be sold out. The same
+ * cart and lines have the same key in every tab.
+ */
+export function orderKey({ key }: Cart, lines: Ordered[]): string {
+  const text = lines.map(({ id, quantity }) => `${id} ${quantity}`).join()
+  return `${key}-${checksum(text)}`
+}
+
+function checksum(text: string): string {
+  let [high, low] = [0x1b873593, 0x85ebca6b]
+  for (const character of text) {
+    const code = character.codePointAt(0)!
+    high = Math.imul(high ^ code, 0x9e3779b1)
+    low = Math.imul(low ^ code, 0x5f356495)
+  }
+  return [high, low].map((half) => (half >>> 0).toString(36)).join('')
+}
+
+/** Empties the cart of what was ordered with a key, and remembers which order that is. */
+export function ordered(key: string, order: string, lines: Ordered[]): void {
   const cart = read()
   const bought = new Map(lines.map((line) => [line.id, line.quantity]))
   const left = cart.lines
@@ -109,7 +132,18 @@ export function orderOf(key: string): string | undefined {
   return read().done[key]?.order
 }
 
-/** Another key for the same cart, after the old one turned out to be spent on something else. */
+/** The order that was placed from the cart that had this key. */
+export function orderFrom(cartKey: string): string | undefined {
+  return Object.entries(read().done).find(([key]) => key.startsWith(`${cartKey}-`))?.[1].order
+}
+
+/** Gives the cart another key, after the old one turned out to stand for something else. */
 export function renewKey(): void {
   write({ ...read(), key: newKey() })
 }
+
+// Which orders were placed from here is nobody else's business.
+followSignOut(() => {
+  const { lines } = read()
+  write({ key: newKey(), lines, done: {} })
+})

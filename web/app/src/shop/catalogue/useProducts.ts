@@ -11,6 +11,8 @@ export const TileFields = graphql(`
     price
     taxFree
     stock
+    listed
+    imageUrl
   }
 `)
 

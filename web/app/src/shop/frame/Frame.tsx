@@ -7,11 +7,13 @@ import { shopName } from '../../ui/shopName'
 import { Toasts } from '../../ui/Toast'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
+import { useLeaving } from '../payment/leaving'
 import { Footer } from './Footer'
 import css from './Frame.module.css'
 import { Header } from './Header'
 import { useShop } from './useShop'
 
+const Leaving = lazy(() => import('../payment/Leaving'))
 const SignInDialog = lazy(() => import('./SignInDialog'))
 
 /** What stands around every screen. */
@@ -19,6 +21,7 @@ export function Frame({ children }: { children: ReactNode }) {
   const words = useWords(common)
   const online = useOnline()
   const { asking } = useSession()
+  const leaving = useLeaving()
   const { shop } = useShop()
   useEffect(() => {
     if (shop) shopName.set(shop.name)
@@ -42,6 +45,11 @@ export function Frame({ children }: { children: ReactNode }) {
       </main>
       <Footer />
       <Toasts />
+      {leaving && (
+        <Suspense>
+          <Leaving to={leaving} />
+        </Suspense>
+      )}
       {asking && (
         <Suspense>
           <SignInDialog />

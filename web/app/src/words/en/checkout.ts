@@ -2,6 +2,28 @@ import type ko from '../ko/checkout'
 
 const en: typeof ko = {
   title: 'Checkout',
+  lines: 'Your order',
+  pieces: (count) => `× ${count}`,
+  edit: 'Change it in the cart',
+  total: 'To pay',
+  taxFree: 'Tax-free part',
+  agree: 'I have checked the order and agree to pay.',
+  agreeFirst: 'Please check the order and agree.',
+  order: (amount) => `Pay ${amount}`,
+  ordering: 'Ordering…',
+  signInToOrder: 'Sign in to pay. What you chose stays here.',
+  signIn: 'Sign in and pay',
+  hold: (minutes) => `Once ordered, we keep the goods for you for ${minutes} minutes.`,
+  soldOut: 'There is not enough left, so nothing was ordered.',
+  soldOutLine: (name, requested, available) =>
+    available > 0 ? `${name}: you chose ${requested}, and ${available} are left.` : `${name}: sold out.`,
+  adjust: 'Take what is left',
+  adjusted: 'Done. Please check the amount and press again.',
+  done: 'You have already ordered this',
+  doneText: 'There is an order from this cart.',
+  seeOrder: 'See the order',
+  left: 'What could not be ordered is still in your cart.',
+  startAgain: 'Please check your cart again.',
 }
 
 export default en

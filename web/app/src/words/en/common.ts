@@ -36,7 +36,7 @@ const en: typeof ko = {
   broken: 'We could not show this part.',
   signInFirst: 'Please sign in',
   signInFirstText: 'Sign in to carry on where you were.',
-  signInAgain: 'Please sign in again. What you were doing is still here.',
+  signInAgain: 'Sign in to carry on with what you were doing.',
   email: 'Email',
   password: 'Password',
   signingIn: 'Signing in…',

@@ -89,7 +89,7 @@ export default {
   broken: '이 부분을 보여 드리지 못했어요.',
   signInFirst: '로그인이 필요해요',
   signInFirstText: '로그인하면 보던 것을 이어서 볼 수 있어요.',
-  signInAgain: '다시 로그인해 주세요. 하던 일은 그대로 남아 있어요.',
+  signInAgain: '로그인하면 하던 일을 이어서 할 수 있어요.',
   email: '이메일',
   password: '비밀번호',
   signingIn: '로그인하는 중…',

@@ -1,0 +1,59 @@
+import type { ReactNode } from 'react'
+
+import { Button } from '../../ui/Button'
+import { copy } from '../../ui/copy'
+import { Clock, Copy } from '../../ui/icons'
+import { Money } from '../../ui/Money'
+import { toast } from '../../ui/Toast'
+import { useSeoul } from '../../ui/When'
+import { common } from '../../words/common'
+import { useWords } from '../../words/language'
+import { payment as paymentWords } from '../../words/payment'
+import css from './Deposit.module.css'
+import type { PaymentOfPanel } from './fields'
+import { Head } from './Head'
+
+/** Where to transfer the money, how much exactly, and until when. */
+export function Deposit({ payment: { amount }, actions }: { payment: PaymentOfPanel; actions: ReactNode }) {
+  const words = useWords(paymentWords)
+  const virtualAccount = undefined as undefined | {bankName:string,accountNumber:string,holderName:string|null,dueAt:string}
+  const { copied } = useWords(common)
+  const seoul = useSeoul()
+  if (!virtualAccount) return <Head icon={Clock} tone="wait" title={words.deposit} />
+  const { bankName, accountNumber, holderName, dueAt } = virtualAccount
+  return (
+    <>
+      <Head
+        icon={Clock}
+        tone="wait"
+        title={words.deposit}
+        text={
+          <p>
+            <b>{words.depositBy(seoul(dueAt, 'deadline'))}</b> {words.depositExactly}
+          </p>
+        }
+      />
+      <dl className={css.account}>
+        <dt>{words.bank}</dt>
+        <dd>{bankName}</dd>
+        <dt>{words.accountNumber}</dt>
+        <dd className={css.number}>{accountNumber}</dd>
+        {holderName && (
+          <>
+            <dt>{words.holder}</dt>
+            <dd>{holderName}</dd>
+          </>
+        )}
+        <dt>{words.amount}</dt>
+        <dd className={css.number}>
+          <Money won={amount} />
+        </dd>
+      </dl>
+      <Button onClick={() => void copy(accountNumber).then(() => toast(copied))}>
+        <Copy />
+        {words.copyAccount}
+      </Button>
+      {actions}
+    </>
+  )
+}

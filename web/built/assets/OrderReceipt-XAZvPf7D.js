@@ -1,1 +1,0 @@
-import{E as e,O as t,p as n}from"./shop-krY21XJj.js";import{t as r}from"./orders-Dkr6y7f-.js";var i=t();function a(){let t=e(r);return(0,i.jsx)(n,{title:t.title,narrow:!0,children:null})}export{a as default};
