@@ -54,7 +54,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	}
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(found.Path), chromedp.Env(found.Environment...), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.WindowSize(1280, 800), chromedp.Flag("lang", "ko"), chromedp.Flag("disable-quic", true),
+		chromedp.WindowSize(1280, 800), chromedp.Flag("lang", "ko"), chromedp.Flag("accept-lang", "ko-KR,ko"), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-background-networking", true),
 	)...)

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -216,4 +217,11 @@ func quoted(text string) string {
 		panic(err) // text is text
 	}
 	return string(literal)
+}
+
+// atStart runs code at the beginning of every document that the tab opens from now on.
+func (p *page) atStart(code string) {
+	p.t.Helper()
+	send(p, cdppage.Enable, cdppage.EnableParams{})
+	send(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: code})
 }
