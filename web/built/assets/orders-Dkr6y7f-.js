@@ -1,1 +1,0 @@
-var e={ko:{title:`주문 내역`},en:{title:`Your orders`}};export{e as t};
