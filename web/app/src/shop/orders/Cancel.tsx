@@ -34,43 +34,51 @@ const CancelOrder = graphql(
   [OrderFields, OrderPaymentFields],
 )
 
-/** Offers to cancel the order, while that can be done. */
-export function Cancel({ order, onChanged }: { order: Order; onChanged: () => void }) {
+/** Offers to cancel the order while that can be done, and to give back what came too late for it. */
+export function Cancel({ order, reload }: { order: Order; reload: () => void }) {
   const words = useWords(orders)
   const [asking, setAsking] = useState(false)
   if (!asking && !canCancel(order)) return null
   return (
     <>
-      <Button kind="danger" money onClick={() => setAsking(true)}>
-        {words.cancel.button}
+      <Button kind={isLate(order) ? 'main' : 'danger'} money onClick={() => setAsking(true)}>
+        {isLate(order) ? words.cancel.lateButton : words.cancel.button}
       </Button>
-      {asking && <CancelDialog order={order} onChanged={onChanged} onClose={() => setAsking(false)} />}
+      {asking && <CancelDialog order={order} reload={reload} onClose={() => setAsking(false)} />}
     </>
   )
 }
 
-function canCancel({ status, payment }: Order): boolean {
+/** Whether money came into a virtual account after the order had ended: the shopper has to say where it goes back to. */
+function isLate({ status, payment }: Order): boolean {
+  return status !== 'PLACED' && status !== 'PAID' && payment !== null && payment.refundNeedsAccount
+}
+
+function canCancel(order: Order): boolean {
+  const { status, payment } = order
+  if (isLate(order)) return true
   if (status !== 'PLACED' && status !== 'PAID') return false
   return payment === null || !['APPROVING', 'UNKNOWN', 'CANCELING'].includes(payment.status)
 }
 
 interface CancelDialogProps {
   order: Order
-  onChanged: () => void
+  reload: () => void
   onClose: () => void
 }
 
 /** What a refused refund account is refused with, by the gateway's own codes. */
 const accountRefused = ['INVALID_REFUND_ACCOUNT_INFO', 'INVALID_REFUND_ACCOUNT_NUMBER', 'INVALID_BANK']
 
-function CancelDialog({ order, onChanged, onClose }: CancelDialogProps) {
+function CancelDialog({ order, reload, onClose }: CancelDialogProps) {
   const words = useWords(orders).cancel
   const won = useWon()
   const send = useSend()
   const [problem, setProblem] = useState<Problem>()
   const { form: fields, faults, setFaults } = useFaults()
-  const paid = order.status === 'PAID' ? (order.payment?.balance ?? 0) : 0
-  const [needsAccount, setNeedsAccount] = useState(false)
+  const late = isLate(order)
+  const paid = late ? order.total : order.status === 'PAID' ? (order.payment?.balance ?? 0) : 0
+  const needsAccount = paid > 0 && order.payment!.refundNeedsAccount
   const [cancel, busy] = useAction(async () => {
     const account = needsAccount ? accountOf(new FormData(fields.current!)) : undefined
     const found = account && accountFaults(account, words)
@@ -82,28 +90,26 @@ function CancelDialog({ order, onChanged, onClose }: CancelDialogProps) {
     const sent = await send(CancelOrder, { input: { ...input, idempotencyKey: keyFor(scope, input) } })
     settle(scope, sent.problem)
     if (sent.data) {
-      toast(paid > 0 ? words.refundedDone(won(paid)) : words.done)
+      toast(late ? words.lateDone(won(paid)) : paid > 0 ? words.refundedDone(won(paid)) : words.done)
       onClose()
       return
     }
     const { code, field, declined } = sent.problem
     if (code === 'IN_PROGRESS') {
       toast(words.wait)
-      onChanged()
+      reload()
       onClose()
     } else if (code === 'INVALID' && field?.startsWith('refundAccount.')) {
       setFaults({ [field.slice('refundAccount.'.length)]: faultOf(field, words) })
-    } else if (code === 'DECLINED' && accountRefused.includes(declined?.code ?? '')) {
-      // A virtual account was paid into: it can only go back to an account that the shopper names.
-      if (needsAccount) setFaults({ accountNumber: declined!.message })
-      setNeedsAccount(true)
+    } else if (code === 'DECLINED' && needsAccount && accountRefused.includes(declined?.code ?? '')) {
+      setFaults({ accountNumber: declined!.message })
     } else {
       setProblem(sent.problem)
-      if (code === 'CONFLICT') onChanged()
+      if (code === 'CONFLICT') reload()
     }
   })
   return (
-    <Dialog title={words.title} onClose={() => !busy && onClose()}>
+    <Dialog title={late ? words.lateTitle : words.title} onClose={() => !busy && onClose()}>
       <form
         ref={fields}
         noValidate
@@ -113,14 +119,20 @@ function CancelDialog({ order, onChanged, onClose }: CancelDialogProps) {
           cancel()
         }}
       >
-        <p>{question(order, paid, won, words)}</p>
+        <p>{late ? words.late(won(paid)) : question(order, paid, won, words)}</p>
         {needsAccount && <RefundAccount faults={faults} />}
         {paid > 0 && !needsAccount && <p className={css.soft}>{words.card}</p>}
         <Refusal problem={problem} />
         <div className={css.buttons}>
           <Button onClick={() => !busy && onClose()}>{words.keep}</Button>
-          <Button type="submit" kind="danger" money busy={busy} busyLabel={paid > 0 ? words.refunding : words.canceling}>
-            {paid > 0 ? words.refund(won(paid)) : words.confirm}
+          <Button
+            type="submit"
+            kind={late ? 'main' : 'danger'}
+            money
+            busy={busy}
+            busyLabel={paid > 0 ? words.refunding : words.canceling}
+          >
+            {late ? words.lateRefund(won(paid)) : paid > 0 ? words.refund(won(paid)) : words.confirm}
           </Button>
         </div>
       </form>

@@ -1,9 +1,11 @@
+import { useEffect, useEffectEvent } from 'react'
 import { useParams } from 'wouter'
 
-import { graphql } from '../../api/graphql'
+import { graphql, type ResultOf } from '../../api/graphql'
 import { useKept } from '../../api/kept'
-import { useLoad, useWatch } from '../../api/load'
+import { useLoad } from '../../api/load'
 import { Button, ButtonLink } from '../../ui/Button'
+import { copy } from '../../ui/copy'
 import { Copy } from '../../ui/icons'
 import { Page } from '../../ui/Page'
 import { ErrorPanel, Notice } from '../../ui/Problem'
@@ -14,6 +16,9 @@ import { When } from '../../ui/When'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { orders } from '../../words/orders'
+import { PanelOrder } from '../payment/fields'
+import { PaymentPanel } from '../payment/PaymentPanel'
+import { stateOf, type PanelState } from '../payment/state'
 import { Again } from './Again'
 import { Cancel } from './Cancel'
 import { Lines } from './Lines'
@@ -32,39 +37,17 @@ const OrderQuery = graphql(
       }
       order(id: $id) {
         ...OrderFields
+        ...PanelOrder
         payment {
           ...OrderPaymentFields
         }
       }
     }
   `,
-  [OrderFields, OrderPaymentFields],
+  [OrderFields, OrderPaymentFields, PanelOrder],
 )
 
-const OrderUpdated = graphql(
-  `
-    subscription OrderUpdated($id: ID!) {
-      orderUpdated(orderId: $id) {
-        ...OrderFields
-        payment {
-          ...OrderPaymentFields
-        }
-      }
-    }
-  `,
-  [OrderFields, OrderPaymentFields],
-)
-
-const OrderPaymentUpdated = graphql(
-  `
-    subscription OrderPaymentUpdated($id: ID!) {
-      paymentUpdated(paymentId: $id) {
-        ...OrderPaymentFields
-      }
-    }
-  `,
-  [OrderPaymentFields],
-)
+type Shown = NonNullable<ResultOf<typeof OrderQuery>['order']>
 
 export default function OrderPage() {
   const { id = '' } = useParams()
@@ -76,10 +59,12 @@ function Known({ id }: { id: string }) {
   const { data, problem, reload } = useLoad(OrderQuery, { id })
   const viewer = data?.viewer
   const order = useKept(data?.order ?? undefined, viewer)
-  useWatch(OrderUpdated, { id }, { pause: !order, ask: reload })
-  const payment = order?.payment?.id ?? ''
-  useWatch(OrderPaymentUpdated, { id: payment }, { pause: !payment, ask: reload })
-  if (order) return <Shown order={order} onChanged={reload} />
+  const behind = order && isBehind(order)
+  const catchUp = useEffectEvent(reload)
+  useEffect(() => {
+    if (behind) catchUp()
+  }, [behind, order?.version, order?.payment?.version])
+  if (order) return <Details order={order} reload={reload} />
   if (viewer && (problem?.code === 'NOT_FOUND' || !problem)) return <Missing email={viewer.email} />
   const failed = viewer === null ? ({ code: 'UNAUTHENTICATED' } as const) : problem
   return (
@@ -89,21 +74,48 @@ function Known({ id }: { id: string }) {
   )
 }
 
-function Shown({ order, onChanged }: { order: Order; onChanged: () => void }) {
+/** Whether the panel was told of something that the record of the order does not have yet. */
+function isBehind({ version, history, payment }: Shown): boolean {
+  const last = (events: { version: number }[]) => events.at(-1)?.version ?? 0
+  return last(history) < version || (payment !== null && last(payment.history) < payment.version)
+}
+
+/** In these, the panel itself offers the receipt, or to order again. */
+const panelOffers: Partial<Record<PanelState['kind'], 'receipt' | 'again'>> = {
+  approved: 'receipt',
+  refunded: 'receipt',
+  canceled: 'again',
+  expired: 'again',
+}
+
+/** In these, canceling stands beside paying. */
+const cancelsInPanel: PanelState['kind'][] = ['unpaid', 'failed', 'deposit']
+
+function Details({ order, reload }: { order: Shown; reload: () => void }) {
   const words = useWords(orders)
+  const { kind } = stateOf(order)
+  const cancel = <Cancel order={order} reload={reload} />
   return (
     <Page title={words.heading(order.number)} aside={<Status order={order.status} />} narrow>
       <p className={css.placed}>
         {words.placedAt} <When at={order.placedAt} />
         <CopyNumber number={order.number} />
       </p>
-      <PaymentSummary order={order} />
+      <PaymentPanel
+        order={order}
+        reload={reload}
+        onOrderPage
+        actions={cancelsInPanel.includes(kind) && <div className={css.actions}>{cancel}</div>}
+      />
       <Lines order={order} />
+      <PaymentSummary order={order} />
       <Refunds order={order} />
       <div className={css.actions}>
-        {hasReceipt(order) && <ButtonLink href={`/orders/${order.id}/receipt`}>{words.receipt}</ButtonLink>}
-        <Again order={order} />
-        <Cancel order={order} onChanged={onChanged} />
+        {hasReceipt(order) && panelOffers[kind] !== 'receipt' && (
+          <ButtonLink href={`/orders/${order.id}/receipt`}>{words.receipt}</ButtonLink>
+        )}
+        {panelOffers[kind] !== 'again' && <Again order={order} />}
+        {!cancelsInPanel.includes(kind) && cancel}
       </div>
       <Timeline order={order} />
     </Page>
@@ -111,7 +123,7 @@ function Shown({ order, onChanged }: { order: Order; onChanged: () => void }) {
 }
 
 /** Whether money was taken, so that there is something to show for it. */
-export function hasReceipt({ payment }: Order): boolean {
+function hasReceipt({ payment }: Order): boolean {
   return payment !== null && payment.approvedAt !== null
 }
 
@@ -122,7 +134,7 @@ function CopyNumber({ number }: { number: string }) {
     <Button
       kind="quiet"
       aria-label={`${label} ${words.copy}`}
-      onClick={() => void navigator.clipboard.writeText(number).then(() => toast(words.copied))}
+      onClick={() => void copy(number).then(() => toast(words.copied))}
     >
       <Copy size={18} />
       {words.copy}

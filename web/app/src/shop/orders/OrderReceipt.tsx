@@ -140,7 +140,7 @@ function Controls({ id, paper }: { id: string; paper: (typeof papers)[number] })
 
 function Facts({ order, payment, paidAt }: { order: Order; payment: Payment; paidAt: string }) {
   const words = useWords(orders)
-  const { pg } = useWords(common)
+  const { pg, method } = useWords(common)
   const { installmentMonths: months } = payment
   return (
     <dl className={css.pairs}>
@@ -157,7 +157,9 @@ function Facts({ order, payment, paidAt }: { order: Order; payment: Payment; pai
       <div>
         <dt>{words.paidWith}</dt>
         <dd>
-          {pg[payment.pg]} · {months > 0 ? words.months(months) : words.lump}
+          {pg[payment.pg]}
+          {payment.method && ` · ${method[payment.method]}`}
+          {payment.method === 'CARD' && ` · ${months > 0 ? words.months(months) : words.lump}`}
         </dd>
       </div>
       {payment.paymentKey && (

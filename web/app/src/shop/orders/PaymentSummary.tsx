@@ -9,8 +9,8 @@ import type { Order } from './order'
 /** How the order was paid, and what of it still is. */
 export function PaymentSummary({ order: { payment } }: { order: Order }) {
   const words = useWords(orders)
-  const { pg } = useWords(common)
-  if (!payment) return null
+  const { pg, method } = useWords(common)
+  if (!payment?.approvedAt) return null
   const { installmentMonths: months } = payment
   return (
     <section className={css.section} aria-labelledby="payment">
@@ -23,6 +23,7 @@ export function PaymentSummary({ order: { payment } }: { order: Order }) {
           <dt>{words.paidWith}</dt>
           <dd>
             {pg[payment.pg]}
+            {payment.method && ` · ${method[payment.method]}`}
             {months > 0 && ` · ${words.months(months)}`}
           </dd>
         </div>

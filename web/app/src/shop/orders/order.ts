@@ -38,7 +38,11 @@ export const OrderPaymentFields = graphql(`
     refundedAmount
     balance
     installmentMonths
+    method
     paymentKey
+    receiptUrl
+    refundNeedsAccount
+    refundBlock
     approvedAt
     version
     refunds {

@@ -97,6 +97,11 @@ const en: typeof ko = {
     refunding: 'Refunding…',
     done: 'The order is canceled. Nothing was charged.',
     refundedDone: (won) => `${won} is refunded and the order is canceled.`,
+    lateButton: 'Get your money back',
+    lateTitle: 'Where shall we send it?',
+    late: (won) => `${won} arrived after the order had ended. Please tell us which account to return it to.`,
+    lateRefund: (won) => `Refund ${won}`,
+    lateDone: (won) => `${won} is refunded.`,
     wait: 'The refund is under way. This page changes when it is done; no need to press again.',
   },
   slip: {

@@ -100,6 +100,11 @@ export default {
     refunding: '환불하는 중…',
     done: '주문을 취소했어요. 결제된 금액은 없어요.',
     refundedDone: (won: string) => `${won}을 환불하고 주문을 취소했어요.`,
+    lateButton: '환불받기',
+    lateTitle: '어디로 돌려드릴까요?',
+    late: (won: string) => `주문이 끝난 뒤에 ${won}이 입금됐어요. 돌려받을 계좌를 알려 주세요.`,
+    lateRefund: (won: string) => `${won} 환불받기`,
+    lateDone: (won: string) => `${won}을 환불했어요.`,
     wait: '환불하고 있어요. 끝나면 이 화면이 바뀌니 다시 누르지 않아도 돼요.',
   },
   slip: {

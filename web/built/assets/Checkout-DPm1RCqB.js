@@ -1,1 +1,0 @@
-import{I as e,R as t,h as n}from"./shop-CNG2RJc0.js";var r={ko:{title:`주문하기`},en:{title:`Checkout`}},i=t();function a(){let t=e(r);return(0,i.jsx)(n,{title:t.title,narrow:!0,children:null})}export{a as default};

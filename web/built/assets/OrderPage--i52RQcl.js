@@ -1,1 +1,0 @@
-import{$ as e,O as t,tt as n}from"./shop-E2mp4V1X.js";import{t as r}from"./orders-Dkr6y7f-.js";var i=n();function a(){let n=e(r);return(0,i.jsx)(t,{title:n.title,narrow:!0,children:null})}export{a as default};

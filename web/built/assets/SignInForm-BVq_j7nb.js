@@ -1,9 +1,0 @@
-import{$ as e,P as t,X as n,_t as r,c as i,et as a,gt as o,rt as s,tt as c}from"./shop-E2mp4V1X.js";import{n as l,t as u}from"./useAction-LnRWIzfW.js";import{t as d}from"./Field-TFmS-eR5.js";import{t as f}from"./account-DXlSccX0.js";import{a as p,i as m,n as h,s as g,t as _}from"./useFaults-BOngSjcG.js";import{t as v}from"./Form.module-2DrXtEE1.js";var y=r(o(),1),b=c(),x=i(`
-  mutation SignIn($input: SignInInput!) {
-    signIn(input: $input) {
-      user {
-        id
-      }
-    }
-  }
-`);function S({email:r=``,onSignedIn:i}){let o=e(a),c=e(f),S=l(),[C,w]=(0,y.useState)(),{form:T,faults:E,setFaults:D}=h(),[O,k]=u(async()=>{let e=new FormData(T.current),t={email:String(e.get(`email`)).trim(),password:String(e.get(`password`))},n=_({email:g(t.email,c),password:t.password?void 0:c.needPassword});if(w(void 0),D(n??{}),n)return;let r=await S(x,{input:t},{asksToSignIn:!1});if(r.data){s(),i();return}let{code:a,field:l}=r.problem;a===`UNAUTHENTICATED`||a===`INVALID`&&l===`password`?D({password:o.wrongPassword}):a===`INVALID`&&l===`email`?D({email:c.notEmail}):w(r.problem)});return(0,b.jsxs)(b.Fragment,{children:[(0,b.jsx)(m,{form:T}),(0,b.jsxs)(`form`,{ref:T,noValidate:!0,className:v.form,onSubmit:e=>{e.preventDefault(),O()},children:[(0,b.jsx)(d,{label:o.email,name:`email`,type:`email`,autoComplete:`username`,required:!0,maxLength:254,defaultValue:r,error:E.email}),(0,b.jsx)(p,{label:o.password,name:`password`,autoComplete:`current-password`,required:!0,error:E.password}),(0,b.jsx)(t,{problem:C}),(0,b.jsx)(n,{type:`submit`,kind:`main`,wide:!0,busy:k,busyLabel:o.signingIn,children:o.signIn})]})]})}export{S as t};
