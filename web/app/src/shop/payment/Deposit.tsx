@@ -14,9 +14,8 @@ import type { PaymentOfPanel } from './fields'
 import { Head } from './Head'
 
 /** Where to transfer the money, how much exactly, and until when. */
-export function Deposit({ payment: { amount }, actions }: { payment: PaymentOfPanel; actions: ReactNode }) {
+export function Deposit({ payment: { amount, virtualAccount }, actions }: { payment: PaymentOfPanel; actions: ReactNode }) {
   const words = useWords(paymentWords)
-  const virtualAccount = undefined as undefined | {bankName:string,accountNumber:string,holderName:string|null,dueAt:string}
   const { copied } = useWords(common)
   const seoul = useSeoul()
   if (!virtualAccount) return <Head icon={Clock} tone="wait" title={words.deposit} />

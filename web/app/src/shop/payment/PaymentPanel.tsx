@@ -12,6 +12,7 @@ import { useWords } from '../../words/language'
 import { payment as paymentWords } from '../../words/payment'
 import { addToCart } from '../cart/cart'
 import { Deposit } from './Deposit'
+import { failureText } from './failure'
 import { OrderUpdated, PaymentUpdated, type OrderOfPanel, type PaymentOfPanel } from './fields'
 import { Actions, Head } from './Head'
 import { PayBox } from './PayBox'
@@ -52,19 +53,20 @@ interface StateProps<State = PanelState> {
 
 function State({ state, order, links, actions }: StateProps) {
   const words = useWords(paymentWords)
+  const toOrder = <ButtonLink href={`/orders/${order.id}`}>{words.seeOrder}</ButtonLink>
   switch (state.kind) {
     case 'unpaid':
-      return <Unpaid payment={state.payment} order={order} actions={actions} />
+      return <Unpaid payment={state.payment} order={order} actions={actions ?? (links && toOrder)} />
     case 'approving':
       return <Head icon={Asking} tone="wait" title={words.approving} text={words.approvingText} />
     case 'unknown':
       return <Unknown payment={state.payment} />
     case 'deposit':
-      return <Deposit payment={state.payment} actions={actions} />
+      return <Deposit payment={state.payment} actions={actions ?? (links && toOrder)} />
     case 'approved':
       return <Approved payment={state.payment} order={order} links={links} />
     case 'failed':
-      return <Failed payment={state.payment} order={order} actions={actions} />
+      return <Failed payment={state.payment} order={order} actions={actions ?? (links && toOrder)} />
     case 'refunding':
       return <Head icon={Return} tone="wait" title={words.refunding} text={words.refundingText} />
     case 'refunded':
@@ -92,7 +94,7 @@ function Unpaid({ payment, order, actions }: { payment: PaymentOfPanel | null; o
 function Failed({ payment, order, actions }: { payment: PaymentOfPanel; order: OrderOfPanel; actions: ReactNode }) {
   const words = useWords(paymentWords)
   const seoul = useSeoul()
-  const { message } = payment.failure ?? {}
+  const why = payment.failure && failureText(payment.failure, words)
   return (
     <>
       <Head
@@ -101,7 +103,7 @@ function Failed({ payment, order, actions }: { payment: PaymentOfPanel; order: O
         title={words.failed}
         text={
           <>
-            {message && <p>{words.answer(message)}</p>}
+            {why && <p>{why}</p>}
             <p>{words.stillHeld(seoul(order.expiresAt, 'deadline'))}</p>
           </>
         }
@@ -178,7 +180,7 @@ function Refunded({ payment, order }: { payment: PaymentOfPanel; order: OrderOfP
         title={words.refunded(won(payment.refundedAmount))}
         text={
           <>
-            {payment.balance < 0 && <p>{words.refundedText}</p>}
+            {payment.method === 'CARD' && <p>{words.refundedText}</p>}
             {payment.balance > 0 && <p>{words.kept(won(payment.balance))}</p>}
           </>
         }
@@ -193,7 +195,7 @@ function Refunded({ payment, order }: { payment: PaymentOfPanel; order: OrderOfP
 function Late({ payment }: { payment: PaymentOfPanel }) {
   const words = useWords(paymentWords)
   const won = useWon()
-  const text = payment.balance < 0 ? words.refundedText : undefined
+  const text = payment.method === 'CARD' ? words.refundedText : undefined
   return <Head icon={Return} tone="calm" title={words.late(won(payment.refundedAmount))} text={text} />
 }
 

@@ -6,6 +6,7 @@ export const PanelPayment = graphql(`
     id
     status
     pg
+    method
     amount
     refundedAmount
     balance
@@ -19,6 +20,12 @@ export const PanelPayment = graphql(`
     }
     attempts {
       id
+    }
+    virtualAccount {
+      bankName
+      accountNumber
+      holderName
+      dueAt
     }
     order {
       id

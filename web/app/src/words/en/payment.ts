@@ -44,6 +44,13 @@ const en: typeof ko = {
   seeOrder: 'See the order',
   failed: 'The payment did not go through',
   answer: (message) => `The payment company said: ${message}`,
+  failures: {
+    SHOPPER_LEFT: 'You left before paying. Nothing was charged.',
+    PAY_PROCESS_CANCELED: 'You left before paying. Nothing was charged.',
+    HOLD_OVER: 'The time to pay was over before the payment was done.',
+    OVERTAKEN: 'Another payment has already gone through.',
+    WRONG_ANSWER: 'The payment company’s answer did not match the order, so it was not accepted.',
+  },
   stillHeld: (time) => `We will keep the goods for you until ${time}.`,
   refunding: 'You are being refunded',
   refundingText: 'Please wait a moment. You may close this page.',

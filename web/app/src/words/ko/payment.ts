@@ -42,6 +42,14 @@ export default {
   seeOrder: '주문 보기',
   failed: '결제하지 못했어요',
   answer: (message: string) => `결제사의 답: ${message}`,
+  /** Why an attempt failed, by the codes of our own and those that need no quoting. */
+  failures: {
+    SHOPPER_LEFT: '결제를 그만두셨어요. 돈은 빠져나가지 않았어요.',
+    PAY_PROCESS_CANCELED: '결제를 그만두셨어요. 돈은 빠져나가지 않았어요.',
+    HOLD_OVER: '결제가 끝나기 전에 주문 시간이 지났어요.',
+    OVERTAKEN: '다른 결제로 이미 처리됐어요.',
+    WRONG_ANSWER: '결제사의 답이 주문과 달라서 결제하지 않았어요.',
+  },
   stillHeld: (time: string) => `상품은 ${time}까지 잡아 둘게요.`,
   refunding: '환불하고 있어요',
   refundingText: '잠시만 기다려 주세요. 이 화면을 닫아도 괜찮아요.',

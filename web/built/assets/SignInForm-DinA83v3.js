@@ -1,9 +1,0 @@
-import{P as e,Q as t,St as n,at as r,bt as i,c as a,nt as o,rt as s,tt as c}from"./shop-BTIYtiwy.js";import{n as l,t as u}from"./useAction-zHieqi7U.js";import{t as d}from"./Field-CjtQpXgL.js";import{t as f}from"./account-DXlSccX0.js";import{a as p,n as m,r as h}from"./TestAccounts-CtNhMzeW.js";import{t as g}from"./Form.module-2DrXtEE1.js";import{n as _,t as v}from"./useFaults-CdPbI5Nq.js";var y=n(i(),1),b=s(),x=a(`
-  mutation SignIn($input: SignInInput!) {
-    signIn(input: $input) {
-      user {
-        id
-      }
-    }
-  }
-`);function S({email:n=``,onSignedIn:i}){let a=c(o),s=c(f),S=l(),[C,w]=(0,y.useState)(),{form:T,faults:E,setFaults:D}=_(),[O,k]=u(async()=>{let e=new FormData(T.current),t={email:String(e.get(`email`)).trim(),password:String(e.get(`password`))},n=v({email:p(t.email,s),password:t.password?void 0:s.needPassword});if(w(void 0),D(n??{}),n)return;let o=await S(x,{input:t},{asksToSignIn:!1});if(o.data){r(),i();return}let{code:c,field:l}=o.problem;c===`UNAUTHENTICATED`||c===`INVALID`&&l===`password`?D({password:a.wrongPassword}):c===`INVALID`&&l===`email`?D({email:s.notEmail}):w(o.problem)});return(0,b.jsxs)(b.Fragment,{children:[(0,b.jsx)(m,{form:T}),(0,b.jsxs)(`form`,{ref:T,noValidate:!0,className:g.form,onSubmit:e=>{e.preventDefault(),O()},children:[(0,b.jsx)(d,{label:a.email,name:`email`,type:`email`,autoComplete:`username`,required:!0,maxLength:254,defaultValue:n,error:E.email}),(0,b.jsx)(h,{label:a.password,name:`password`,autoComplete:`current-password`,required:!0,error:E.password}),(0,b.jsx)(e,{problem:C}),(0,b.jsx)(t,{type:`submit`,kind:`main`,wide:!0,busy:k,busyLabel:a.signingIn,children:a.signIn})]})]})}export{S as t};
