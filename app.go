@@ -182,7 +182,7 @@ func (a *app) newCommands() *command.Handler {
 
 func (a *app) newPeople() *people.Handler {
 	return &people.Handler{
-		DB: a.db, Projector: a.projector, Mailer: a.newMailer(), Redis: a.redis,
+		DB: a.db, Projector: a.projector, Mailer: a.newMailer(), Sessions: a.newSessions(), Redis: a.redis,
 		Now: a.world.now, NewID: a.world.newID, Random: a.world.random, Logger: a.logger,
 		PublicURL: a.settings.PublicURL,
 	}

@@ -98,7 +98,7 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 func (s *shopfloor) people(h *command.Handler) *people.Handler {
 	return &people.Handler{
 		DB: h.DB, Projector: h.Projector, Mailer: &mail.Mailer{Addr: s.box.Addr(), From: "shop@example.com", Now: testclock.Now},
-		Redis: h.Redis, Now: h.Now, NewID: h.NewID, Random: h.Random, Logger: h.Logger, PublicURL: h.PublicURL,
+		Sessions: shoptest.NoSessions{}, Redis: h.Redis, Now: h.Now, NewID: h.NewID, Random: h.Random, Logger: h.Logger, PublicURL: h.PublicURL,
 	}
 }
 

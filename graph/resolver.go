@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -78,7 +79,30 @@ func (s *Server) signIn(ctx context.Context, input people.SignIn) (*shop.UserSig
 	if err != nil {
 		return nil, err
 	}
-	return answer(fact, visitFrom(ctx).signIn(ctx, fact.User))
+	if err := visitFrom(ctx).signIn(ctx, fact.User); err != nil {
+		return nil, err
+	}
+	return answer(fact, s.endUnlessCurrent(ctx, fact.User))
+}
+
+// endUnlessCurrent ends the session that has just begun when the account has changed since its
+// password was compared: it may be another by now.
+func (s *Server) endUnlessCurrent(ctx context.Context, user shop.User) error {
+	current, err := s.People.IsCurrent(ctx, user)
+	if err == nil && current {
+		return nil
+	}
+	if err == nil {
+		err = shop.NotNow("The account has changed a moment ago. Please sign in again.", nil)
+	}
+	return errors.Join(err, visitFrom(ctx).signOut(ctx))
+}
+
+// resetPassword forgets who is signed in: it may have been the account's owner.
+func (s *Server) resetPassword(ctx context.Context, input people.ResetPassword) (*shop.PasswordReset, error) {
+	fact, err := s.People.ResetPassword(ctx, input)
+	visitFrom(ctx).forget()
+	return answer(fact, err)
 }
 
 func (s *Server) payment(ctx context.Context, id shop.PaymentID) (*shop.Payment, error) {

@@ -49,6 +49,21 @@ func (r *mutationResolver) SignOut(ctx context.Context) (*shop.UserSignedOut, er
 	return answer(shop.UserSignedOut{OK: true}, visitFrom(ctx).signOut(ctx))
 }
 
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, input people.RequestPasswordReset) (*shop.PasswordResetRequested, error) {
+	input.RemoteIP = visitFrom(ctx).remoteIP
+	return answer(r.People.RequestPasswordReset(ctx, input))
+}
+
+func (r *mutationResolver) ResetPassword(ctx context.Context, input people.ResetPassword) (*shop.PasswordReset, error) {
+	return r.resetPassword(ctx, input)
+}
+
+func (r *mutationResolver) ChangePassword(ctx context.Context, input people.ChangePassword) (*shop.PasswordChanged, error) {
+	input.By, input.RemoteIP = callerFrom(ctx), visitFrom(ctx).remoteIP
+	input.Session, _ = visitFrom(ctx).identity()
+	return answer(r.People.ChangePassword(ctx, input))
+}
+
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input command.PlaceOrder) (*shop.OrderPlaced, error) {
 	input.By = callerFrom(ctx)
 	return answer(r.Commands.PlaceOrder(ctx, input))

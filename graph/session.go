@@ -158,12 +158,31 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 // EndAll ends every session of a user, and returns how many there were. It returns Unavailable
 // without Redis; then some may go on.
 func (s *Sessions) EndAll(ctx context.Context, user shop.UserID) (ended int, err error) {
+	return s.endBut(ctx, user, "")
+}
+
+// EndOthers ends every session of a user but the one that a token names; "" spares none. It
+// returns Unavailable without Redis; then some may go on.
+func (s *Sessions) EndOthers(ctx context.Context, user shop.UserID, token string) error {
+	spared := ""
+	if token != "" {
+		spared = sessionKey(token)
+	}
+	_, err := s.endBut(ctx, user, spared)
+	return err
+}
+
+// endBut ends the sessions of a user but the one of a key.
+func (s *Sessions) endBut(ctx context.Context, user shop.UserID, spared string) (ended int, err error) {
 	list := listKey(user)
 	keys, err := s.Redis.ZRange(ctx, list, 0, -1).Result()
 	if err != nil {
 		return 0, noSessions(err)
 	}
 	for _, key := range keys {
+		if key == spared {
+			continue
+		}
 		n, err := s.Redis.Del(ctx, key).Result()
 		if err == nil {
 			err = s.Redis.ZRem(ctx, list, key).Err()

@@ -62,6 +62,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		},
 		PublicURL: publicURL, Introspection: true, Playground: true, Logger: s.shop.Logger, Now: testclock.Now,
 	}
+	s.graph.People.Sessions = s.graph.Sessions
 	for _, f := range change {
 		f(s.graph)
 	}

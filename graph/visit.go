@@ -106,6 +106,13 @@ func (v *visit) signIn(ctx context.Context, user shop.User) error {
 	return nil
 }
 
+// forget has the user looked up again: the session may have ended.
+func (v *visit) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.user, v.known = nil, false
+}
+
 // signOut ends the session.
 func (v *visit) signOut(ctx context.Context) error {
 	v.mu.Lock()

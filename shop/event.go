@@ -4,31 +4,33 @@ import "time"
 
 // Kinds of events: what happened, in the past tense.
 const (
-	KindUserSignedUp     = "user.signed_up"
-	KindUserRoleChanged  = "user.role_changed"
-	KindProductCreated   = "product.created"
-	KindProductUpdated   = "product.updated"
-	KindStockAdjusted    = "stock.adjusted"
-	KindStockReserved    = "stock.reserved"
-	KindStockReleased    = "stock.released"
-	KindStockSold        = "stock.sold"
-	KindStockReturned    = "stock.returned"
-	KindOrderPlaced      = "order.placed"
-	KindOrderExtended    = "order.extended"
-	KindOrderShortened   = "order.shortened"
-	KindOrderPaid        = "order.paid"
-	KindOrderCanceled    = "order.canceled"
-	KindOrderExpired     = "order.expired"
-	KindPaymentOpened    = "payment.opened"
-	KindPaymentReadied   = "payment.readied"
-	KindPaymentApproving = "payment.approving"
-	KindPaymentUnknown   = "payment.unknown"
-	KindPaymentWaiting   = "payment.waiting_for_deposit"
-	KindPaymentApproved  = "payment.approved"
-	KindPaymentFailed    = "payment.failed"
-	KindPaymentExpired   = "payment.expired"
-	KindPaymentCanceling = "payment.canceling"
-	KindPaymentCanceled  = "payment.canceled"
+	KindUserSignedUp    = "user.signed_up"
+	KindUserRoleChanged = "user.role_changed"
+	// KindUserPasswordChanged says that an account has another password.
+	KindUserPasswordChanged = "user.password_changed"
+	KindProductCreated      = "product.created"
+	KindProductUpdated      = "product.updated"
+	KindStockAdjusted       = "stock.adjusted"
+	KindStockReserved       = "stock.reserved"
+	KindStockReleased       = "stock.released"
+	KindStockSold           = "stock.sold"
+	KindStockReturned       = "stock.returned"
+	KindOrderPlaced         = "order.placed"
+	KindOrderExtended       = "order.extended"
+	KindOrderShortened      = "order.shortened"
+	KindOrderPaid           = "order.paid"
+	KindOrderCanceled       = "order.canceled"
+	KindOrderExpired        = "order.expired"
+	KindPaymentOpened       = "payment.opened"
+	KindPaymentReadied      = "payment.readied"
+	KindPaymentApproving    = "payment.approving"
+	KindPaymentUnknown      = "payment.unknown"
+	KindPaymentWaiting      = "payment.waiting_for_deposit"
+	KindPaymentApproved     = "payment.approved"
+	KindPaymentFailed       = "payment.failed"
+	KindPaymentExpired      = "payment.expired"
+	KindPaymentCanceling    = "payment.canceling"
+	KindPaymentCanceled     = "payment.canceled"
 
 	KindPaymentPartiallyCanceled = "payment.partially_canceled"
 	// KindPaymentApprovalWithdrawn says that the gateway surely did nothing; the
@@ -90,6 +92,15 @@ type (
 	UserSignedIn struct{ User User }
 	// UserSignedOut says that a session ended.
 	UserSignedOut struct{ OK bool }
+	// PasswordResetRequested says that a code was mailed, if the address has an account.
+	PasswordResetRequested struct {
+		VerificationID VerificationID
+		ExpiresAt      time.Time
+	}
+	// PasswordReset says that who repeated a mailed code chose a new password.
+	PasswordReset struct{ User User }
+	// PasswordChanged says that who knows the password chose another.
+	PasswordChanged struct{ User User }
 	// UserRoleChanged says that a person may do other things now.
 	UserRoleChanged struct{ User User }
 

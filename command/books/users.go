@@ -14,8 +14,23 @@ import (
 // FindUser returns the account of an address and its password's hash, or
 // NotFound.
 func FindUser(ctx context.Context, q Reader, email string) (user shop.User, hash string, err error) {
-	row := q.QueryRowContext(ctx, `SELECT id, email, role, created_at, version, password_hash FROM users WHERE email = ?`,
-		email)
+	return scanUser(q.QueryRowContext(ctx,
+		`SELECT id, email, role, created_at, version, password_hash FROM users WHERE email = ?`, email))
+}
+
+// LoadUser returns an account and its password's hash, or NotFound.
+func LoadUser(ctx context.Context, q Reader, id shop.UserID) (user shop.User, hash string, err error) {
+	return scanUser(q.QueryRowContext(ctx,
+		`SELECT id, email, role, created_at, version, password_hash FROM users WHERE id = ?`, string(id)))
+}
+
+// LockUser is FindUser, and keeps the row until the transaction ends.
+func LockUser(ctx context.Context, tx *sql.Tx, email string) (user shop.User, hash string, err error) {
+	return scanUser(tx.QueryRowContext(ctx,
+		`SELECT id, email, role, created_at, version, password_hash FROM users WHERE email = ? FOR UPDATE`, email))
+}
+
+func scanUser(row *sql.Row) (user shop.User, hash string, err error) {
 	err = row.Scan(&user.ID, &user.Email, &user.Role, &user.CreatedAt, &user.Version, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return user, "", shop.NoSuch("account")
@@ -44,6 +59,17 @@ func InsertUser(ctx context.Context, tx *sql.Tx, user shop.User, hash string) er
 func SaveRole(ctx context.Context, tx *sql.Tx, user shop.User) error {
 	err := mysqldb.ExecOne(ctx, tx, `UPDATE users SET role = ?, version = ? WHERE id = ? AND version = ?`,
 		string(user.Role), user.Version, string(user.ID), user.Version-1)
+	if err != nil {
+		return fmt.Errorf("save account %s: %w", user.ID, err)
+	}
+	return nil
+}
+
+// SavePassword writes the hash of an account's password, if its version is still the one before.
+// It returns mysqldb.ErrStale when it is not.
+func SavePassword(ctx context.Context, tx *sql.Tx, user shop.User, hash string) error {
+	err := mysqldb.ExecOne(ctx, tx, `UPDATE users SET password_hash = ?, version = ? WHERE id = ? AND version = ?`,
+		hash, user.Version, string(user.ID), user.Version-1)
 	if err != nil {
 		return fmt.Errorf("save account %s: %w", user.ID, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"payment-system/internal/background"
 	"payment-system/internal/limits"
 	"payment-system/internal/mail"
+	"payment-system/shop"
 )
 
 // A Handler carries out the commands about accounts. Its fields are the world: main
@@ -23,6 +24,7 @@ type Handler struct {
 	// Projector makes read models follow before a command answers.
 	Projector Projector
 	Mailer    Mailer
+	Sessions  Sessions
 	Redis     redis.UniversalClient // mailed codes and rate limits
 	Now       func() time.Time
 	NewID     func(prefix string) string // unique, sortable by time
@@ -41,6 +43,13 @@ type Projector interface {
 	// Project applies the unpublished events of the aggregates named. It waits a
 	// bounded time and never fails: what it misses is applied in the background.
 	Project(ctx context.Context, aggregateIDs ...string)
+}
+
+// Sessions are who is signed in. *graph.Sessions is some.
+type Sessions interface {
+	// EndOthers ends the sessions of a user but the one that a token names; "" spares none. It
+	// returns Unavailable when it cannot; then some may go on.
+	EndOthers(ctx context.Context, user shop.UserID, token string) error
 }
 
 // A Mailer sends mail. *mail.Mailer is one.

@@ -28,6 +28,9 @@ type letter struct{ name, subject string }
 var (
 	codeLetter    = letter{name: "code", subject: "이메일 인증 번호를 보내 드립니다"}
 	accountLetter = letter{name: "account", subject: "이미 가입된 이메일 주소입니다"}
+	resetLetter   = letter{name: "reset", subject: "비밀번호 재설정 번호를 보내 드려요"}
+	nobodyLetter  = letter{name: "nobody", subject: "이 주소로 가입된 계정이 없어요"}
+	changedLetter = letter{name: "changed", subject: "비밀번호가 바뀌었어요"}
 )
 
 // write returns the mail, in text and HTML.
@@ -44,6 +47,15 @@ func (l letter) write(to, code, publicURL string) (Message, error) {
 		return Message{}, fmt.Errorf("write letter %s: %w", l.name, err)
 	}
 	return Message{To: to, Subject: l.subject, Text: text.String(), HTML: page.String()}, nil
+}
+
+// send writes and mails a letter.
+func (h *Handler) send(ctx context.Context, l letter, to, code string) error {
+	message, err := l.write(to, code, h.PublicURL)
+	if err != nil {
+		return err
+	}
+	return h.Mailer.Send(ctx, message)
 }
 
 const (

@@ -30,7 +30,7 @@ func (h *Handler) RequestEmailVerification(ctx context.Context,
 	}
 	id, code := shop.VerificationID(h.NewID(shop.PrefixVerification)), h.newCode()
 	expires := h.now().Add(verificationTTL)
-	if err := h.storeVerification(ctx, id, email, code); err != nil {
+	if err := h.storeCode(ctx, verificationKey(id), id, email, code); err != nil {
 		return shop.VerificationRequested{}, err
 	}
 	if err := h.post(ctx, func(ctx context.Context) error { return h.mailCode(ctx, email, code) }); err != nil {
@@ -50,9 +50,5 @@ func (h *Handler) mailCode(ctx context.Context, email, code string) error {
 	if err != nil {
 		letter = codeLetter
 	}
-	message, err := letter.write(email, code, h.PublicURL)
-	if err != nil {
-		return err
-	}
-	return h.Mailer.Send(ctx, message)
+	return h.send(ctx, letter, email, code)
 }

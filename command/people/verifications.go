@@ -44,8 +44,8 @@ func (h *Handler) newCode() string {
 	}
 }
 
-func (h *Handler) storeVerification(ctx context.Context, id shop.VerificationID, email, code string) error {
-	key := verificationKey(id)
+// storeCode keeps a code under a key of Redis. The id is its HMAC's key.
+func (h *Handler) storeCode(ctx context.Context, key string, id shop.VerificationID, email, code string) error {
 	_, err := h.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.HSet(ctx, key, "email", email, "code", codeMAC(id, code), "tries", verificationTries)
 		p.Expire(ctx, key, verificationTTL)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"payment-system/internal/mysqldb"
+	"payment-system/shop"
 )
 
 // NoViews is a projector that shows nothing, for tests that read the books alone.
@@ -57,3 +58,9 @@ func Checksums(t testing.TB, db *sql.DB, tables ...string) map[string]string {
 	}
 	return sums
 }
+
+// NoSessions is who is signed in where nobody is, for tests that read the books alone.
+type NoSessions struct{}
+
+// EndOthers does nothing.
+func (NoSessions) EndOthers(context.Context, shop.UserID, string) error { return nil }

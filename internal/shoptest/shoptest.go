@@ -94,6 +94,7 @@ func (s *Shop) People(t testing.TB, box *mail.Mailbox) *people.Handler {
 	h := &people.Handler{
 		DB: s.DB, Projector: s.Projector, Redis: s.Redis, Now: s.Clock.Now, NewID: NewID, Random: Random, Logger: s.Logger,
 		Mailer:    &mail.Mailer{Addr: box.Addr(), From: "shop@example.com", Now: s.Clock.Now},
+		Sessions:  NoSessions{},
 		PublicURL: s.Commands.PublicURL,
 	}
 	drainAtEnd(t, h.Drain)

@@ -108,6 +108,30 @@ mutation SignIn($input: SignInInput!) {
   signIn(input: $input) { user { id email role } }
 }`, { input: { email: 'shopper@example.com', password: 'correct horse battery staple' } }),
     tab(`
+# Whoever forgot the password is mailed a code.
+mutation RequestPasswordReset(
+  $input: RequestPasswordResetInput!
+) {
+  requestPasswordReset(input: $input) {
+    verificationId expiresAt
+  }
+}`, { input: { email: 'you@example.com' } }),
+    tab(`
+# It ends every session of the account: sign in
+# again.
+mutation ResetPassword(
+  $input: ResetPasswordInput!
+) {
+  resetPassword(input: $input) { user { email } }
+}`, { input: { verificationId: '{{verification}}', code: '000000', password: 'correct horse battery staple' } }),
+    tab(`
+# It ends all sessions but this one.
+mutation ChangePassword(
+  $input: ChangePasswordInput!
+) {
+  changePassword(input: $input) { user { email } }
+}`, { input: { current: 'correct horse battery staple', password: 'correct horse battery staple' } }),
+    tab(`
 query Products(
   $after: String
   $search: String
