@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -53,14 +52,7 @@ type exit int
 // Error implements error.
 func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-// gcPercent lets the heap, which is small, grow further between collections than Go does by
-// itself: that takes a tenth off the processor time of an order. GOGC says otherwise.
-const gcPercent = 250
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	os.Exit(run(os.Args[1:]))
 }
 
