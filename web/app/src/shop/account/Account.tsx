@@ -1,5 +1,5 @@
-import { useLocation } from 'wouter'
 import { useState } from 'react'
+import { useLocation } from 'wouter'
 
 import type { Problem } from '../../api/errors'
 import { graphql } from '../../api/graphql'
@@ -16,6 +16,7 @@ import { useSeoul } from '../../ui/When'
 import { account } from '../../words/account'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
+import { ChangePassword } from './ChangePassword'
 import css from './Form.module.css'
 
 const AccountQuery = graphql(`
@@ -55,6 +56,7 @@ export default function Account() {
           <div className={css.buttons}>
             <ButtonLink href="/orders">{orders}</ButtonLink>
           </div>
+          <ChangePassword email={viewer.email} />
           <Leave />
         </>
       ) : (

@@ -15,9 +15,10 @@ import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { AddressForm } from './AddressForm'
 import { passwordFault } from './checks'
+import { codeFault } from './codeFault'
 import { CodeField, Resend } from './CodeField'
 import css from './Form.module.css'
-import { mostTries, type Mailed, type Requested } from './mailed'
+import type { Mailed, Requested } from './mailed'
 import { withNext } from './ownPath'
 import { PasswordField } from './PasswordField'
 import { MailboxLink } from './TestAccounts'
@@ -151,12 +152,6 @@ function CodeForm({ mailed, onConfirmed }: { mailed: Mailed; onConfirmed: () => 
       </Button>
     </form>
   )
-}
-
-/** What is wrong with a code after so many that were. */
-export function codeFault({ field }: Problem, wrong: number, words: (typeof account)['ko']): string {
-  if (field !== 'code') return wrong > mostTries ? words.code.spent : words.code.useless
-  return wrong < mostTries ? words.code.wrong(mostTries - wrong) : words.code.spent
 }
 
 interface PasswordFormProps {

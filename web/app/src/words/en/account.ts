@@ -67,7 +67,7 @@ const en: typeof ko = {
     next: 'New password',
     changing: 'Changing…',
     wrong: 'The current password is wrong.',
-    changed: 'Your password is changed.',
+    changed: 'Your password is changed. Other devices are signed out.',
     signOut: 'Sign out',
     signingOut: 'Signing out…',
     signOutText: 'This clears unfinished forms and signs out other tabs as well. Your cart stays.',

@@ -50,7 +50,7 @@ const en: typeof ko = {
     IN_PROGRESS: 'We are waiting for the payment company’s answer. Please do not pay again.',
     FORBIDDEN: 'You are not allowed to see this.',
     NOT_FOUND: 'We could not find it.',
-    UNAUTHENTICATED: 'Please sign in.',
+    UNAUTHENTICATED: 'You were no longer signed in, so nothing was done. Please sign in and press again.',
     CONFLICT: 'Something has changed meanwhile. Please reload and check.',
     INVALID: 'Please check what you entered.',
     SOLD_OUT: 'There is not enough left.',

@@ -65,7 +65,7 @@ export default {
     next: '새 비밀번호',
     changing: '바꾸는 중…',
     wrong: '지금 비밀번호가 맞지 않아요.',
-    changed: '비밀번호를 바꿨어요.',
+    changed: '비밀번호를 바꿨어요. 다른 기기에서는 로그아웃됐어요.',
     signOut: '로그아웃',
     signingOut: '로그아웃하는 중…',
     signOutText: '쓰던 내용이 지워지고, 열려 있는 다른 탭도 로그아웃돼요. 장바구니는 남아 있어요.',

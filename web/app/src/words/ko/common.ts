@@ -103,7 +103,7 @@ export default {
     IN_PROGRESS: '결제사의 답을 기다리고 있어요. 다시 결제하지 마세요.',
     FORBIDDEN: '볼 수 있는 권한이 없어요.',
     NOT_FOUND: '찾을 수 없어요.',
-    UNAUTHENTICATED: '로그인이 필요해요.',
+    UNAUTHENTICATED: '로그인이 끝나 있어서 처리하지 않았어요. 로그인한 뒤 다시 눌러 주세요.',
     CONFLICT: '그 사이 상태가 바뀌었어요. 새로 고쳐 확인해 주세요.',
     INVALID: '입력한 내용을 확인해 주세요.',
     SOLD_OUT: '남은 수량이 모자라요.',

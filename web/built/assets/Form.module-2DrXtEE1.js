@@ -1,1 +1,0 @@
-var e={form:`_form_nmb4y_1`,card:`_card_nmb4y_10`,lead:`_lead_nmb4y_17`,soft:`_soft_nmb4y_18`,password:`_password_nmb4y_26`,reveal:`_reveal_nmb4y_30`,links:`_links_nmb4y_42`,code:`_code_nmb4y_56`,row:`_row_nmb4y_62`,said:`_said_nmb4y_69`,dev:`_dev_nmb4y_76`,buttons:`_buttons_nmb4y_88`,section:`_section_nmb4y_94`};export{e as t};

@@ -1,1 +1,0 @@
-import{O as e,rt as t,tt as n}from"./shop-BvYW-7tw.js";import{t as r}from"./account-DXlSccX0.js";var i=t();function a(){let t=n(r);return(0,i.jsx)(e,{title:t.title,narrow:!0,children:null})}export{a as default};

@@ -1,9 +1,0 @@
-import{P as e,Q as t,at as n,bt as r,c as i,nt as a,rt as o,tt as s,xt as c}from"./shop-BvYW-7tw.js";import{n as l,t as u}from"./useAction-Cm75r4zu.js";import{t as d}from"./Field-VKbCXrsl.js";import{t as f}from"./account-DXlSccX0.js";import{a as p,n as m,r as h}from"./TestAccounts-D8twQaOa.js";import{t as g}from"./Form.module-2DrXtEE1.js";import{n as _,t as v}from"./useFaults-C2dIJlpX.js";var y=c(r(),1),b=o(),x=i(`
-  mutation SignIn($input: SignInInput!) {
-    signIn(input: $input) {
-      user {
-        id
-      }
-    }
-  }
-`);function S({email:r=``,onSignedIn:i}){let o=s(a),c=s(f),S=l(),[C,w]=(0,y.useState)(),{form:T,faults:E,setFaults:D}=_(),[O,k]=u(async()=>{let e=new FormData(T.current),t={email:String(e.get(`email`)).trim(),password:String(e.get(`password`))},r=v({email:p(t.email,c),password:t.password?void 0:c.needPassword});if(w(void 0),D(r??{}),r)return;let a=await S(x,{input:t},{asksToSignIn:!1});if(a.data){n(),i();return}let{code:s,field:l}=a.problem;s===`UNAUTHENTICATED`||s===`INVALID`&&l===`password`?D({password:o.wrongPassword}):s===`INVALID`&&l===`email`?D({email:c.notEmail}):w(a.problem)});return(0,b.jsxs)(b.Fragment,{children:[(0,b.jsx)(m,{form:T}),(0,b.jsxs)(`form`,{ref:T,noValidate:!0,className:g.form,onSubmit:e=>{e.preventDefault(),O()},children:[(0,b.jsx)(d,{label:o.email,name:`email`,type:`email`,autoComplete:`username`,required:!0,maxLength:254,defaultValue:r,error:E.email}),(0,b.jsx)(h,{label:o.password,name:`password`,autoComplete:`current-password`,required:!0,error:E.password}),(0,b.jsx)(e,{problem:C}),(0,b.jsx)(t,{type:`submit`,kind:`main`,wide:!0,busy:k,busyLabel:o.signingIn,children:o.signIn})]})]})}export{S as t};
