@@ -68,6 +68,9 @@ func (c *counter) sound() map[string]object {
 		"confirmEmailVerification": {"verificationId": c.verification, "code": "000000"},
 		"signUp":                   {"verificationId": c.verification, "password": "long enough to pass"},
 		"signIn":                   {"email": "shopper@example.com", "password": "wrong, but well-formed"},
+		"requestPasswordReset":     {"email": "someone.else@example.com"},
+		"resetPassword":            {"verificationId": c.verification, "code": "000000", "password": "long enough to pass"},
+		"changePassword":           {"current": "correct horse battery staple", "password": "long enough to pass"},
 		"placeOrder":               {"idempotencyKey": "bad", "lines": []object{{"productId": c.goods.ids[0], "quantity": 1}}},
 		"cancelOrder":              {"idempotencyKey": "bad", "orderId": waiting, "reason": "x"},
 		"readyPayment":             {"idempotencyKey": "bad", "orderId": waiting, "pg": "KAKAO"},
@@ -94,6 +97,7 @@ func (c *client) mutate(t *testing.T, mutation string, input object) (object, []
 // shoppers send these; operators the others.
 var shoppers = map[string]bool{
 	"requestEmailVerification": true, "confirmEmailVerification": true, "signUp": true, "signIn": true, "placeOrder": true, "cancelOrder": true,
+	"requestPasswordReset": true, "resetPassword": true, "changePassword": true,
 	"readyPayment": true, "approvePayment": true, "failPayment": true, "cancelPayment": true,
 }
 
@@ -125,6 +129,15 @@ func TestMutations_badInput(t *testing.T) {
 		{"signIn", "email", "", ""},
 		{"signIn", "password", "", ""},
 		{"signIn", "password", long(5000), ""},
+		{"requestPasswordReset", "email", "nobody", ""},
+		{"requestPasswordReset", "email", long(300) + "@example.com", ""},
+		{"resetPassword", "verificationId", "nothing", ""},
+		{"resetPassword", "code", "000000", "INVALID verificationId"}, // a code for sign-up is none for this
+		{"resetPassword", "password", "short", ""},
+		{"changePassword", "current", "", ""},
+		{"changePassword", "current", "wrong, but well-formed", ""},
+		{"changePassword", "password", "short", ""},
+		{"changePassword", "password", long(2000), ""},
 		{"placeOrder", "idempotencyKey", "", ""},
 		{"placeOrder", "idempotencyKey", long(101), ""},
 		{"placeOrder", "idempotencyKey", "a\nb", ""},
@@ -165,6 +178,8 @@ func TestMutations_badInput(t *testing.T) {
 		{"cancelPayment", "amount", -1, ""},
 		{"cancelPayment", "amount", 9007199254740991, ""},
 		{"cancelPayment", "taxFreeAmount", 9007199254740991, ""},
+		{"cancelPayment", "expectedBalance", 1, "CONFLICT"},
+		{"cancelPayment", "expectedBalance", -1, ""},
 		{"cancelPayment", "reason", "", ""},
 		{"cancelPayment", "reason", long(201), ""},
 		{"cancelPayment", "refundAccount", object{"bankCode": "", "accountNumber": "1", "holderName": "x"}, "INVALID refundAccount.bankCode"},
@@ -289,7 +304,9 @@ func TestMutations_otherPeople(t *testing.T) {
 				t.Errorf("%s by nobody: %v", mutation, refused)
 			}
 		}
-		for _, mutation := range []string{"placeOrder", "cancelOrder", "readyPayment", "approvePayment", "failPayment", "cancelPayment"} {
+		for _, mutation := range []string{
+			"changePassword", "placeOrder", "cancelOrder", "readyPayment", "approvePayment", "failPayment", "cancelPayment",
+		} {
 			if _, refused := nobody.mutate(t, mutation, c.sound()[mutation]); refusedAs(refused) != "UNAUTHENTICATED " {
 				t.Errorf("%s by nobody: %v", mutation, refused)
 			}

@@ -278,7 +278,7 @@ func TestHandler_ChangePassword(t *testing.T) {
 		} {
 			s.refuses(name, shop.Invalid, test.field, func(context.Context) error { return s.change(user, test.current, test.password) }) //nolint:contextcheck // The office has its own.
 		}
-		s.tried("tries:address:"+shop.HashOf("kim@example.com", "192.0.2.1"), triesOfOne, 9) // and one above
+		s.tried("tries:address:"+shop.HashOf("kim@example.com", "192.0.2.1"), triesOfOne, 9)
 		s.refuses("too many guesses", shop.RateLimited, "", func(context.Context) error { return s.change(user, passphrase, another) }) //nolint:contextcheck // The office has its own.
 	})
 
