@@ -618,7 +618,7 @@ input PaymentFilter { status: [PaymentStatus!] pg: PG updatedFrom: Time updatedB
 
 type PaymentFailure { code: String! message: String! }
 "One try at one gateway. Its id is the merchant order id the gateway knows."
-type PaymentAttempt { id: ID! pg: PG! status: PaymentStatus! paymentKey: String startedAt: Time! failure: PaymentFailure }
+type PaymentAttempt { id: ID! pg: PG! status: PaymentStatus! paymentKey: String startedAt: Time! "When another took its place." supersededAt: Time failure: PaymentFailure }
 enum RefundStatus { REQUESTED UNKNOWN DONE FAILED }
 type Refund { id: ID! amount: Won! taxFreeAmount: Won! reason: String! status: RefundStatus! transactionKey: String requestedAt: Time! doneAt: Time }
 enum Actor { SHOPPER OPERATOR GATEWAY RESOLVER RECONCILIATION SCHEDULER }
@@ -1253,6 +1253,8 @@ func (ec *executionContext) childFields_PaymentAttempt(ctx context.Context, fiel
 		return ec.fieldContext_PaymentAttempt_paymentKey(ctx, field)
 	case "startedAt":
 		return ec.fieldContext_PaymentAttempt_startedAt(ctx, field)
+	case "supersededAt":
+		return ec.fieldContext_PaymentAttempt_supersededAt(ctx, field)
 	case "failure":
 		return ec.fieldContext_PaymentAttempt_failure(ctx, field)
 	}
@@ -7733,6 +7735,29 @@ func (ec *executionContext) _PaymentAttempt_startedAt(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_PaymentAttempt_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PaymentAttempt", field, false, false, "Time")
+}
+
+func (ec *executionContext) _PaymentAttempt_supersededAt(ctx context.Context, field graphql.CollectedField, obj *shop.PaymentAttempt) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PaymentAttempt_supersededAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SupersededAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PaymentAttempt_supersededAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PaymentAttempt", field, false, false, "Time")
 }
 
@@ -18089,6 +18114,11 @@ func (ec *executionContext) _PaymentAttempt(ctx context.Context, sel ast.Selecti
 		case "startedAt":
 			out.Values[i] = ec._PaymentAttempt_startedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "supersededAt":
+			out.Values[i] = ec._PaymentAttempt_supersededAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "failure":

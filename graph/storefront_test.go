@@ -97,8 +97,20 @@ func TestServer_storefront(t *testing.T) {
 			t.Errorf("verify says %q", violations)
 		}
 	})
+	t.Run("an attempt tells when another took its place", func(t *testing.T) {
+		order := shopper.order(product)
+		const document = `mutation($input: ReadyPaymentInput!) { readyPayment(input: $input) { payment { attempts { pg supersededAt } } } }`
+		var attempts []any
+		for _, pg := range []string{"KAKAO", "TOSS"} {
+			data := shopper.must(document, map[string]any{"input": map[string]any{"idempotencyKey": pg, "orderId": order, "pg": pg}})
+			attempts, _ = dig(data, "readyPayment", "payment", "attempts").([]any)
+		}
+		if len(attempts) != 2 || dig(attempts[0], "supersededAt") == nil || dig(attempts[1], "supersededAt") != nil {
+			t.Errorf("the attempts are %v", attempts)
+		}
+	})
 	t.Run("a page of orders reads who ordered at once", func(t *testing.T) {
-		for range 8 {
+		for range 7 {
 			shopper.order(product)
 		}
 		data := operator.must(`{ orders(first: 10) { nodes { id user { id email } } } }`, nil)
