@@ -108,6 +108,7 @@ func TestServer_limits(t *testing.T) {
 		"more depth than 12":              deep,
 		"more aliases than 30":            "{ " + aliases(31) + "}",
 		"pages of pages":                  `{ reconciliations(first: 100) { nodes { discrepancies(first: 100) { nodes { id payment { id } } } } } }`,
+		"pages of lists to be counted":    `{ orders(first: 100) { nodes { user { orders(first: 1) { totalCount } } } } }`,
 		"pages that ask the gateway":      `{ viewer { orders(first: 20) { nodes { payment { gatewayRecord(refresh: true) { __typename } } } } } }`,
 		"a hundred nodes that have pages": `query { nodes(ids: [` + strings.Repeat(`"usr_x" `, 100) + `]) { ... on User { orders(first: 100) { nodes { id status total } } } } }`,
 		"fragments of fragments of pages": `{ viewer { orders(first: 100) { ...a } } } fragment a on OrderConnection { nodes { ...b } edges { node { ...b } } } fragment b on Order { ` +
@@ -140,6 +141,14 @@ func TestServer_limits(t *testing.T) {
 		t.Parallel()
 		b.must(`{ viewer { orders(first: 10) { nodes { payment { gatewayRecord(refresh: true) { __typename } } } } } }`, nil)
 		b.must(`{ viewer { orders(first: 100) { nodes { payment { gatewayRecord(refresh: false) { __typename } } } } } }`, nil)
+	})
+	t.Run("a list is counted once, whatever its page", func(t *testing.T) {
+		t.Parallel()
+		b.must(`{ products(first: 100) { ...counted nodes { id name } } viewer { orders(first: 100) { totalCount } payments(first: 100) { totalCount } } }
+			fragment counted on ProductConnection { totalCount }`, nil)
+		if got := b.ask(`{ nodes(ids: ["usr_a", "usr_b"]) { ... on User { orders(first: 1) { totalCount } } } }`, nil); len(got.Errors) > 0 {
+			t.Errorf("the lists of two: %+v", got)
+		}
 	})
 	t.Run("@defer is refused", func(t *testing.T) {
 		t.Parallel()

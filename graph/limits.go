@@ -20,6 +20,7 @@ const (
 	maxAliases  = 30
 	maxCost     = 20_000 // fields, with every page full
 	lookUpCost  = 1_000  // what asking a gateway counts for
+	countCost   = 500    // what counting a list counts for
 	maxPage     = 100
 	defaultPage = 20
 )
@@ -77,12 +78,14 @@ func refusal(err *shop.Error, path ast.Path) *gqlerror.Error {
 }
 
 // A size is what a selection asks for. Sums stop just over the limits.
-type size struct{ depth, aliases, cost int }
+// Counts are of the list that the selection is of.
+type size struct{ depth, aliases, cost, counts int }
 
 func (s *size) beside(other size) {
 	s.depth = max(s.depth, other.depth)
 	s.aliases = min(s.aliases+other.aliases, maxAliases+1)
 	s.cost = min(s.cost+other.cost, maxCost+1)
+	s.counts = min(s.counts+other.counts, maxCost+1)
 }
 
 // A measurer sizes one operation. Fragments are sized once, so that fragments
@@ -161,7 +164,12 @@ func (m *measurer) field(field *ast.Field) (size, *gqlerror.Error) {
 	if m.looksUp(field) {
 		inner.cost += lookUpCost
 	}
-	inner.cost = min((inner.cost+1)*m.times(field), maxCost+1)
+	// A list is counted once, however many entries are on its page.
+	inner.cost = min((inner.cost+1)*m.times(field)+inner.counts*countCost, maxCost+1)
+	inner.counts = 0
+	if field.Name == "totalCount" {
+		inner.counts = 1
+	}
 	return inner, nil
 }
 

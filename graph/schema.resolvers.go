@@ -268,6 +268,10 @@ func (r *userResolver) Orders(ctx context.Context, obj *shop.User, first *int, a
 	return r.Queries.Orders(ctx, pageOf(obj, page(ctx, first, after, last, before)), query.OrderFilter{UserID: &obj.ID, Status: status})
 }
 
+func (r *userResolver) Payments(ctx context.Context, obj *shop.User, first *int, after *string, last *int, before *string, status []shop.PaymentStatus) (*query.PaymentConnection, error) {
+	return r.Queries.Payments(ctx, pageOf(obj, page(ctx, first, after, last, before)), query.PaymentFilter{UserID: &obj.ID, Status: status})
+}
+
 func (r *Resolver) Discrepancy() DiscrepancyResolver { return &discrepancyResolver{r} }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"time"
 
 	"payment-system/shop"
@@ -26,6 +27,15 @@ type PageInfo struct {
 	EndCursor       *string
 }
 
+// Counted is how many entries a list has, whatever the page: it is asked for when
+// somebody wants to know.
+type Counted struct {
+	count func(ctx context.Context) (*int, error)
+}
+
+// TotalCount returns the number, exact up to 10,000, and nil when there are more.
+func (c Counted) TotalCount(ctx context.Context) (*int, error) { return c.count(ctx) }
+
 // A Node is anything with a global id.
 type Node interface{ IsNode() }
 
@@ -38,6 +48,8 @@ type (
 	}
 	// ProductConnection is a page of products.
 	ProductConnection struct {
+		Counted
+
 		Edges    []ProductEdge
 		Nodes    []*shop.Product
 		PageInfo PageInfo
@@ -49,6 +61,8 @@ type (
 	}
 	// OrderConnection is a page of orders.
 	OrderConnection struct {
+		Counted
+
 		Edges    []OrderEdge
 		Nodes    []*shop.Order
 		PageInfo PageInfo
@@ -60,6 +74,8 @@ type (
 	}
 	// PaymentConnection is a page of payments.
 	PaymentConnection struct {
+		Counted
+
 		Edges    []PaymentEdge
 		Nodes    []*shop.Payment
 		PageInfo PageInfo
@@ -71,6 +87,8 @@ type (
 	}
 	// ReconciliationConnection is a page of reconciliations.
 	ReconciliationConnection struct {
+		Counted
+
 		Edges    []ReconciliationEdge
 		Nodes    []*shop.Reconciliation
 		PageInfo PageInfo
@@ -82,6 +100,8 @@ type (
 	}
 	// DiscrepancyConnection is a page of discrepancies.
 	DiscrepancyConnection struct {
+		Counted
+
 		Edges    []DiscrepancyEdge
 		Nodes    []*shop.Discrepancy
 		PageInfo PageInfo
@@ -121,6 +141,7 @@ type PaymentFilter struct {
 	UpdatedFrom   *time.Time // inclusive
 	UpdatedBefore *time.Time // exclusive
 	PaymentKey    *string
+	UserID        *shop.UserID // for those who know whose they are; no client says so
 }
 
 // A DiscrepancyFilter narrows the list of discrepancies. What is nil or empty does not filter.

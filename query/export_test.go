@@ -15,6 +15,3 @@ func Beyond(columns []string, place []any, after, inclusive bool) (string, []any
 	f := bound{values: place, after: after, inclusive: inclusive}.apply(filter{}, l)
 	return f.where[0], f.args
 }
-
-// MostHits is how many products are looked at one by one.
-const MostHits = mostHits

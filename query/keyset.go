@@ -38,6 +38,11 @@ type filter struct {
 	index string // "" leaves it to the optimizer
 	// tables are what is read instead of the list's table alone; their arguments come first.
 	tables string
+	// near are conditions that a page of the list's nearest rows is likely to meet. Where
+	// it is not full, otherwise says what to read instead.
+	near      []string
+	nearArgs  []any
+	otherwise func(ctx context.Context) (filter, error)
 }
 
 func (f filter) and(condition string, args ...any) filter {
@@ -127,6 +132,9 @@ type item struct {
 func (l *list) read(
 	ctx context.Context, db *sql.DB, parts []filter, bounds []bound, backward bool, limit int,
 ) ([]item, error) {
+	if len(parts) == 1 && parts[0].otherwise != nil {
+		return l.readNear(ctx, db, parts[0], bounds, backward, limit)
+	}
 	names := l.names("")
 	var inner []string
 	var args []any
@@ -150,6 +158,35 @@ func (l *list) read(
 		return nil, fmt.Errorf("read a page of %s: %w", l.table, err)
 	}
 	return items, nil
+}
+
+// readNear looks along the list, at few rows and at more of them, for as many as there
+// may be on the page.
+func (l *list) readNear(
+	ctx context.Context, db *sql.DB, part filter, bounds []bound, backward bool, limit int,
+) ([]item, error) {
+	along := part
+	for _, b := range bounds {
+		along = b.apply(along, l)
+	}
+	order, names := l.orderBy("", backward), l.names("")
+	for _, rows := range []int{min(10*limit, nearest), nearest} {
+		query := "SELECT " + names + " FROM (SELECT " + names + ", words FROM " + l.from(along) + l.where(along) + order +
+			" LIMIT ?) near WHERE " + strings.Join(part.near, " AND ") + order + " LIMIT ?"
+		args := slices.Concat(along.args, []any{rows}, part.nearArgs, []any{limit})
+		items, err := mysqldb.Collect(ctx, db, l.scan, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read the nearest of %s: %w", l.table, err)
+		}
+		if len(items) == limit {
+			return items, nil
+		}
+	}
+	rest, err := part.otherwise(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.read(ctx, db, []filter{rest}, bounds, backward, limit)
 }
 
 func (l *list) names(qualifier string) string {

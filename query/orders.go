@@ -76,7 +76,7 @@ func (r *Reader) Orders(ctx context.Context, page Page, filter OrderFilter) (*Or
 	if err != nil {
 		return nil, err
 	}
-	return &OrderConnection{Edges: edges, Nodes: nodes, PageInfo: info}, nil
+	return &OrderConnection{Counted: r.counted(l, parts, page), Edges: edges, Nodes: nodes, PageInfo: info}, nil
 }
 
 // list returns the order in which an index holds what the filter lets pass.

@@ -23,6 +23,7 @@ import (
 type leaf struct {
 	ids, cursors []string
 	info         query.PageInfo
+	count        func(context.Context) (*int, error)
 }
 
 // A paged list, and what it should hold in its order.
@@ -117,6 +118,9 @@ func (l paged) peek(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n, err := got.count(context.Background()); err != nil || n == nil || *n != len(l.want) {
+		t.Fatalf("%s has %v entries, %v; want %d", l.name, n, err, len(l.want))
+	}
 	if diff := gocmp.Diff(l.want[lo:hi], append([]string{}, got.ids...)); diff != "" {
 		t.Fatalf("%s, %d..%d of %d, -want +got:\n%s", l.name, lo, hi, len(l.want), diff)
 	}
@@ -173,7 +177,7 @@ func productLists(t *testing.T, s shelves) []paged {
 					}
 					return leaf{
 						ids:     idsOf(c.Nodes, func(p *shop.Product) string { return string(p.ID) }),
-						cursors: idsOf(c.Edges, func(e query.ProductEdge) string { return e.Cursor }), info: c.PageInfo,
+						cursors: idsOf(c.Edges, func(e query.ProductEdge) string { return e.Cursor }), info: c.PageInfo, count: c.TotalCount,
 					}, nil
 				},
 			})
@@ -224,7 +228,7 @@ func orderLists(t *testing.T, s shelves) []paged {
 				}
 				return leaf{
 					ids:     idsOf(c.Nodes, func(o *shop.Order) string { return string(o.ID) }),
-					cursors: idsOf(c.Edges, func(e query.OrderEdge) string { return e.Cursor }), info: c.PageInfo,
+					cursors: idsOf(c.Edges, func(e query.OrderEdge) string { return e.Cursor }), info: c.PageInfo, count: c.TotalCount,
 				}, nil
 			},
 		})
@@ -236,9 +240,10 @@ func paymentLists(t *testing.T, s shelves) []paged {
 	t.Helper()
 	statuses := shop.PaymentStatuses()
 	gateways := []shop.PG{shop.PGKakao, shop.PGToss}
+	people := []shop.UserID{"usr_a", "usr_b"}
 	var all []shop.Payment
 	for n := range 60 {
-		all = append(all, s.payment(t, n, "usr_a", statuses[n%11%5], gateways[n%2], moment.Add(time.Duration(n*7%20)*time.Microsecond), nil))
+		all = append(all, s.payment(t, n, people[n%2], statuses[n%11%5], gateways[n%2], moment.Add(time.Duration(n*7%20)*time.Microsecond), nil))
 	}
 	from, before := moment.Add(3*time.Microsecond), moment.Add(15*time.Microsecond)
 	some := []shop.PaymentStatus{statuses[0], statuses[3]}
@@ -246,6 +251,9 @@ func paymentLists(t *testing.T, s shelves) []paged {
 		"all":                            {},
 		"of some statuses":               {Status: some},
 		"of a gateway":                   {PG: &gateways[1]},
+		"of a user":                      {UserID: &people[1]},
+		"of a user, of statuses":         {UserID: &people[0], Status: some},
+		"of a user, changed in a time":   {UserID: &people[0], UpdatedFrom: &from},
 		"changed in a time":              {UpdatedFrom: &from, UpdatedBefore: &before},
 		"changed in a time, of statuses": {UpdatedFrom: &from, Status: some, PG: &gateways[0]},
 	}
@@ -253,7 +261,7 @@ func paymentLists(t *testing.T, s shelves) []paged {
 	r := s.reader()
 	for name, f := range filters {
 		want := slices.DeleteFunc(slices.Clone(all), func(p shop.Payment) bool {
-			return f.Status != nil && !slices.Contains(f.Status, p.Status) || f.PG != nil && p.PG != *f.PG ||
+			return f.Status != nil && !slices.Contains(f.Status, p.Status) || f.PG != nil && p.PG != *f.PG || f.UserID != nil && p.UserID != *f.UserID ||
 				f.UpdatedFrom != nil && p.UpdatedAt.Before(*f.UpdatedFrom) || f.UpdatedBefore != nil && !p.UpdatedAt.Before(*f.UpdatedBefore)
 		})
 		slices.SortFunc(want, func(a, b shop.Payment) int {
@@ -271,7 +279,7 @@ func paymentLists(t *testing.T, s shelves) []paged {
 				}
 				return leaf{
 					ids:     idsOf(c.Nodes, func(p *shop.Payment) string { return string(p.ID) }),
-					cursors: idsOf(c.Edges, func(e query.PaymentEdge) string { return e.Cursor }), info: c.PageInfo,
+					cursors: idsOf(c.Edges, func(e query.PaymentEdge) string { return e.Cursor }), info: c.PageInfo, count: c.TotalCount,
 				}, nil
 			},
 		})
@@ -302,7 +310,7 @@ func reconciliationLists(t *testing.T, s shelves) []paged {
 		}
 		return leaf{
 			ids:     idsOf(c.Nodes, func(x *shop.Reconciliation) string { return string(x.ID) }),
-			cursors: idsOf(c.Edges, func(e query.ReconciliationEdge) string { return e.Cursor }), info: c.PageInfo,
+			cursors: idsOf(c.Edges, func(e query.ReconciliationEdge) string { return e.Cursor }), info: c.PageInfo, count: c.TotalCount,
 		}, nil
 	}}}
 	for name, of := range map[string]*shop.ReconciliationID{"of any file": nil, "of one file": &of} {
@@ -319,7 +327,7 @@ func reconciliationLists(t *testing.T, s shelves) []paged {
 					}
 					return leaf{
 						ids:     idsOf(c.Nodes, func(d *shop.Discrepancy) string { return string(d.ID) }),
-						cursors: idsOf(c.Edges, func(e query.DiscrepancyEdge) string { return e.Cursor }), info: c.PageInfo,
+						cursors: idsOf(c.Edges, func(e query.DiscrepancyEdge) string { return e.Cursor }), info: c.PageInfo, count: c.TotalCount,
 					}, nil
 				},
 			})

@@ -115,7 +115,7 @@ func (r *Reader) Payments(ctx context.Context, page Page, filter PaymentFilter) 
 	if err != nil {
 		return nil, err
 	}
-	return &PaymentConnection{Edges: edges, Nodes: nodes, PageInfo: info}, nil
+	return &PaymentConnection{Counted: r.counted(l, parts, page), Edges: edges, Nodes: nodes, PageInfo: info}, nil
 }
 
 // list returns the order in which an index holds what the filter lets pass.
@@ -135,7 +135,13 @@ func (f PaymentFilter) list() (*list, []filter) {
 		part.index = "ix_payment_views_key"
 		return l, []filter{among(part.and("payment_key = ?", *f.PaymentKey), "status", f.Status)}
 	}
+	if f.UserID != nil {
+		part = part.and("user_id = ?", string(*f.UserID))
+	}
 	if l == paymentList {
+		if f.UserID != nil {
+			part.index = "ix_payment_views_user"
+		}
 		return l, []filter{among(part, "status", f.Status)}
 	}
 	part.index = "ix_payment_views_updated"

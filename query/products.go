@@ -73,7 +73,12 @@ func (r *Reader) Products(
 	if err != nil {
 		return nil, err
 	}
-	return r.openProducts(ctx, listed)
+	found, err := r.openProducts(ctx, listed)
+	if err != nil {
+		return nil, err
+	}
+	found.Counted = r.countedProducts(wanted)
+	return found, nil
 }
 
 // narrow adds what the filter lets pass, and the viewer may see.
@@ -116,9 +121,9 @@ type wantedProducts struct {
 	isFresh bool   // not from the cache: stock moves without evicting lists
 }
 
-// slot names the page by all that was asked.
-func (w wantedProducts) slot() (slot, error) {
-	asked, err := json.Marshal([]any{w.list.tag, w.search, w.part.where, w.part.args, w.page})
+// slot names what of them is wanted, a page or their number, by all that was asked.
+func (w wantedProducts) slot(what any) (slot, error) {
+	asked, err := json.Marshal([]any{w.list.tag, w.search, w.part.where, w.part.args, what})
 	if err != nil {
 		return slot{}, err
 	}
@@ -131,26 +136,30 @@ func (r *Reader) productPage(ctx context.Context, wanted wantedProducts) (listed
 	if wanted.isFresh {
 		return r.readProductPage(ctx, wanted)
 	}
-	at, err := wanted.slot()
+	at, err := wanted.slot(wanted.page)
 	if err != nil {
 		return listedPage{}, err
 	}
+	return cached(ctx, r, at, func() (listedPage, error) { return r.readProductPage(ctx, wanted) })
+}
+
+// cached returns what is kept in a slot, or reads it and keeps it there.
+func cached[T any](ctx context.Context, r *Reader, at slot, read func() (T, error)) (value T, err error) {
 	hits, tokens := r.lookUp(ctx, []slot{at})
-	var listed listedPage
-	if hit, ok := hits[at.id]; ok && json.Unmarshal(hit.Document, &listed) == nil {
-		return listed, nil
+	if hit, ok := hits[at.id]; ok && json.Unmarshal(hit.Document, &value) == nil {
+		return value, nil
 	}
-	if listed, err = r.readProductPage(ctx, wanted); err != nil {
-		return listedPage{}, err
+	if value, err = read(); err != nil {
+		return value, err
 	}
 	if token := tokens[at.guard]; token != "" {
-		body, err := json.Marshal(listed)
+		body, err := json.Marshal(value)
 		if err != nil {
-			return listedPage{}, err
+			return value, err
 		}
 		r.store(ctx, map[string]entry{at.id: {Token: string(token), Document: body}})
 	}
-	return listed, nil
+	return value, nil
 }
 
 // readProductPage reads which products are on a page. A database that lags behind would

@@ -30,19 +30,20 @@ func (r *Reader) Reconciliations(ctx context.Context, page Page) (*Reconciliatio
 	if err != nil {
 		return nil, err
 	}
-	return &ReconciliationConnection{Edges: edges, Nodes: nodes, PageInfo: info}, nil
+	return &ReconciliationConnection{Counted: r.counted(reconciliationList, []filter{{}}, page), Edges: edges, Nodes: nodes, PageInfo: info}, nil
 }
 
 // Discrepancies returns a page of discrepancies, newest first: those of one
 // reconciliation, or all when of is nil.
 func (r *Reader) Discrepancies(ctx context.Context, page Page, of *shop.ReconciliationID, filter DiscrepancyFilter) (*DiscrepancyConnection, error) {
-	edges, nodes, info, err := connect(ctx, r, discrepancyList, filter.parts(of), page, func(cursor string, node *shop.Discrepancy) DiscrepancyEdge {
+	parts := filter.parts(of)
+	edges, nodes, info, err := connect(ctx, r, discrepancyList, parts, page, func(cursor string, node *shop.Discrepancy) DiscrepancyEdge {
 		return DiscrepancyEdge{Cursor: cursor, Node: node}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &DiscrepancyConnection{Edges: edges, Nodes: nodes, PageInfo: info}, nil
+	return &DiscrepancyConnection{Counted: r.counted(discrepancyList, parts, page), Edges: edges, Nodes: nodes, PageInfo: info}, nil
 }
 
 func (f DiscrepancyFilter) parts(of *shop.ReconciliationID) []filter {

@@ -18,9 +18,14 @@ const (
 	maxSearch = 200
 	// mostProbes is how many grams of a search are counted at most.
 	mostProbes = 8
-	// mostHits is how many products are looked at one by one. Where a search may find more,
-	// the list is followed in its order until a page is full: one in so many is found soon.
-	mostHits = 5_000
+	// mostJoined is how many grams all candidates have.
+	mostJoined = 4
+	// mostHits is how many candidates are looked at, and sorted, at once.
+	mostHits = 2_000
+	// nearest is how many rows of the list are looked at where there are more.
+	nearest = 3_000
+	// mostSorted is how many candidates are sorted where those rows were not enough.
+	mostSorted = 20_000
 )
 
 // A search is what words a product must have; nil is for everything.
@@ -37,48 +42,84 @@ func searchFor(text *string) (search, error) {
 	return views.SearchWords(*text), nil
 }
 
-// narrow keeps the products that have all words, by the way that is quicker: it looks at
-// those that have the rarest grams, or, where these are common, at all in the list's order.
+// narrow keeps the products that have all words. Where these are rare, it looks at those
+// that the index names. Where they are common, it looks along the list first, for a page
+// is soon full there, and no further than nearest rows: all that are found may be at the
+// list's other end.
 func (s search) narrow(ctx context.Context, db *sql.DB, part filter) (filter, error) {
 	if len(s) == 0 {
 		return part, nil
 	}
-	found, err := s.candidates(ctx, db)
+	found, n, err := s.candidates(ctx, db)
 	if err != nil {
 		return part, err
 	}
-	narrowed := found.from(part)
-	for _, word := range s {
-		narrowed = narrowed.and("LOCATE(?, words) > 0", []byte(word))
+	if n <= mostHits {
+		return found.from(s.within(part)), nil
 	}
-	return narrowed, nil
+	all, along := part, s.within(filter{})
+	part.near, part.nearArgs = along.where, along.args
+	part.otherwise = func(ctx context.Context) (filter, error) {
+		counts, err := countEach(ctx, db, []candidates{found}, mostSorted)
+		if err != nil || counts[0] > mostSorted {
+			return s.within(all), err
+		}
+		return found.from(s.within(all)), nil
+	}
+	return part, nil
 }
 
-// candidates returns the fewest products that the index tells to be all that may be found.
-func (s search) candidates(ctx context.Context, db *sql.DB) (candidates, error) {
-	probes := s.probes()
-	counts, err := countEach(ctx, db, probes)
+// narrowCount keeps the products that have all words, to be counted: those that the index
+// names, however many.
+func (s search) narrowCount(ctx context.Context, db *sql.DB, part filter) (filter, error) {
+	if len(s) == 0 {
+		return part, nil
+	}
+	found, _, err := s.candidates(ctx, db)
 	if err != nil {
-		return candidates{}, err
+		return part, err
 	}
-	rarest := 0
-	for i, n := range counts {
-		if n < counts[rarest] {
-			rarest = i
+	return found.from(s.within(part)), nil
+}
+
+// within keeps those that have all words.
+func (s search) within(part filter) filter {
+	for _, word := range s {
+		part = part.and("LOCATE(?, words) > 0", []byte(word))
+	}
+	return part
+}
+
+// candidates returns the fewest products that the index tells to be all that may be found,
+// and how many these are at most; one more than mostHits where they may be more.
+func (s search) candidates(ctx context.Context, db *sql.DB) (found candidates, most int, err error) {
+	grams := s.grams()
+	if len(grams) == 0 { // the words have one character each
+		var probes []candidates
+		for _, word := range s[:min(len(s), mostProbes)] {
+			probes = append(probes, candidates{beginning: word})
 		}
+		counts, err := countEach(ctx, db, probes, mostHits)
+		if err != nil {
+			return candidates{}, 0, err
+		}
+		rarest := slices.Index(counts, slices.Min(counts))
+		return probes[rarest], counts[rarest], nil
 	}
-	if counts[rarest] <= mostHits {
-		return probes[rarest], nil
+	probes := make([]candidates, len(grams))
+	for i, gram := range grams {
+		probes[i].grams = []string{gram}
 	}
-	if len(s.grams()) < 2 {
-		return candidates{}, nil
+	counts, err := countEach(ctx, db, probes, mostHits)
+	if err != nil {
+		return candidates{}, 0, err
 	}
-	// Each is common, and all of them together may still be rare.
-	together := candidates{grams: s.grams()}
-	if counts, err = countEach(ctx, db, []candidates{together}); err != nil || counts[0] > mostHits {
-		return candidates{}, err
+	count := make(map[string]int, len(grams))
+	for i, gram := range grams {
+		count[gram] = counts[i]
 	}
-	return together, nil
+	slices.SortStableFunc(grams, func(a, b string) int { return count[a] - count[b] })
+	return candidates{grams: grams[:min(len(grams), mostJoined)]}, count[grams[0]], nil
 }
 
 // grams returns grams that all products have that may be found, at most mostProbes, and as many
@@ -100,19 +141,6 @@ func (s search) grams() (grams []string) {
 		}
 	}
 	return grams
-}
-
-// probes are the ways in which the index can be asked.
-func (s search) probes() (probes []candidates) {
-	for _, gram := range s.grams() {
-		probes = append(probes, candidates{grams: []string{gram}})
-	}
-	if len(probes) == 0 { // the words have one character each
-		for _, word := range s[:min(len(s), mostProbes)] {
-			probes = append(probes, candidates{beginning: word})
-		}
-	}
-	return probes
 }
 
 // Candidates are the products that have all of some grams, or one that begins with a
@@ -152,13 +180,13 @@ func (c candidates) from(part filter) filter {
 	return part
 }
 
-// countEach counts candidates, each up to one more than mostHits.
-func countEach(ctx context.Context, db *sql.DB, all []candidates) ([]int, error) {
+// countEach counts candidates, each up to one more than most.
+func countEach(ctx context.Context, db *sql.DB, all []candidates, most int) ([]int, error) {
 	var queries []string
 	var args []any
 	for i, c := range all {
 		query, of := c.selectIDs()
-		queries = append(queries, fmt.Sprintf("SELECT %d, COUNT(*) FROM (%s LIMIT %d) c%[1]d", i, query, mostHits+1))
+		queries = append(queries, fmt.Sprintf("SELECT %d, COUNT(*) FROM (%s LIMIT %d) c%[1]d", i, query, most+1))
 		args = append(args, of...)
 	}
 	counts := make([]int, len(all))
