@@ -162,17 +162,19 @@ function Summary({ lines }: { lines: FilledLine[] }) {
         )}
       </dl>
       {none && <p>{words.nothingLeft}</p>}
-      <Button
-        kind="main"
-        wide
-        blocked={none ? words.nothingLeft : undefined}
-        onClick={() => {
-          acceptPrices(new Map(lines.map(({ id, price, product }) => [id, product?.price ?? price])))
-          navigate('/checkout')
-        }}
-      >
-        {words.order(won(total))}
-      </Button>
+      <div className={css.bar}>
+        <Button
+          kind="main"
+          wide
+          blocked={none ? words.nothingLeft : undefined}
+          onClick={() => {
+            acceptPrices(new Map(lines.map(({ id, price, product }) => [id, product?.price ?? price])))
+            navigate('/checkout')
+          }}
+        >
+          {words.order(won(total))}
+        </Button>
+      </div>
     </section>
   )
 }

@@ -81,10 +81,10 @@ function Buy({ product: { id, price, stock } }: { product: Product }) {
   const [, navigate] = useLocation()
   const [quantity, setQuantity] = useState(1)
   const [valid, setValid] = useState(true)
-  const add = () => {
-    const added = addToCart(id, price, quantity)
-    toast(added ? words.added : words.full)
-    return added
+  const add = (then: () => void) => {
+    if (!valid) return
+    if (addToCart(id, price, quantity)) then()
+    else toast(words.full)
   }
   return (
     <div className={css.buy}>
@@ -104,10 +104,10 @@ function Buy({ product: { id, price, stock } }: { product: Product }) {
         </b>
       </p>
       <div className={css.buttons}>
-        <Button wide onClick={() => valid && add()}>
+        <Button wide onClick={() => add(() => toast(words.added))}>
           {words.add}
         </Button>
-        <Button wide kind="main" onClick={() => valid && add() && navigate('/checkout')}>
+        <Button wide kind="main" onClick={() => add(() => navigate('/checkout'))}>
           {words.buy}
         </Button>
       </div>

@@ -27,12 +27,13 @@ export function Header() {
             <Person size={22} />
             <span>{viewer ? words.account : words.signIn}</span>
           </Link>
-          <Link href="/cart" className={css.link} aria-label={words.cartCount(count)}>
+          <Link href="/cart" className={css.link}>
             <span className={css.bag}>
               <Bag size={22} />
-              {count > 0 && <b className={css.count}>{count > 99 ? '99+' : count}</b>}
+              {count > 0 && <b className={css.count} aria-hidden="true">{count > 99 ? '99+' : count}</b>}
             </span>
             <span>{words.cart}</span>
+            {count > 0 && <span className="unseen">{words.cartPieces(count)}</span>}
           </Link>
         </nav>
       </div>
@@ -62,7 +63,7 @@ function Search() {
       <input
         type="search"
         name="q"
-        defaultValue={word}
+        {...(onList && { value: word })}
         aria-label={words.search}
         placeholder={words.searchHint}
         maxLength={100}

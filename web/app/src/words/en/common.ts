@@ -6,7 +6,7 @@ const en: typeof ko = {
   search: 'Search products',
   searchHint: 'What are you looking for?',
   cart: 'Cart',
-  cartCount: (count) => `Cart, ${count} ${count === 1 ? 'item' : 'items'}`,
+  cartPieces: (count) => `${count} ${count === 1 ? 'item' : 'items'}`,
   orders: 'Orders',
   account: 'Account',
   signIn: 'Sign in',

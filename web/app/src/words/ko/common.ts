@@ -59,7 +59,7 @@ export default {
   search: '상품 검색',
   searchHint: '무엇을 찾으세요?',
   cart: '장바구니',
-  cartCount: (count: number) => `장바구니, ${count}개`,
+  cartPieces: (count: number) => `${count}개`,
   orders: '주문 내역',
   account: '내 계정',
   signIn: '로그인',
