@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:web/built/assets/Account-D9WQca8E.js
 import{$ as e,M as t,O as n,P as r,Q as i,_t as a,bt as o,c as s,j as c,nt as l,o as u,ot as d,rt as f,tt as p,w as m,xt as h}from"./shop-BdiJ0_Mv.js";import{i as g,r as _}from"./Field-k8Gn-G2-.js";import{r as v}from"./When-IhXbdu03.js";import{t as y}from"./account-CIGQkGJO.js";import{i as b,t as x}from"./PasswordField-B7JYyMz8.js";import{n as S,r as C,t as w}from"./useFaults-0Cb_wFXm.js";var T=h(o(),1),E=f(),D=s(`
+========
+import{$ as e,M as t,O as n,P as r,Q as i,_t as a,bt as o,c as s,j as c,nt as l,o as u,ot as d,rt as f,tt as p,w as m,xt as h}from"./shop-CuVF16eu.js";import{i as g,r as _}from"./Field-BBJujdbi.js";import{r as v}from"./When-HNVKx716.js";import{t as y}from"./account-CIGQkGJO.js";import{i as b,t as x}from"./PasswordField-BNSCisbh.js";import{n as S,r as C,t as w}from"./useFaults-CJhlAvPy.js";var T=h(o(),1),E=f(),D=s(`
+>>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/Account-CQZxsXtt.js
   mutation ChangePassword($input: ChangePasswordInput!) {
     changePassword(input: $input) {
       user {

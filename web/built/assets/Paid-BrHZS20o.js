@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:web/built/assets/Paid-BrHZS20o.js
 import{$ as e,A as t,M as n,N as r,O as i,c as a,k as o,nt as s,o as c,rt as l,tt as u,vt as d}from"./shop-BdiJ0_Mv.js";import{t as f}from"./payment-DBKiAWyD.js";import{c as p}from"./state-K1FaYcww.js";import{t as m}from"./PaymentPanel-Bz2I7yal.js";var h={checking:`_checking_cgxr4_1`},g=l(),_=a(`
+========
+import{$ as e,A as t,M as n,N as r,O as i,c as a,k as o,nt as s,o as c,rt as l,tt as u,vt as d}from"./shop-CuVF16eu.js";import{t as f}from"./payment-DBKiAWyD.js";import{c as p}from"./state-rPxWlP7h.js";import{t as m}from"./PaymentPanel-DOPE-9US.js";var h={checking:`_checking_cgxr4_1`},g=l(),_=a(`
+>>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/Paid-CYNg-4ZG.js
     query Paid($id: ID!) {
       order(id: $id) {
         ...PanelOrder

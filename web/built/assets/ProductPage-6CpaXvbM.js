@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:web/built/assets/ProductPage-6CpaXvbM.js
 import{$ as e,A as t,D as n,M as r,N as i,O as a,Q as o,T as s,_t as c,a as l,bt as u,c as d,f,k as p,l as m,o as h,p as g,rt as _,tt as v,u as y,vt as b,w as x,xt as S}from"./shop-BdiJ0_Mv.js";import{t as C}from"./Quantity-CBE2boHs.js";var w=S(u(),1),T={product:`_product_1l57t_1`,facts:`_facts_1l57t_13`,name:`_name_1l57t_18`,price:`_price_1l57t_25`,stock:`_stock_1l57t_31`,buy:`_buy_1l57t_40`,total:`_total_1l57t_48`,buttons:`_buttons_1l57t_56`,description:`_description_1l57t_62`},E=_(),D=d(`
+========
+import{$ as e,A as t,D as n,M as r,N as i,O as a,Q as o,T as s,_t as c,a as l,bt as u,c as d,f,k as p,l as m,o as h,p as g,rt as _,tt as v,u as y,vt as b,w as x,xt as S}from"./shop-CuVF16eu.js";import{t as C}from"./Quantity-CERA7HWC.js";var w=S(u(),1),T={product:`_product_1l57t_1`,facts:`_facts_1l57t_13`,name:`_name_1l57t_18`,price:`_price_1l57t_25`,stock:`_stock_1l57t_31`,buy:`_buy_1l57t_40`,total:`_total_1l57t_48`,buttons:`_buttons_1l57t_56`,description:`_description_1l57t_62`},E=_(),D=d(`
+>>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/ProductPage-CUw4qisO.js
     query Product($id: ID!) {
       product(id: $id) {
         ...TileFields

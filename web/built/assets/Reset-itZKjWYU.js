@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:web/built/assets/Reset-itZKjWYU.js
 import{O as e,P as t,Q as n,bt as r,c as i,ht as a,ot as o,rt as s,tt as c,xt as l}from"./shop-BdiJ0_Mv.js";import{i as u,r as d}from"./Field-k8Gn-G2-.js";import{t as f}from"./account-CIGQkGJO.js";import{i as p,n as m,r as h,t as g}from"./CodeField-C4XV-GL9.js";import{i as _,t as v}from"./PasswordField-B7JYyMz8.js";import{n as y,r as b,t as x}from"./useFaults-0Cb_wFXm.js";import{n as S,t as C}from"./useNext-DyxOQ1n9.js";import{t as w}from"./SignInForm-Bfr2jaIg.js";import{t as T}from"./TestAccounts-DxM1yEnP.js";var E=l(r(),1),D=s(),O=i(`
+========
+import{O as e,P as t,Q as n,bt as r,c as i,ht as a,ot as o,rt as s,tt as c,xt as l}from"./shop-CuVF16eu.js";import{i as u,r as d}from"./Field-BBJujdbi.js";import{t as f}from"./account-CIGQkGJO.js";import{i as p,n as m,r as h,t as g}from"./CodeField-B0w-Eb9T.js";import{i as _,t as v}from"./PasswordField-BNSCisbh.js";import{n as y,r as b,t as x}from"./useFaults-CJhlAvPy.js";import{n as S,t as C}from"./useNext-DYEFSPHw.js";import{t as w}from"./SignInForm-Dpq6aKt4.js";import{t as T}from"./TestAccounts-D162SjAg.js";var E=l(r(),1),D=s(),O=i(`
+>>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/Reset-CN7Bymxl.js
   mutation RequestPasswordReset($input: RequestPasswordResetInput!) {
     requestPasswordReset(input: $input) {
       verificationId

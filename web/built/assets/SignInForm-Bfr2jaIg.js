@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:web/built/assets/SignInForm-Bfr2jaIg.js
 import{P as e,Q as t,at as n,bt as r,c as i,nt as a,rt as o,tt as s,xt as c}from"./shop-BdiJ0_Mv.js";import{i as l,r as u,t as d}from"./Field-k8Gn-G2-.js";import{t as f}from"./account-CIGQkGJO.js";import{r as p,t as m}from"./PasswordField-B7JYyMz8.js";import{n as h,r as g,t as _}from"./useFaults-0Cb_wFXm.js";import{n as v}from"./TestAccounts-DxM1yEnP.js";var y=c(r(),1),b=o(),x=i(`
+========
+import{P as e,Q as t,at as n,bt as r,c as i,nt as a,rt as o,tt as s,xt as c}from"./shop-CuVF16eu.js";import{i as l,r as u,t as d}from"./Field-BBJujdbi.js";import{t as f}from"./account-CIGQkGJO.js";import{r as p,t as m}from"./PasswordField-BNSCisbh.js";import{n as h,r as g,t as _}from"./useFaults-CJhlAvPy.js";import{n as v}from"./TestAccounts-D162SjAg.js";var y=c(r(),1),b=o(),x=i(`
+>>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/SignInForm-Dpq6aKt4.js
   mutation SignIn($input: SignInInput!) {
     signIn(input: $input) {
       user {

@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:web/built/assets/SignUp-DJXpql-a.js
 import{O as e,P as t,Q as n,at as r,bt as i,c as a,ht as o,nt as s,rt as c,tt as l,w as u,xt as d}from"./shop-BdiJ0_Mv.js";import{i as f,r as p}from"./Field-k8Gn-G2-.js";import{t as m}from"./account-CIGQkGJO.js";import{i as h,n as g,r as _,t as v}from"./CodeField-C4XV-GL9.js";import{i as y,t as b}from"./PasswordField-B7JYyMz8.js";import{n as x,r as S,t as C}from"./useFaults-0Cb_wFXm.js";import{n as w,t as T}from"./useNext-DyxOQ1n9.js";import{t as E}from"./TestAccounts-DxM1yEnP.js";var D=d(i(),1),O=c(),k=a(`
+========
+import{O as e,P as t,Q as n,at as r,bt as i,c as a,ht as o,nt as s,rt as c,tt as l,w as u,xt as d}from"./shop-CuVF16eu.js";import{i as f,r as p}from"./Field-BBJujdbi.js";import{t as m}from"./account-CIGQkGJO.js";import{i as h,n as g,r as _,t as v}from"./CodeField-B0w-Eb9T.js";import{i as y,t as b}from"./PasswordField-BNSCisbh.js";import{n as x,r as S,t as C}from"./useFaults-CJhlAvPy.js";import{n as w,t as T}from"./useNext-DYEFSPHw.js";import{t as E}from"./TestAccounts-D162SjAg.js";var D=d(i(),1),O=c(),k=a(`
+>>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/SignUp-498eTj_1.js
   mutation RequestEmailVerification($input: RequestEmailVerificationInput!) {
     requestEmailVerification(input: $input) {
       verificationId

@@ -91,7 +91,7 @@ function Slip({ shop, order, payment, paidAt }: SlipProps) {
   const paper = params.get('paper') === 'roll' ? 'roll' : 'a4'
   return (
     <Page title={words.title} unseenTitle narrow>
-      <Controls id={order.id} paper={paper} />
+      <Controls id={order.id} paper={paper} gatewaysOwn={payment.receiptUrl} />
       <article className={`${css.slip} ${css[paper]}`}>
         <header className={css.head}>
           <h2>{words.title}</h2>
@@ -113,12 +113,24 @@ function Slip({ shop, order, payment, paidAt }: SlipProps) {
   )
 }
 
-function Controls({ id, paper }: { id: string; paper: (typeof papers)[number] }) {
+interface ControlsProps {
+  id: string
+  paper: (typeof papers)[number]
+  /** The gateway's own receipt. */
+  gatewaysOwn: string | null
+}
+
+function Controls({ id, paper, gatewaysOwn }: ControlsProps) {
   const words = useWords(orders).slip
   const [, setParams] = useSearchParams()
   return (
     <div className={css.controls}>
       <Link href={`/orders/${id}`}>{words.back}</Link>
+      {gatewaysOwn && (
+        <a href={gatewaysOwn} target="_blank" rel="noreferrer">
+          {words.gateway}
+        </a>
+      )}
       <div role="group" aria-label={words.paper} className={css.papers}>
         {papers.map((choice) => (
           <button

@@ -13,7 +13,6 @@ const en: typeof ko = {
   showAll: 'Show all orders',
   more: 'Show more',
   loadingMore: 'Loading…',
-  end: 'That is everything.',
   others: (name, count) => `${name} and ${count} more`,
   payIn: (time) => `Pay within ${time}`,
   payOver: 'The time to pay is over',
@@ -29,7 +28,6 @@ const en: typeof ko = {
   taxFreeTotal: 'Tax-free part of it',
   payment: 'Payment',
   paidWith: 'Paid with',
-  notChosen: 'Not chosen yet',
   months: (months) => `${months} monthly installments`,
   lump: 'in one payment',
   refunded: 'Refunded',
@@ -37,7 +35,6 @@ const en: typeof ko = {
   refunds: 'Refunds',
   refundFailed: 'The payment company did not refund this. The payment stands.',
   timeline: 'What happened',
-  newest: 'Latest',
   happened: {
     'order.placed': 'You placed the order.',
     'order.extended': 'The time to pay was extended.',
