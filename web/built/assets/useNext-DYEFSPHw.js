@@ -1,5 +1,0 @@
-<<<<<<<< HEAD:web/built/assets/useNext-DyxOQ1n9.js
-import{_t as e,yt as t}from"./shop-BdiJ0_Mv.js";var n=/^\/(sign-in|sign-up|reset)(\/|$)/;function r(e){if(!e||!/^\/(?![/\\])/.test(e))return`/`;let t=new URL(e,location.origin);return t.origin!==location.origin||n.test(t.pathname)?`/`:t.pathname+t.search+t.hash}function i(e,t){return t===`/`?e:`${e}?${new URLSearchParams({next:t})}`}function a(){let[n]=t(),[,i]=e(),a=r(n.get(`next`));return[a,()=>{/^\/operator(\/|$|\?)/.test(a)?location.replace(a):i(a,{replace:!0})}]}export{i as n,a as t};
-========
-import{_t as e,yt as t}from"./shop-CuVF16eu.js";var n=/^\/(sign-in|sign-up|reset)(\/|$)/;function r(e){if(!e||!/^\/(?![/\\])/.test(e))return`/`;let t=new URL(e,location.origin);return t.origin!==location.origin||n.test(t.pathname)?`/`:t.pathname+t.search+t.hash}function i(e,t){return t===`/`?e:`${e}?${new URLSearchParams({next:t})}`}function a(){let[n]=t(),[,i]=e(),a=r(n.get(`next`));return[a,()=>{/^\/operator(\/|$|\?)/.test(a)?location.replace(a):i(a,{replace:!0})}]}export{i as n,a as t};
->>>>>>>> 7f86ac3 (web: the gateway's own receipt, and a cart that is named as it is seen):web/built/assets/useNext-DYEFSPHw.js
