@@ -33,8 +33,8 @@ export function Page({ title, aside, unseenTitle = false, narrow = false, ready 
   }, [])
   return (
     <div className={narrow ? `${css.page} ${css.narrow}` : css.page}>
-      <div className={unseenTitle ? undefined : css.head}>
-        <h1 ref={heading} tabIndex={-1} className={unseenTitle ? 'unseen' : undefined}>
+      <div className={unseenTitle ? 'unseen' : css.head}>
+        <h1 ref={heading} tabIndex={-1}>
           {title}
         </h1>
         {aside}

@@ -123,7 +123,7 @@ function Form({ lines, left, reload }: FormProps) {
         <div className={css.bar}>
           {viewer === null && <p className={css.hold}>{words.signInToOrder}</p>}
           <Button type="submit" kind="main" wide money busy={busy} busyLabel={words.ordering}>
-            {viewer === null ? words.signIn : words.order(won(total))}
+            {viewer === null ? words.signIn(won(total)) : words.order(won(total))}
           </Button>
         </div>
       </section>

@@ -12,7 +12,7 @@ const en: typeof ko = {
   order: (amount) => `Pay ${amount}`,
   ordering: 'Ordering…',
   signInToOrder: 'Sign in to pay. What you chose stays here.',
-  signIn: 'Sign in and pay',
+  signIn: (amount) => `Sign in and pay ${amount}`,
   hold: (minutes) => `Once ordered, we keep the goods for you for ${minutes} minutes.`,
   soldOut: 'There is not enough left, so nothing was ordered.',
   soldOutLine: (name, requested, available) =>

@@ -10,7 +10,7 @@ export default {
   order: (amount: string) => `${amount} 결제하기`,
   ordering: '주문하는 중…',
   signInToOrder: '로그인하면 바로 결제할 수 있어요. 고른 것은 그대로 있어요.',
-  signIn: '로그인하고 결제하기',
+  signIn: (amount: string) => `로그인하고 ${amount} 결제하기`,
   hold: (minutes: number) => `주문하면 ${minutes}분 동안 상품을 잡아 둘게요.`,
   soldOut: '남은 수량이 모자라서 주문하지 못했어요.',
   soldOutLine: (name: string, requested: number, available: number) =>
