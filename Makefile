@@ -4,7 +4,7 @@ WITH_SERVERS := go run ./internal/devservers/with --
 # The packages whose tests keep figures, where they keep them for make torture, and how these tests are run.
 PROVING = $(shell grep -rl --include='*_test.go' --exclude-dir=proof 'proof\.Begin' . | xargs -n 1 dirname | sort -u)
 # The packages whose tests take longest, which begin first; most of that time they wait for processes.
-LONG := ./faulttest ./command ./projections/reconcile
+LONG := ./web/webtest ./faulttest ./command ./projections/reconcile
 FIGURES := $(CURDIR)/docs/reliability.jsonl
 PROVE = BUGS=all PROOF_FILE=$(FIGURES) $(WITH_SERVERS) go test -v -count=1 -p 1 -timeout 6h $(if $(RUN),-run '$(RUN)') $(PROVING)
 

@@ -169,14 +169,7 @@ func (p *page) click(role, name string) {
 	p.clickAt(p.place(role, name), 1)
 }
 
-// clickTwice clicks an element twice, as fast as a double click.
-func (p *page) clickTwice(role, name string) {
-	p.t.Helper()
-	at := p.place(role, name)
-	p.clickAt(at, 1)
-	p.clickAt(at, 2)
-}
-
+// clickAt presses the mouse where it is told; count is 2 for the second half of a double click.
 func (p *page) clickAt(at spot, count int64) {
 	p.t.Helper()
 	for _, kind := range []input.DispatchMouseEventType{

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a page may take to show what it should, on a machine that has more to do.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // A page is a tab of a browser that somebody looks at.
 type page struct {

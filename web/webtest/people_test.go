@@ -110,7 +110,7 @@ func (p *program) mailedCode(t *testing.T, email string, mails int) (code string
 	t.Helper()
 	shoptest.Eventually(t, "the mail to "+email+" comes", func() bool {
 		var got []struct{ Text string }
-		fetch(t, p.url+"/dev/mailbox?to="+url.QueryEscape(email), &got)
+		fetch(t, p.mailbox+"?to="+url.QueryEscape(email), &got)
 		if len(got) >= mails {
 			code = sixDigits.FindString(got[0].Text)
 		}

@@ -38,9 +38,10 @@ const tether = `"$@" </dev/null & cat >/dev/null; kill $!; wait $!`
 
 // A program is a running dev or serve.
 type program struct {
-	url  string
-	said map[string]string // what dev said on its start
-	log  *shoptest.Log
+	url     string
+	mailbox string            // where mails can be read
+	said    map[string]string // what dev said on its start
+	log     *shoptest.Log
 
 	command *exec.Cmd
 	rope    io.Closer
@@ -98,7 +99,7 @@ func startDev(environment ...string) (*program, error) {
 		return nil, errors.Join(errors.New("dev did not start: "+p.log.String()), p.ended())
 	}
 	go io.Copy(io.Discard, out)
-	p.url = strings.TrimSuffix(p.said["GraphQL"], "/graphql")
+	p.url, p.mailbox = strings.TrimSuffix(p.said["GraphQL"], "/graphql"), strings.TrimSuffix(p.said["mailbox"], "/")
 	return p, nil
 }
 

@@ -16,6 +16,9 @@ import { PaymentPanel } from './PaymentPanel'
 const PaidQuery = graphql(
   `
     query Paid($id: ID!) {
+      viewer {
+        id
+      }
       order(id: $id) {
         ...PanelOrder
       }
@@ -29,8 +32,10 @@ export default function Paid() {
   const { id = '' } = useParams()
   const words = useWords(payment)
   const names = useWords(common)
-  const { data, problem, reload } = useLoad(PaidQuery, { id })
+  const { data, problem: refused, reload } = useLoad(PaidQuery, { id })
   const order = data?.order
+  // A session may end while one is at the gateway: what was paid is paid, and is there to be seen after signing in.
+  const problem = data?.viewer === null ? ({ code: 'UNAUTHENTICATED' } as const) : refused
   return (
     <Page title={words.title} narrow ready={data !== undefined} aside={order && words.orderNumber(order.number)}>
       {order ? (

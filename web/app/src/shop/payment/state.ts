@@ -51,5 +51,6 @@ function cameLate({ status, canceledAt }: OrderOfPanel, { approvedAt }: PaymentO
 
 /** Whether nothing will change any more without somebody doing something here. */
 export function isOver(state: PanelState): boolean {
-  return ['canceled', 'expired', 'refunded', 'late'].includes(state.kind)
+  if (state.kind === 'refunded') return state.payment.balance === 0
+  return ['canceled', 'expired', 'late'].includes(state.kind)
 }

@@ -1,0 +1,95 @@
+package webtest_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// TestShop_BuyWithKakao buys by card at Kakao Pay, while another tab watches.
+func TestShop_BuyWithKakao(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 27_000, 10)
+	b.pieces = 2
+	b.order("카카오페이 카드")
+	order := b.shopper.orders()[0].text("id")
+	watching := b.page.another()
+	watching.visit("/orders/" + order)
+	watching.sees("아직 결제하지 않았어요")
+	stays := watching.marked()
+	b.payAtGateway(goodCard, "카드로 결제")
+	b.paid()
+	watching.sees("결제가 끝났어요")
+	stays()
+	if got := b.shopper.stock(b.product); got != "8" {
+		t.Errorf("%s are left, want 8", got)
+	}
+	b.receipt()
+}
+
+// TestShop_BuyWithTossCard pays in instalments by card at Toss Payments, from a phone.
+func TestShop_BuyWithTossCard(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 60_000, 10)
+	b.page.resize(360, 740)
+	b.fill(1)
+	b.toCheckout("토스페이먼츠 카드")
+	b.page.pick("할부", "3개월")
+	b.page.click("button", "60,000원 결제하기")
+	b.atGateway()
+	b.payAtGateway(goodCard, "카드로 결제")
+	b.paid()
+	b.receipt()
+}
+
+// TestShop_BuyByVirtualAccount leaves with an account's number, and sees the deposit come in.
+func TestShop_BuyByVirtualAccount(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 15_000, 10)
+	b.order("토스페이먼츠 가상계좌")
+	b.payAtGateway("", "가상계좌로 입금")
+	b.page.arrives("/orders/")
+	b.page.sees("입금을 기다리고 있어요", "까지 입금해 주세요.", "우리", "15,000원")
+	b.page.lacks("결제하기")
+	stays := b.page.marked()
+	key := b.shopper.orders()[0].text("payment", "paymentKey")
+	b.page.program.simulate(t, "POST", "/sim/shopper", object{"pg": "TOSS", "paymentKey": key, "act": "deposit"})
+	b.paid()
+	stays()
+}
+
+// marked leaves a mark in the document, and returns what wants it to be there still.
+func (p *page) marked() (stays func()) {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void]("window.marked = true"))
+	return func() {
+		p.t.Helper()
+		if !eval[bool](p, "window.marked === true") {
+			p.t.Error("the page was loaded anew")
+		}
+	}
+}
+
+// receipt opens the receipt, and wants the numbers on paper, and nothing of the frame.
+func (b *purchase) receipt() {
+	p := b.page
+	p.t.Helper()
+	p.click("link", "영수증")
+	p.until("the receipt opens", func() bool { return strings.HasSuffix(p.path(), "/receipt") })
+	p.sees(b.name, b.amount(), "부가세")
+	send(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	for _, want := range []string{b.name, b.amount(), "가게 고양이 상점"} {
+		if !p.says(want) {
+			p.t.Errorf("%s is not on paper", want)
+		}
+	}
+	p.lacks("장바구니", "인쇄하기", "로그인")
+	paper, err := chromedp.Run(p.ctx, chromedp.PrintToPDF())
+	if err != nil || bytes.Count(paper, []byte("/Type /Page\n")) != 1 {
+		p.t.Errorf("it takes %d pages, error %v", bytes.Count(paper, []byte("/Type /Page\n")), err)
+	}
+	send(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+}
