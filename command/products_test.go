@@ -188,8 +188,8 @@ func TestHandler_CreateProduct_image(t *testing.T) {
 		s.refuses(url, shop.Invalid, "imageUrl", func(context.Context) error { _, err := create(url); return err })
 	}
 	p := s.sells(1, 1)
-	s.refuses("a change to one elsewhere", shop.Invalid, "imageUrl", func(context.Context) error {
-		_, err := s.UpdateProduct(t.Context(), command.UpdateProduct{ProductID: p.ID, ImageURL: new("https://evil.example/a")})
+	s.refuses("a change to one elsewhere", shop.Invalid, "imageUrl", func(ctx context.Context) error {
+		_, err := s.UpdateProduct(ctx, command.UpdateProduct{ProductID: p.ID, ImageURL: new("https://evil.example/a")})
 		return err
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -168,9 +169,7 @@ func (s *person) product(name string, price, stock int, more ...object) string {
 	s.t.Helper()
 	input := object{"idempotencyKey": uuid.NewString(), "name": name, "price": price, "stock": stock}
 	for _, fields := range more {
-		for name, value := range fields {
-			input[name] = value
-		}
+		maps.Copy(input, fields)
 	}
 	made := s.do(`mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id } } }`, object{"input": input})
 	return made.text("createProduct", "product", "id")
