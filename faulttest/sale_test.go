@@ -18,7 +18,7 @@ const (
 	saleTTL = 20 * time.Millisecond
 	// saleSlow is how long each statement of a transaction is on its way. The shortest transaction
 	// under a product's lock has three, and so outlives it.
-	saleSlow = 8 * time.Millisecond
+	saleSlow = 10 * time.Millisecond
 	// saleWipe is how often Redis is flushed or killed.
 	saleWipe = 200 * time.Millisecond
 )
