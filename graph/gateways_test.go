@@ -199,7 +199,10 @@ func TestServer_forgedWebhooks(t *testing.T) {
 			t.Errorf("from the same address, a webhook that names the %s of an attempt is answered %s", name, response.Status)
 		}
 	}
-	if answers, _ := s.browser(t).flood(400, func(i int) string { return webhook(mine.key, "", 2+i) }); answers[429] < 50 || answers[200] < 250 {
+	began = time.Now()
+	answers, _ = s.browser(t).flood(400, func(i int) string { return webhook(mine.key, "", 2+i) })
+	isFlood := time.Since(began) < 10*time.Second // on a machine that has no time for one, it is none
+	if answers[200] < 250 || (isFlood && answers[429] < 50) {
 		t.Errorf("a flood of 400 about one attempt is answered %v", answers)
 	}
 	address.Store("2001:db8::1")
