@@ -7,5 +7,5 @@ func TestWeb_FirstLook(t *testing.T) {
 	t.Parallel()
 	p := sharedDev(t).open(t)
 	p.visit("/")
-	p.sees("보성 세작 녹차 80g", "사업자등록번호")
+	p.sees("모든 상품", "더 보기", "사업자등록번호")
 }
