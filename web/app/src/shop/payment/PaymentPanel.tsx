@@ -17,7 +17,7 @@ import { OrderUpdated, PaymentUpdated, type OrderOfPanel, type PaymentOfPanel } 
 import { Actions, Head } from './Head'
 import { PayBox } from './PayBox'
 import css from './PaymentPanel.module.css'
-import { isOver, stateOf, type PanelState } from './state'
+import { isOver, returned, stateOf, type PanelState } from './state'
 import { TimeLeft } from './TimeLeft'
 
 interface PanelProps {
@@ -196,10 +196,10 @@ function Late({ payment }: { payment: PaymentOfPanel }) {
   const words = useWords(paymentWords)
   const won = useWon()
   const text = payment.method === 'CARD' ? words.refundedText : undefined
-  return <Head icon={Return} tone="calm" title={words.late(won(payment.refundedAmount))} text={text} />
+  return <Head icon={Return} tone="calm" title={words.late(won(returned(payment)))} text={text} />
 }
 
-/** An order that ended unpaid, whose goods may be wanted still. */
+/** An order that ended unpaid, whose goods may be wanted still; money that came late may wait for an account. */
 function Ended({ title, icon, order }: { title: string; icon: typeof Clock; order: OrderOfPanel }) {
   const words = useWords(paymentWords)
   const [, navigate] = useLocation()
@@ -210,7 +210,12 @@ function Ended({ title, icon, order }: { title: string; icon: typeof Clock; orde
   }
   return (
     <>
-      <Head icon={icon} tone="calm" title={title} text={words.nothingCharged} />
+      <Head
+        icon={icon}
+        tone="calm"
+        title={title}
+        text={order.payment?.refundNeedsAccount ? undefined : words.nothingCharged}
+      />
       <Actions>
         <Button onClick={again}>{words.again}</Button>
       </Actions>

@@ -9,6 +9,15 @@ export const PanelPayment = graphql(`
     method
     amount
     refundedAmount
+    refundNeedsAccount
+    refunds {
+      id
+      amount
+      status
+      reason
+      requestedAt
+      doneAt
+    }
     balance
     checkoutUrl
     approvedAt

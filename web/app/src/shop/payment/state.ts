@@ -37,10 +37,20 @@ export function stateOf(order: OrderOfPanel): PanelState {
   }
 }
 
-/** An order that is over, and took no money. */
+/** An order that is over: it took no money, or what came too late, which goes back and is not part of refundedAmount. */
 function ended({ status, payment }: OrderOfPanel): PanelState | undefined {
+  if (status !== 'CANCELED' && status !== 'EXPIRED') return undefined
+  if (payment?.refunds.some((refund) => refund.status === 'REQUESTED' || refund.status === 'UNKNOWN')) {
+    return { kind: 'refunding', payment }
+  }
+  if (payment && returned(payment) > 0) return { kind: 'late', payment }
   if (status === 'CANCELED') return { kind: 'canceled', payment }
-  return status === 'EXPIRED' ? { kind: 'expired', payment } : undefined
+  return { kind: 'expired', payment }
+}
+
+/** All that was given back, of whatever attempt. */
+export function returned({ refunds }: PaymentOfPanel): number {
+  return refunds.reduce((sum, { status, amount }) => (status === 'DONE' ? sum + amount : sum), 0)
 }
 
 /** Whether the money came when the order was over already. */
