@@ -35,6 +35,7 @@ func TestShop_English(t *testing.T) {
 		p, screens := gallery(t)
 		data := dataOf(t, p.program)
 		p.visit("/")
+		p.find("button", "더 보기") // tiles that appear push the footer away from under a click
 		p.click("button", "English")
 		p.find("heading", "All products")
 		if lang := eval[string](p, "document.documentElement.lang"); lang != "en" {
