@@ -3,7 +3,6 @@ package webtest_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -107,17 +106,6 @@ func (p *page) resize(width, height int64) {
 	})
 }
 
-// prefer sets a preference of the person's, as prefers-color-scheme.
-func (p *page) prefer(features ...string) {
-	p.t.Helper()
-	var params emulation.SetEmulatedMediaParams
-	for _, feature := range features {
-		name, value, _ := strings.Cut(feature, ": ")
-		params.Features = append(params.Features, &emulation.MediaFeature{Name: name, Value: value})
-	}
-	send(p, emulation.SetEmulatedMedia, params)
-}
-
 // visit opens an address of the shop's.
 func (p *page) visit(path string) {
 	p.t.Helper()
@@ -203,12 +191,6 @@ func (p *page) press(keys ...string) {
 func (p *page) enter(text string) {
 	p.t.Helper()
 	send(p, input.InsertText, input.InsertTextParams{Text: text})
-}
-
-// stored is a value that the page keeps between visits.
-func (p *page) stored(key string) string {
-	p.t.Helper()
-	return eval[string](p, fmt.Sprintf("localStorage.getItem(%s) ?? ''", quoted(key)))
 }
 
 func quoted(text string) string {

@@ -85,18 +85,6 @@ func (b *purchase) payAtGateway(number, button string) {
 
 const goodCard = "4111111111111111"
 
-// orderID is the order's whose page is shown.
-func (b *purchase) orderID() string {
-	b.page.t.Helper()
-	rest, ok := strings.CutPrefix(b.page.path(), "/orders/")
-	if !ok {
-		b.page.t.Fatalf("%s is no order", b.page.path())
-	}
-	id, _, _ := strings.Cut(rest, "/")
-	id, _, _ = strings.Cut(id, "?")
-	return id
-}
-
 // cartHolds wants so many pieces to be in the cart, as the link to it is named.
 func (p *page) cartHolds(pieces int) {
 	p.t.Helper()
