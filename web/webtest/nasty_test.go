@@ -1,6 +1,7 @@
 package webtest_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -108,5 +109,31 @@ func TestNasty_SoldOut(t *testing.T) {
 	b.page.click("button", "16,000원 결제하기")
 	b.atGateway()
 	b.payAtGateway(goodCard, "카드로 결제")
+	b.paid()
+}
+
+// TestNasty_BackAfterPaying goes back from the paid order to the gateway's page and further.
+func TestNasty_BackAfterPaying(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 12_000, 10)
+	b.order("카카오페이 카드")
+	b.payAtGateway(goodCard, "카드로 결제")
+	b.paid()
+	seen := 0
+	for range 4 {
+		was := b.page.path()
+		b.page.eval("history.back()") // a page that was kept is not loaded again
+		b.page.until("the tab is back from "+was, func() bool { return b.page.path() != was })
+		if !strings.HasPrefix(b.page.path(), "/") {
+			continue // the gateway's own page
+		}
+		seen++
+		b.page.cartHolds(0)
+		b.page.gone("button", "12,000원 결제하기")
+	}
+	if seen < 2 {
+		t.Errorf("%d of the shop's own pages were seen, want 2 at least", seen)
+	}
+	b.page.visit("/orders/" + b.shopper.orders()[0].text("id"))
 	b.paid()
 }
