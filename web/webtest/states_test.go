@@ -199,7 +199,7 @@ func TestShop_EveryPaymentState(t *testing.T) {
 		}
 	})
 	each("nobody pays in time", func(t *testing.T) {
-		hasty := ownDev(t, "ORDER_HOLD=8s", "PG_TIMEOUT=2s")
+		hasty := ownDev(t, "ORDER_HOLD=30s", "PG_TIMEOUT=2s")
 		b := hasty.ready(t, "TOSS", "CARD")
 		stays := b.page.marked()
 		b.page.sees("시간이 지나 주문이 취소됐어요", "결제된 금액은 없어요.")
