@@ -53,7 +53,7 @@ func (h *Handler) ReadyPayment(ctx context.Context, cmd ReadyPayment) (shop.Paym
 	if err != nil {
 		return shop.PaymentReadied{}, err
 	}
-	secret := h.newReturnSecret()
+	secret := newReturnSecret(h.Random)
 	opened, attempt, done, err := h.openAttempt(ctx, cmd, req, secret)
 	if err != nil || done != nil {
 		return orZero(done), err
@@ -268,9 +268,9 @@ func (h *Handler) readied(ctx context.Context, id shop.OrderID, attempt shop.Att
 
 // newReturnSecret is what only who holds the address knows that a gateway sends the shopper
 // back to.
-func (h *Handler) newReturnSecret() string {
+func newReturnSecret(random func([]byte)) string {
 	secret := make([]byte, 16)
-	h.Random(secret)
+	random(secret)
 	return hex.EncodeToString(secret)
 }
 
