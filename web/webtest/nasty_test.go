@@ -114,12 +114,12 @@ func TestNasty_SoldOut(t *testing.T) {
 
 // TestNasty_BackAfterPaying goes back from the paid order to the gateway's page and further.
 func TestNasty_BackAfterPaying(t *testing.T) {
-	t.Skip("fails now and then beside other tests, for a reason that is not known yet")
 	t.Parallel()
 	b := sharedDev(t).begin(t, 12_000, 10)
 	b.order("카카오페이 카드")
 	b.payAtGateway(goodCard, "카드로 결제")
 	b.paid()
+	b.page.forgive("Page entered Back-Forward Cache") // the browser closes the socket of a page that it keeps
 	seen := 0
 	for range 4 {
 		was := b.page.path()
