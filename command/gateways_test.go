@@ -30,11 +30,12 @@ import (
 // simulators; their ledger says where the money is.
 type counter struct {
 	*till
-	dsn    string
-	url    string
-	hidden http.RoundTripper // carries the calls of new clients; nil is a plain transport
-	hooks  atomic.Int64      // how many webhooks came
-	deaf   atomic.Bool       // takes no webhooks
+	outlets map[shop.PG]*outlet // what the till's Gateways are
+	dsn     string
+	url     string
+	hidden  http.RoundTripper // carries the calls of new clients; nil is a plain transport
+	hooks   atomic.Int64      // how many webhooks came
+	deaf    atomic.Bool       // takes no webhooks
 }
 
 // openCounter opens a shop that sells units of a product at 11,000 won, and holds
@@ -52,7 +53,14 @@ func openCounter(t *testing.T, units int) *counter {
 		inbox.Close()
 	})
 	c.url = server.URL
-	c.till = openTillAt(t, c.dsn, clock, c.clients(clock))
+	c.outlets = map[shop.PG]*outlet{}
+	gateways := map[shop.PG]pg.Gateway{}
+	for gateway, client := range c.clients(clock) {
+		c.outlets[gateway] = &outlet{}
+		c.outlets[gateway].client.Store(&client)
+		gateways[gateway] = c.outlets[gateway]
+	}
+	c.till = openTillAt(t, c.dsn, clock, gateways)
 	c.stock(units)
 	t.Cleanup(c.verifyAll)
 	return c
@@ -74,7 +82,39 @@ func (c *counter) clients(clock *clock) map[shop.PG]pg.Gateway {
 }
 
 // renew replaces the clients, so that no open circuit goes into the next case.
-func (c *counter) renew() { c.Gateways = c.clients(c.clock) }
+func (c *counter) renew() {
+	for gateway, client := range c.clients(c.clock) {
+		c.outlets[gateway].client.Store(&client)
+	}
+}
+
+// wrap puts something before the client of a gateway, until unwrap.
+func (c *counter) wrap(gateway shop.PG, around func(pg.Gateway) pg.Gateway) (unwrap func()) {
+	client := c.outlets[gateway].client.Load()
+	wrapped := around(*client)
+	c.outlets[gateway].client.Store(&wrapped)
+	return func() { c.outlets[gateway].client.Store(client) }
+}
+
+// An outlet is a gateway whose client may be replaced while the shop works: webhooks have it look
+// payments up whenever they come.
+type outlet struct{ client atomic.Pointer[pg.Gateway] }
+
+func (o *outlet) Ready(ctx context.Context, req pg.ReadyRequest) (pg.Ready, error) {
+	return (*o.client.Load()).Ready(ctx, req)
+}
+
+func (o *outlet) Approve(ctx context.Context, req pg.ApproveRequest) (pg.Payment, error) {
+	return (*o.client.Load()).Approve(ctx, req)
+}
+
+func (o *outlet) Cancel(ctx context.Context, req pg.CancelRequest) (pg.Payment, error) {
+	return (*o.client.Load()).Cancel(ctx, req)
+}
+
+func (o *outlet) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
+	return (*o.client.Load()).LookUp(ctx, key)
+}
 
 func (c *counter) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	c.hooks.Add(1)
@@ -596,9 +636,8 @@ func TestHandler_slowGateway(t *testing.T) {
 		stuck = append(stuck, c.unknown(shop.PGKakao))
 	}
 	free := c.unknown(shop.PGToss)
-	healthy := c.Gateways[shop.PGKakao]
 	asked := &atomic.Int64{}
-	c.Gateways[shop.PGKakao] = silent{healthy, asked}
+	unwrap := c.wrap(shop.PGKakao, func(client pg.Gateway) pg.Gateway { return silent{client, asked} })
 	c.clock.Advance(20 * time.Second)
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -612,7 +651,7 @@ func TestHandler_slowGateway(t *testing.T) {
 	if n := asked.Load(); n > 24 {
 		t.Errorf("one run of the resolver waited for %d look-ups of a silent gateway", n)
 	}
-	c.Gateways[shop.PGKakao] = healthy
+	unwrap()
 	c.settle()
 	for _, payment := range stuck {
 		c.wantStatus(payment, shop.OrderStatusPaid, shop.PaymentStatusApproved)
@@ -624,10 +663,9 @@ func (c *counter) unknown(gateway shop.PG) shop.Payment {
 	c.t.Helper()
 	payment := c.ready(c.order(1), gateway)
 	approve := c.authenticate(payment)
-	real := c.Gateways[gateway]
-	c.Gateways[gateway] = dying{real, "approve", true}
+	unwrap := c.wrap(gateway, func(client pg.Gateway) pg.Gateway { return dying{client, "approve", true} })
 	crash(func() { _, _ = c.ApprovePayment(c.ctx, approve) })
-	c.Gateways[gateway] = real
+	unwrap()
 	return payment
 }
 
@@ -867,10 +905,9 @@ func TestHandler_gatewayExpiry(t *testing.T) {
 		c.OrderHold = time.Second
 		late := c.ready(c.order(1), gateway)
 		approve = c.authenticate(late)
-		real := c.Gateways[gateway]
-		c.Gateways[gateway] = dying{real, "approve", false}
+		unwrap := c.wrap(gateway, func(client pg.Gateway) pg.Gateway { return dying{client, "approve", false} })
 		crash(func() { _, _ = c.ApprovePayment(c.ctx, approve) })
-		c.Gateways[gateway] = real
+		unwrap()
 		c.clock.Advance(2 * time.Minute)
 		_, err = c.ResolvePayments(c.ctx)
 		c.must(err)
@@ -879,7 +916,7 @@ func TestHandler_gatewayExpiry(t *testing.T) {
 		if approve.PgToken != nil {
 			token = *approve.PgToken
 		}
-		_, err = real.Approve(c.ctx, pg.ApproveRequest{IdempotencyKey: "late", Key: pg.Key{PaymentKey: *late.PaymentKey, AttemptID: late.AttemptID}, UserRef: string(late.UserID), PgToken: token, Amount: late.Amount})
+		_, err = c.Gateways[gateway].Approve(c.ctx, pg.ApproveRequest{IdempotencyKey: "late", Key: pg.Key{PaymentKey: *late.PaymentKey, AttemptID: late.AttemptID}, UserRef: string(late.UserID), PgToken: token, Amount: late.Amount})
 		c.must(err)
 		_, err = c.ExpireOrders(c.ctx)
 		c.must(err)

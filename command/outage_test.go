@@ -63,9 +63,9 @@ func TestHandler_outage(t *testing.T) {
 		for range 5 {
 			payments = append(payments, c.unknown(shop.PGKakao))
 		}
-		g := &switched{Gateway: c.Gateways[shop.PGKakao]}
+		g := &switched{}
 		g.off.Store(true)
-		c.Gateways[shop.PGKakao] = g
+		c.wrap(shop.PGKakao, func(client pg.Gateway) pg.Gateway { g.Gateway = client; return g })
 		for range minutes * 60 {
 			c.clock.Advance(time.Second)
 			_, err := c.ResolvePayments(c.ctx)
@@ -172,8 +172,8 @@ func TestHandler_outage(t *testing.T) {
 func TestHandler_OfferedGateways(t *testing.T) {
 	t.Parallel()
 	c := openCounter(t, 10)
-	g := &switched{Gateway: c.Gateways[shop.PGKakao]}
-	c.Gateways[shop.PGKakao] = g
+	g := &switched{}
+	c.wrap(shop.PGKakao, func(client pg.Gateway) pg.Gateway { g.Gateway = client; return g })
 	ask := func() {
 		t.Helper()
 		_, err := c.ReadyPayment(c.ctx, command.ReadyPayment{

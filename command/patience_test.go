@@ -104,15 +104,14 @@ func TestHandler_depositsOutOfTurn(t *testing.T) {
 		return at
 	}
 	before := due()
-	healthy := c.Gateways[shop.PGToss]
-	g := &patient{Gateway: healthy}
+	g := &patient{}
 	g.deaf.Store(true)
-	c.Gateways[shop.PGToss] = g
+	unwrap := c.wrap(shop.PGToss, func(client pg.Gateway) pg.Gateway { g.Gateway = client; return g })
 	cmd := c.readying(c.order(1))
 	cmd.PG = shop.PGToss
 	_, err := c.ReadyPayment(c.ctx, cmd)
 	c.wantCode(err, shop.Unavailable)
-	c.Gateways[shop.PGToss] = healthy
+	unwrap()
 	c.clock.Advance(time.Minute)
 	c.ready(c.order(1), shop.PGToss)
 	if after := due(); !after.Equal(before) {

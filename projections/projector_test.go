@@ -64,7 +64,7 @@ func (b outbox) projector(t *testing.T, replica string) *projections.Projector {
 	t.Helper()
 	p := &projections.Projector{
 		DB: b.db, Redis: b.redis, Logger: slog.New(slog.NewTextHandler(b.logs, nil)), Now: testclock.Now,
-		Replica: replica, Floors: &views.Floors{}, Poll: 10 * time.Millisecond,
+		Replica: replica, Floors: &views.Floors{}, Poll: 10 * time.Millisecond, Wait: time.Minute,
 	}
 	t.Cleanup(p.Close)
 	return p
