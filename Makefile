@@ -36,7 +36,7 @@ torture: ## Break the program on purpose, for hours, and write docs/reliability.
 bench: ## Measure the program's work beside its floor, in some minutes (ARGS="--work purchase"; ARGS=--help lists more).
 	@go run ./bench $(ARGS)
 
-scale: ## Sell through three replicas while servers fail, and write docs/scale.md (ARGS="--only galera" for some).
+scale: ## Sell through three replicas while servers fail, and write docs/scale.md (ARGS="--only galera" for some; TIDB_SERVER=FILE).
 	@go run ./bench --scale docs/scale.md $(ARGS)
 
 generate: ## Generate the GraphQL server from the schema, and the SQL packages from the migrations.

@@ -45,6 +45,7 @@ type commandLine struct {
 	InMemory   bool          `help:"Keep the database in memory, where flushing costs nothing."`
 	Scale      string        `placeholder:"FILE" help:"Measure nothing: sell through three replicas while servers fail, and write what came of it to this file."`
 	Only       []string      `placeholder:"NAME" help:"With --scale: only these set-ups: ${stages}."`
+	TiDB       string        `name:"tidb-server" env:"TIDB_SERVER" type:"existingfile" placeholder:"FILE" help:"With --scale: the program of TiDB."`
 }
 
 func main() {
@@ -67,6 +68,10 @@ func (c *commandLine) run(ctx context.Context, out, progress io.Writer) (err err
 	if err != nil {
 		return err
 	}
+	chosen, err := c.chosen()
+	if err != nil {
+		return err
+	}
 	before := loadAverage()
 	programs, remove, err := c.programs(ctx)
 	if err != nil {
@@ -74,7 +79,7 @@ func (c *commandLine) run(ctx context.Context, out, progress io.Writer) (err err
 	}
 	defer remove()
 	if c.Scale != "" {
-		return c.scale(ctx, programs[0], progress)
+		return c.scale(ctx, chosen, programs[0], progress)
 	}
 	var rigs []*rig
 	defer func() {

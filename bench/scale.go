@@ -19,6 +19,7 @@ import (
 type stage struct {
 	name  string
 	fails string // what happens, for the table
+	needs string // what is to be given for it, and is not; empty when nothing is
 	// open starts servers beside the first ones. It returns the settings of all replicas, those of each, if they differ,
 	// and what breaks and heals the servers, which returns when it has, and says from when on buyers are to be served again soon.
 	open func(ctx context.Context, servers *devservers.Servers) (set, error)
@@ -40,35 +41,48 @@ type outcome struct {
 }
 
 func stageNames() (names []string) {
-	for _, s := range stages() {
+	for _, s := range stages("") {
 		names = append(names, s.name)
 	}
 	return names
 }
 
-// scale sells on each stage and writes the table.
-func (c *commandLine) scale(ctx context.Context, program string, progress io.Writer) error {
-	var outcomes []outcome
-	for _, s := range stages() {
-		if len(c.Only) > 0 && !slices.Contains(c.Only, s.name) {
-			continue
-		}
-		fmt.Fprintf(progress, "selling on %s: %s\n", s.name, s.fails)
-		outcomes = append(outcomes, s.play(ctx, program, progress))
-		last := outcomes[len(outcomes)-1]
-		fmt.Fprintln(progress, last.line())
-		for _, wrong := range last.sale.wrongs {
-			fmt.Fprintln(progress, "  wrong:", wrong)
+// chosen returns the set-ups to sell on: those that were named, or all for which the servers are here.
+func (c *commandLine) chosen() (chosen []stage, err error) {
+	for _, name := range c.Only {
+		if !slices.Contains(stageNames(), name) {
+			return nil, fmt.Errorf("there is no set-up %s: see --help", name)
 		}
 	}
-	if err := os.WriteFile(c.Scale, []byte(page(outcomes)), 0o644); err != nil { //nolint:gosec // It is a document.
-		return fmt.Errorf("write the table: %w", err)
+	for _, s := range stages(c.TiDB) {
+		switch {
+		case len(c.Only) > 0 && !slices.Contains(c.Only, s.name), len(c.Only) == 0 && s.needs != "":
+		case s.needs != "":
+			return nil, fmt.Errorf("%s: %s", s.name, s.needs)
+		default:
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen, nil
+}
+
+// scale sells on the set-ups that were chosen and writes the table.
+func (c *commandLine) scale(ctx context.Context, chosen []stage, program string, progress io.Writer) error {
+	table, err := readTable(c.Scale)
+	if err != nil {
+		return err
 	}
 	var errs []error
-	for _, o := range outcomes {
-		errs = append(errs, o.fault())
+	for _, s := range chosen {
+		fmt.Fprintf(progress, "selling on %s: %s\n", s.name, s.fails)
+		o := s.play(ctx, program, progress)
+		fmt.Fprintln(progress, o.line())
+		for _, wrong := range o.sale.wrongs {
+			fmt.Fprintln(progress, "  wrong:", wrong)
+		}
+		table[s.name], errs = o.line(), append(errs, o.fault())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, table.write(c.Scale))...)
 }
 
 // play sets the stage, sells, and holds the wreck against the rules.
@@ -210,24 +224,4 @@ func (o outcome) line() string {
 	s := o.sale
 	return fmt.Sprintf("| %s | %s | %d | %d | %d | %d | %d | %.1f s | %s |", o.name, o.fails, s.paid, s.refused, s.internal, s.notFound,
 		s.stale, o.back.Seconds(), verified)
-}
-
-func page(outcomes []outcome) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Several of each, failing
-
-Made by `+"`make scale`"+`, which starts every server itself. On each set-up %d units are sold to %d buyers through %d replicas and a proxy that
-takes them in turn; the servers fail during the sale. Buyers who are refused because something is away try again, with the same
-idempotency keys. INTERNAL, NOT_FOUND and stale answers are wrong ones: what a buyer had just been told was made was not found, or
-shown as it was before. "Back" is how long somebody was still refused
-after Redis's master or the read replica was killed and, of Galera, after a person had said which node is the cluster.
-
-| set-up | what failed | sold | refused meanwhile | INTERNAL | NOT_FOUND | stale | back | `+"`verify --gateway`"+` |
-|---|---|---|---|---|---|---|---|---|
-`, units, buyers, replicas)
-	for _, o := range outcomes {
-		fmt.Fprintln(&b, o.line())
-	}
-	b.WriteString("\nTiDB is not among these: `docs/operating.md` says what was learnt of it.\n")
-	return b.String()
 }

@@ -9,14 +9,19 @@ import (
 	"payment-system/internal/devservers"
 )
 
-// stages are the set-ups of make scale.
-func stages() []stage {
-	return []stage{
-		{"redis-cluster", "one of three masters killed", openCluster},
-		{"redis-sentinel", "the master killed", openSentinel},
-		{"read-replica", "2 s behind, killed, restarted, then silent for 5 s", openFollower},
-		{"galera", "one of three nodes killed, then one more: no quorum for 5 s, then healed", openGalera},
+// stages are the set-ups of make scale. TiDB's program is not fetched: it is at the path given, if any.
+func stages(tidb string) []stage {
+	all := []stage{
+		{name: "redis-cluster", fails: "one of three masters killed", open: openCluster},
+		{name: "redis-sentinel", fails: "the master killed", open: openSentinel},
+		{name: "read-replica", fails: "2 s behind, killed, restarted, then silent for 5 s", open: openFollower},
+		{name: "galera", fails: "one of three nodes killed, then one more: no quorum for 5 s, then healed", open: openGalera},
+		{name: "tidb", fails: "killed, and started again 2 s later", open: openTiDB(tidb)},
 	}
+	if tidb == "" {
+		all[len(all)-1].needs = "set TIDB_SERVER to its program: docs/operating.md says how to build it"
+	}
+	return all
 }
 
 func openCluster(ctx context.Context, servers *devservers.Servers) (set, error) {
@@ -117,4 +122,24 @@ func openGalera(ctx context.Context, servers *devservers.Servers) (set, error) {
 		return healed, nil
 	}
 	return opened, nil
+}
+
+func openTiDB(program string) func(context.Context, *devservers.Servers) (set, error) {
+	return func(ctx context.Context, servers *devservers.Servers) (set, error) {
+		tidb, err := servers.NewTiDB(ctx, program)
+		if err != nil {
+			return set{}, err
+		}
+		return set{
+			told: []string{"MYSQL_DSN=" + tidb.DSN()},
+			fail: func(ctx context.Context) (time.Time, error) {
+				if err := tidb.Kill(); err != nil {
+					return time.Time{}, err
+				}
+				time.Sleep(2 * time.Second)
+				err := tidb.Start(ctx)
+				return time.Now(), err
+			},
+		}, nil
+	}
 }

@@ -61,16 +61,27 @@ func (m *mariadb) socket() string {
 	return filepath.Join(m.run, m.name+".sock")
 }
 
-func (m *mariadb) dsn(database string) string {
+func (m *mariadb) dsn(database string) string { return rootDSN(m.socket(), database) }
+
+// rootDSN names a database of the server that listens on a socket, for its root, who has no password.
+func rootDSN(socket, database string) string {
 	config := mysql.NewConfig()
-	config.User, config.Net, config.Addr, config.DBName = "root", "unix", m.socket(), database
+	config.User, config.Net, config.Addr, config.DBName = "root", "unix", socket, database
 	return config.FormatDSN()
+}
+
+// checkSocket refuses a path that no socket can have.
+func checkSocket(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("the socket's path %s is longer than %d bytes: set TMPDIR to a shorter folder", path, maxSocketPath)
+	}
+	return nil
 }
 
 // create starts the server on a data folder that it makes if there is none.
 func (m *mariadb) create(ctx context.Context) error {
-	if len(m.socket()) > maxSocketPath {
-		return fmt.Errorf("the socket's path %s is longer than %d bytes: set TMPDIR to a shorter folder", m.socket(), maxSocketPath)
+	if err := checkSocket(m.socket()); err != nil {
+		return err
 	}
 	if err := m.bootstrap(ctx); err != nil {
 		return err
@@ -97,26 +108,37 @@ func (m *mariadb) start(ctx context.Context) error {
 func (m *mariadb) stop(gently bool) error { return m.process.stop(gently) }
 
 func (m *mariadb) waitUntilAnswering(ctx context.Context) error {
-	db, err := sql.Open("mysql", m.dsn(""))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	err = waitUntil(ctx, m.process, func() bool { return db.PingContext(ctx) == nil })
-	if err != nil {
+	if err := waitUntilAnswering(ctx, m.process, m.dsn("")); err != nil {
 		return fmt.Errorf("start MariaDB: %w; the end of its log:\n%s", err, tail(m.log))
 	}
 	return nil
 }
 
-func (m *mariadb) createDatabase(ctx context.Context) error {
-	db, err := sql.Open("mysql", m.dsn(""))
+// waitUntilAnswering waits until a server answers whom its DSN names.
+func waitUntilAnswering(ctx context.Context, p *process, dsn string) error {
+	db, err := sql.Open("mysql", dsn)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+databaseName); err != nil {
-		return fmt.Errorf("create the database: %w", err)
+	return waitUntil(ctx, p, func() bool { return db.PingContext(ctx) == nil })
+}
+
+func (m *mariadb) createDatabase(ctx context.Context) error {
+	return execute(ctx, m.dsn(""), "CREATE DATABASE IF NOT EXISTS "+databaseName)
+}
+
+// execute executes statements at the server that a DSN names.
+func execute(ctx context.Context, dsn string, statements ...string) error {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%.40s: %w", statement, err)
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package devservers
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,17 +49,7 @@ func (m *MariaDB) Resume() error { return m.server.process.resume() }
 
 // Exec executes statements at it, as root.
 func (m *MariaDB) Exec(ctx context.Context, statements ...string) error {
-	db, err := sql.Open("mysql", m.server.dsn(""))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	return execute(ctx, m.server.dsn(""), statements...)
 }
 
 // NewPair starts a primary with a binary log and a read replica of it, which applies what it gets a delay later.
