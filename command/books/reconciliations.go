@@ -230,6 +230,19 @@ func SetRecheck(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, due *
 	return nil
 }
 
+// NextRecheck notes so when the books have been looked at because of what was due: nil for
+// nothing. What has come due meanwhile stays.
+func NextRecheck(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, was, due *time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE reconciliations SET books_due_at =
+		CASE WHEN books_due_at IS NULL OR books_due_at = ? THEN ?
+		ELSE LEAST(books_due_at, COALESCE(?, books_due_at)) END WHERE id = ?`,
+		was, due, due, string(id))
+	if err != nil {
+		return fmt.Errorf("note when the books are due next for %s: %w", id, err)
+	}
+	return nil
+}
+
 // SetVersionDay notes of what day a file is a version; nil for none.
 func SetVersionDay(ctx context.Context, tx *sql.Tx, id shop.ReconciliationID, day *time.Time) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE reconciliations SET version_day = ? WHERE id = ?`, dateOnly(day),

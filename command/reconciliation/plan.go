@@ -285,16 +285,18 @@ var kindsOfRead = map[shop.ReconciliationStatus]string{
 // for in it.
 type NoteRecheck struct {
 	Hold Hold
+	Was  *time.Time // what was due before they were looked for; nil for nothing
 	Due  *time.Time // nil for never
 	// Found says that looking opened cases, which whoever watches is shown.
 	Found bool
 }
 
-// NoteRecheck keeps the moment. It returns IN_PROGRESS when the hold is lost.
+// NoteRecheck keeps the moment, unless somebody has made the file due meanwhile: then
+// that stays, if it is sooner. It returns IN_PROGRESS when the hold is lost.
 func (d *Desk) NoteRecheck(ctx context.Context, cmd NoteRecheck) (shop.Reconciliation, error) {
 	return d.changeReconciliation(ctx, cmd.Hold,
 		func(ctx context.Context, tx *sql.Tx, r *shop.Reconciliation) (*step, error) {
-			if err := books.SetRecheck(ctx, tx, r.ID, cmd.Due); err != nil || !cmd.Found {
+			if err := books.NextRecheck(ctx, tx, r.ID, cmd.Was, cmd.Due); err != nil || !cmd.Found {
 				return nil, err
 			}
 			return &step{kind: shop.KindReconciliationApplied, note: "payments that the file lacks"}, nil

@@ -32,7 +32,9 @@ type ReplaceVersions struct {
 	// compares with.
 	Former  []shop.ReconciliationID
 	Changes shop.VersionChanges
-	By      *shop.ReconciliationID // a version that came later and stands; nil for none
+	// By is a version that came later and stands; nil for none. One that has replaced the
+	// file already stays.
+	By *shop.ReconciliationID
 }
 
 // ReplaceVersions marks the former versions, and makes the books due for them: what
@@ -46,7 +48,9 @@ func (d *Desk) ReplaceVersions(ctx context.Context, cmd ReplaceVersions) (shop.R
 					return nil, err
 				}
 			}
-			r.ReplacedBy = cmd.By
+			if r.ReplacedBy == nil { // a later version may have replaced it while this one looked
+				r.ReplacedBy = cmd.By
+			}
 			if len(cmd.Former) > 0 {
 				r.Replaces, r.Changes = &cmd.Former[len(cmd.Former)-1], &cmd.Changes
 			}

@@ -298,12 +298,12 @@ func (j *job) tellDay(ctx context.Context, day time.Time) error {
 // it was planned. A plan that waits for somebody is made again if it has become
 // another.
 func (j *job) walkLater(ctx context.Context) error {
-	due, err := j.stillDue(ctx)
-	if err != nil || !due {
+	due, err := j.booksDue(ctx)
+	if err != nil || due == nil || due.After(j.reconciler.Now()) { // another replica may have walked them
 		return err
 	}
 	if j.rec.ReplacedBy != nil {
-		return j.endReplaced(ctx)
+		return j.endReplaced(ctx, due)
 	}
 	switch j.rec.Status {
 	case shop.ReconciliationStatusPlanned:
@@ -311,29 +311,28 @@ func (j *job) walkLater(ctx context.Context) error {
 		if err != nil {
 			return err // another plan is made, and says when the books are due
 		}
-		return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due}))
+		return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Was: p.was, Due: p.due}))
 	case shop.ReconciliationStatusApplied:
-		return j.walkApplied(ctx)
+		return j.walkApplied(ctx, due)
 	default:
 		return nil
 	}
 }
 
-// stillDue reports whether the books are due: another replica may have walked them.
-func (j *job) stillDue(ctx context.Context) (bool, error) {
-	var due bool
-	err := j.books.db.QueryRowContext(ctx, `SELECT COALESCE(books_due_at <= ?, 0) FROM reconciliations WHERE id = ?`,
-		j.reconciler.Now(), string(j.rec.ID)).Scan(&due)
+// booksDue is when the books are due for the file; nil for never.
+func (j *job) booksDue(ctx context.Context) (due *time.Time, err error) {
+	err = j.books.db.QueryRowContext(ctx, `SELECT books_due_at FROM reconciliations WHERE id = ?`,
+		string(j.rec.ID)).Scan(&due)
 	if err != nil {
-		return false, fmt.Errorf("read when the books are due for %s: %w", j.rec.ID, err)
+		return nil, fmt.Errorf("read when the books are due for %s: %w", j.rec.ID, err)
 	}
 	return due, nil
 }
 
 // walkApplied adds what a file lacks to a plan that was carried out: cases alone.
-func (j *job) walkApplied(ctx context.Context) error {
+func (j *job) walkApplied(ctx context.Context, was *time.Time) error {
 	p := j.newPlan()
-	p.found = map[string]bool{}
+	p.was, p.found = was, map[string]bool{}
 	if err := p.walkRemoved(ctx); err != nil {
 		return err
 	}
@@ -346,5 +345,7 @@ func (j *job) walkApplied(ctx context.Context) error {
 	if err := p.drop(ctx, shop.DiscrepancyKindMissingAtGateway); err != nil {
 		return err
 	}
-	return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due, Found: p.lacks}))
+	return j.became(j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{
+		Hold: j.hold, Was: p.was, Due: p.due, Found: p.lacks,
+	}))
 }

@@ -27,7 +27,8 @@ type plan struct {
 	moves   shop.Won // what it would move at the gateway
 	asks    int
 	doubts  []command.ApplyEvidence // failures that would end what is in doubt
-	due     *time.Time              // when the books are to be walked again; nil for never
+	was     *time.Time              // when the books were due before they were walked; nil for never
+	due     *time.Time              // when they are to be walked again; nil for never
 	lacks   bool                    // the file lacks payments
 	notice  string                  // what could not be looked for; "" for nothing
 	cameOn  map[time.Time]bool      // days whose files were looked for
@@ -46,7 +47,7 @@ func (j *job) plan(ctx context.Context) error {
 		if err := p.find(ctx); err != nil {
 			return err
 		}
-		if _, err := j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Due: p.due}); err != nil {
+		if _, err := j.reconciler.Files.NoteRecheck(ctx, reconciliation.NoteRecheck{Hold: j.hold, Was: p.was, Due: p.due}); err != nil {
 			return err
 		}
 		err := j.became(j.reconciler.Files.PlanReconciliation(ctx, reconciliation.PlanReconciliation{
@@ -110,9 +111,12 @@ func (p *plan) find(ctx context.Context) error {
 }
 
 // begin counts the rows, and finds out whether the file was planned before.
-func (p *plan) begin(ctx context.Context) error {
+func (p *plan) begin(ctx context.Context) (err error) {
+	if p.was, err = p.job.booksDue(ctx); err != nil {
+		return err
+	}
 	var before int
-	err := p.job.books.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM settlement_rows
+	err = p.job.books.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM settlement_rows
 		WHERE reconciliation_id = ?), (SELECT COUNT(*) FROM discrepancies WHERE reconciliation_id = ?)`,
 		string(p.job.rec.ID), string(p.job.rec.ID)).Scan(&p.rows, &before)
 	if err != nil {

@@ -119,7 +119,11 @@ func (j *job) read(ctx context.Context, file *settlement.File, cmd reconciliatio
 		return fmt.Errorf("end what %s replaces: %w", j.rec.ID, err)
 	}
 	if j.rec.ReplacedBy != nil {
-		return j.endReplaced(ctx)
+		due, err := j.booksDue(ctx)
+		if err != nil {
+			return err
+		}
+		return j.endReplaced(ctx, due)
 	}
 	if !cmd.AutoApply {
 		return nil

@@ -262,7 +262,7 @@ func (j *job) dueOthers(ctx context.Context) ([]shop.ReconciliationID, error) {
 // recheck looks again at files that are due. What somebody else works on stays due, for
 // the schedule.
 func (j *job) recheck(ctx context.Context, others []shop.ReconciliationID) error {
-	var err error
+	err := j.reconciler.Files.RecheckFiles(ctx, others) // one may have been looked at since they were listed
 	for _, id := range others {
 		_, failed := j.reconciler.work(ctx, shop.Reconciliation{ID: id}, func(j *job) error { return j.walkLater(ctx) })
 		if code := shop.CodeOf(failed); code != shop.InProgress && code != shop.Conflict {
@@ -273,14 +273,14 @@ func (j *job) recheck(ctx context.Context, others []shop.ReconciliationID) error
 }
 
 // endReplaced ends what a file found that a newer version replaced, once that is planned.
-func (j *job) endReplaced(ctx context.Context) error {
+func (j *job) endReplaced(ctx context.Context, was *time.Time) error {
 	var planned bool
 	err := j.books.db.QueryRowContext(ctx, `SELECT plan_hash IS NOT NULL FROM reconciliations WHERE id = ?`,
 		string(*j.rec.ReplacedBy)).Scan(&planned)
 	if err != nil {
 		return fmt.Errorf("read the version after %s: %w", j.rec.ID, err)
 	}
-	recheck := reconciliation.NoteRecheck{Hold: j.hold}
+	recheck := reconciliation.NoteRecheck{Hold: j.hold, Was: was}
 	if planned {
 		err = j.dropAll(ctx)
 	} else {
