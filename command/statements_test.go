@@ -35,11 +35,7 @@ func TestHandler_statements(t *testing.T) {
 	s.Projector = projector{} // whose statements are counted elsewhere
 	var order shop.Order
 	var payment shop.Payment
-	for _, op := range []struct {
-		name string
-		run  func() error
-		want string
-	}{
+	log.want(t, []operation{
 		{"place an order", func() error {
 			placed, err := s.PlaceOrder(s.ctx, command.PlaceOrder{By: s.shopper, IdempotencyKey: "k", Lines: []command.PlaceOrderLine{{ProductID: s.product.ID, Quantity: 1}}})
 			order = placed.Order
@@ -187,12 +183,25 @@ COMMIT`},
 			log.keep(1)
 			return err
 		}, `SELECT orders`},
-	} {
-		log.take()
+	})
+}
+
+// An operation is what somebody asks for, and what that asks the database, a line each.
+type operation struct {
+	name string
+	run  func() error
+	want string
+}
+
+// want carries operations out, one after another, and fails the test where one asks something else.
+func (l *statements) want(t *testing.T, operations []operation) {
+	t.Helper()
+	for _, op := range operations {
+		l.take()
 		if err := op.run(); err != nil {
 			t.Fatalf("%s: %v", op.name, err)
 		}
-		if diff := cmp.Diff(op.want, strings.Join(log.take(), "\n")); diff != "" {
+		if diff := cmp.Diff(op.want, strings.Join(l.take(), "\n")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", op.name, diff)
 		}
 	}
