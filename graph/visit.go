@@ -29,6 +29,7 @@ type visit struct {
 	token string // of the session, "" when there is none
 	known bool   // user was looked up
 	user  *shop.User
+	err   error // why the user cannot be answered now
 }
 
 type visitKey struct{}
@@ -62,24 +63,28 @@ func (v *visit) identity() (token string, user *shop.User) {
 
 // who returns the signed-in user, or nil when nobody is. The user is looked up
 // once, when first asked for, with the role of this moment. It returns
-// Unavailable when sessions cannot be read.
+// Unavailable when sessions cannot be read, and to who only reads while the
+// read models lack what they were told is done.
 func (v *visit) who(ctx context.Context) (*shop.User, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.known || v.token == "" {
-		return v.user, nil
+		return v.user, v.err
 	}
 	id, err := v.server.Sessions.Find(ctx, v.token)
 	if err != nil {
 		return nil, err
 	}
 	if id != "" {
+		if !isMutation(ctx) {
+			v.err = v.server.Queries.AwaitWrites(ctx, id)
+		}
 		if v.user, err = v.server.Queries.User(ctx, id); err != nil && shop.CodeOf(err) != shop.NotFound {
 			return nil, err
 		}
 	}
 	v.known = true
-	return v.user, nil
+	return v.user, v.err
 }
 
 // viewer is who, as readers want it.
@@ -101,7 +106,7 @@ func (v *visit) signIn(ctx context.Context, user shop.User) error {
 	defer v.mu.Unlock()
 	// The old session ends by itself when Redis cannot end it now.
 	_ = v.server.Sessions.End(ctx, v.token)
-	v.token, v.user, v.known = token, &user, true
+	v.token, v.user, v.known, v.err = token, &user, true, nil
 	v.setCookie(token, v.server.Sessions.Max)
 	return nil
 }
@@ -110,7 +115,7 @@ func (v *visit) signIn(ctx context.Context, user shop.User) error {
 func (v *visit) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.user, v.known = nil, false
+	v.user, v.known, v.err = nil, false, nil
 }
 
 // signOut ends the session.
@@ -120,7 +125,7 @@ func (v *visit) signOut(ctx context.Context) error {
 	if err := v.server.Sessions.End(ctx, v.token); err != nil {
 		return err
 	}
-	v.token, v.user, v.known = "", nil, true
+	v.token, v.user, v.known, v.err = "", nil, true, nil
 	v.setCookie("", 0)
 	return nil
 }

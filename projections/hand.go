@@ -38,6 +38,7 @@ type batch struct {
 	wrote  []recordsWritten
 	size   int // of what was handed over, in bytes
 	done   chan struct{}
+	err    error // why some of it is not shown; to be read once done is closed
 }
 
 // recordsWritten says whose records of gateways a commit wrote, and of which
@@ -91,7 +92,12 @@ func (p *Projector) Hand(committed shop.Committed) (shown func(ctx context.Conte
 		b.hold(committed, size)
 		p.lately.note(p.Now(), committed.Events)
 	})
-	return func(ctx context.Context) { p.await(ctx, joined, len(ids)+len(committed.Touched)) }
+	missed := &unshown{events: committed.Events, aggregateIDs: committed.Touched}
+	return func(ctx context.Context) {
+		if !p.await(ctx, joined, len(ids)+len(committed.Touched)) {
+			missed.remember(ctx, p)
+		}
+	}
 }
 
 // aggregatesOf names the aggregates that a commit has events of, each once.

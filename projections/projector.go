@@ -84,25 +84,30 @@ const batchTime = 15 * time.Second
 // Project applies the events of the aggregates named, together with what others
 // ask for at the same moment. It returns when the read models show them, and
 // after a bounded wait or at the end of ctx in any case; the work goes on then.
-// It never fails: what is missed here Run applies in the background.
+// It never fails: what is missed here Run applies in the background, and who is
+// told of it is remembered; see query.Reader.AwaitWrites.
 func (p *Projector) Project(ctx context.Context, aggregateIDs ...string) {
 	if len(aggregateIDs) == 0 {
 		return
 	}
 	joined := p.join(func(b *batch) { b.read(aggregateIDs...) })
-	p.await(ctx, joined, len(aggregateIDs))
+	if !p.await(ctx, joined, len(aggregateIDs)) {
+		(&unshown{aggregateIDs: aggregateIDs}).remember(ctx, p)
+	}
 }
 
-// await waits until a batch is shown, and no longer than Wait or ctx.
-func (p *Projector) await(ctx context.Context, joined *batch, aggregates int) {
+// await waits until a batch is shown, no longer than Wait or ctx, and reports whether it is.
+func (p *Projector) await(ctx context.Context, joined *batch, aggregates int) (shown bool) {
 	timer := time.NewTimer(cmp.Or(p.Wait, 2*time.Second))
 	defer timer.Stop()
 	select {
 	case <-joined.done:
+		return joined.err == nil
 	case <-ctx.Done():
 	case <-timer.C:
 		p.Logger.WarnContext(ctx, "read models are late", "aggregates", aggregates)
 	}
+	return false
 }
 
 // join adds to the batch that is forming. One batch is in flight at a time:
@@ -133,8 +138,8 @@ func (p *Projector) join(add func(*batch)) *batch {
 func (p *Projector) work() {
 	for next := p.take(); next != nil; next = p.take() {
 		ctx, cancel := context.WithTimeout(failpoint.In(context.Background(), "project"), batchTime)
-		if err := p.applyBatch(ctx, next); err != nil {
-			p.Logger.ErrorContext(ctx, "project events", "error", err)
+		if next.err = p.applyBatch(ctx, next); next.err != nil {
+			p.Logger.ErrorContext(ctx, "project events", "error", next.err)
 		}
 		cancel()
 		p.finish(next)

@@ -212,7 +212,7 @@ func (p *Projector) events(
 		return nil, nil
 	}
 	events, err := mysqldb.Collect(ctx, p.DB, scanEvent,
-		"SELECT id, aggregate_id, version, payload FROM events WHERE id IN ("+list(len(ids))+")", ids...)
+		"SELECT id, aggregate_id, version, payload, COALESCE(by_id, '') FROM events WHERE id IN ("+list(len(ids))+")", ids...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
@@ -220,7 +220,7 @@ func (p *Projector) events(
 }
 
 func scanEvent(rows *sql.Rows) (e shop.Event, err error) {
-	return e, rows.Scan(&e.ID, &e.AggregateID, &e.Version, &e.Payload)
+	return e, rows.Scan(&e.ID, &e.AggregateID, &e.Version, &e.Payload, &e.By)
 }
 
 // writeFlagged puts rows into their views, and sets flags that were left to be set,

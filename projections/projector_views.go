@@ -109,7 +109,7 @@ func decode(payload []byte, into any) error {
 func readUser(payload []byte) (row, error) {
 	var u shop.User
 	err := decode(payload, &u)
-	return row{id: string(u.ID)}, err
+	return row{id: string(u.ID), owner: u.ID}, err
 }
 
 func readProduct(payload []byte) (row, error) {
