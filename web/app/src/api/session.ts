@@ -8,11 +8,13 @@ import { newStore, useStore } from './store'
 interface Session {
   /** Grows whenever somebody signs in or out. */
   epoch: number
+  /** Grows whenever somebody signs out. */
+  left: number
   /** Whether the page waits for somebody to sign in. */
   asking: boolean
 }
 
-const session = newStore<Session>({ epoch: 0, asking: false })
+const session = newStore<Session>({ epoch: 0, left: 0, asking: false })
 const tabs = new BroadcastChannel('session')
 tabs.onmessage = ({ data }: MessageEvent<'in' | 'out'>) => (data === 'out' ? leave() : begin())
 
@@ -21,13 +23,13 @@ const signOuts = new Set<() => void>()
 /** Has listener called when the viewer signs out, here or in another tab. */
 export const followSignOut = (listener: () => void) => void signOuts.add(listener)
 
-const begin = () => session.set({ epoch: session.get().epoch + 1, asking: false })
+const begin = (left = session.get().left) => session.set({ epoch: session.get().epoch + 1, left, asking: false })
 
 /** What was begun by one person is not for the next: keys and drafts go. */
 function leave(): void {
   sessionStorage.clear()
   for (const listener of signOuts) listener()
-  begin()
+  begin(session.get().left + 1)
 }
 
 export const useSession = () => useStore(session)

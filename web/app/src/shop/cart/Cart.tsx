@@ -163,17 +163,22 @@ function Summary({ lines }: { lines: FilledLine[] }) {
       </dl>
       {none && <p>{words.nothingLeft}</p>}
       <div className={css.bar}>
-        <Button
-          kind="main"
-          wide
-          blocked={none ? words.nothingLeft : undefined}
-          onClick={() => {
-            acceptPrices(new Map(lines.map(({ id, price, product }) => [id, product?.price ?? price])))
-            navigate('/checkout')
-          }}
-        >
-          {words.order(won(total))}
-        </Button>
+        {none ? (
+          <ButtonLink href="/" wide>
+            {words.browse}
+          </ButtonLink>
+        ) : (
+          <Button
+            kind="main"
+            wide
+            onClick={() => {
+              acceptPrices(new Map(lines.map(({ id, price, product }) => [id, product?.price ?? price])))
+              navigate('/checkout')
+            }}
+          >
+            {words.order(won(total))}
+          </Button>
+        )}
       </div>
     </section>
   )

@@ -80,7 +80,9 @@ function Form({ lines, left, reload }: FormProps) {
     setUnagreed(!agreed)
     if (!agreed || !way) return
     if (viewer === null) return askToSignIn()
-    setProblem(await placeOrder(lines, total, way))
+    const refused = await placeOrder(lines, total, way)
+    setProblem(refused)
+    if (refused && isUnlisted(refused)) reload()
   })
   if (!shop) return unknownShop ? <ErrorPanel problem={unknownShop} onRetry={reloadShop} /> : <CheckoutSkeleton />
   return (
@@ -117,6 +119,10 @@ function Form({ lines, left, reload }: FormProps) {
         </div>
         {problem?.soldOut ? (
           <SoldOut lines={lines} shortOf={problem.soldOut} onAdjusted={() => setProblem(undefined)} reload={reload} />
+        ) : problem && isUnlisted(problem) ? (
+          <p role="alert" className={css.wrong}>
+            {words.unlisted}
+          </p>
         ) : (
           <Refusal problem={problem} />
         )}
@@ -129,6 +135,11 @@ function Form({ lines, left, reload }: FormProps) {
       </section>
     </form>
   )
+}
+
+/** Whether the order was refused because of a product that is no longer sold. */
+function isUnlisted({ field = '' }: Problem): boolean {
+  return /^lines\.\d+\.productId$/.test(field)
 }
 
 /** The way that was chosen while it is offered, or else the first that is. */

@@ -102,7 +102,9 @@ function CancelDialog({ order, reload, onClose }: CancelDialogProps) {
     } else if (code === 'INVALID' && field?.startsWith('refundAccount.')) {
       setFaults({ [field.slice('refundAccount.'.length)]: faultOf(field, words) })
     } else if (code === 'DECLINED' && needsAccount && accountRefused.includes(declined?.code ?? '')) {
-      setFaults({ accountNumber: declined!.message })
+      setFaults({ accountNumber: words.accountRefused })
+    } else if (declined) {
+      setProblem({ ...sent.problem, declined: { ...declined, message: words.notRefunded } })
     } else {
       setProblem(sent.problem)
       if (code === 'CONFLICT') reload()

@@ -65,7 +65,7 @@ function Known({ id }: { id: string }) {
     if (behind) catchUp()
   }, [behind, order?.version, order?.payment?.version])
   if (order) return <Details order={order} reload={reload} />
-  if (viewer && (problem?.code === 'NOT_FOUND' || !problem)) return <Missing email={viewer.email} />
+  if (viewer && data.order === null && (problem?.code ?? 'NOT_FOUND') === 'NOT_FOUND') return <Missing email={viewer.email} />
   const failed = viewer === null ? ({ code: 'UNAUTHENTICATED' } as const) : problem
   return (
     <Page title={words.order} narrow ready={false}>

@@ -56,7 +56,7 @@ export default function OrderReceipt() {
     if (!payment?.approvedAt) return <None id={id} />
     return <Slip shop={data.shop} order={order} payment={payment} paidAt={payment.approvedAt} />
   }
-  if (viewer && (problem?.code === 'NOT_FOUND' || !problem)) return <Missing email={viewer.email} />
+  if (viewer && data.order === null && (problem?.code ?? 'NOT_FOUND') === 'NOT_FOUND') return <Missing email={viewer.email} />
   const failed = viewer === null ? ({ code: 'UNAUTHENTICATED' } as const) : problem
   return (
     <Page title={words.title} narrow ready={false}>

@@ -59,8 +59,11 @@ function cameLate({ status, canceledAt }: OrderOfPanel, { approvedAt }: PaymentO
   return canceledAt !== null && approvedAt !== null && Date.parse(approvedAt) > Date.parse(canceledAt)
 }
 
-/** Whether nothing will change any more without somebody doing something here. */
+/**
+ * Whether nothing will change any more without somebody doing something here. Once something was opened to pay with, an
+ * order that ended without money may still be paid: a deposit that comes late is to be seen at once.
+ */
 export function isOver(state: PanelState): boolean {
   if (state.kind === 'refunded') return state.payment.balance === 0
-  return ['canceled', 'expired', 'late'].includes(state.kind)
+  return state.kind === 'late' || ((state.kind === 'canceled' || state.kind === 'expired') && state.payment === null)
 }

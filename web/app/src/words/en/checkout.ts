@@ -19,11 +19,8 @@ const en: typeof ko = {
     available > 0 ? `${name}: you chose ${requested}, and ${available} are left.` : `${name}: sold out.`,
   adjust: 'Take what is left',
   adjusted: 'Done. Please check the amount and press again.',
-  done: 'You have already ordered this',
-  doneText: 'There is an order from this cart.',
-  seeOrder: 'See the order',
   left: 'What could not be ordered is still in your cart.',
-  startAgain: 'Please check your cart again.',
+  unlisted: 'Something is no longer sold, so nothing was ordered. Please check what is left and the amount, and press again.',
 }
 
 export default en

@@ -87,6 +87,8 @@ const en: typeof ko = {
     needBank: 'Please choose a bank.',
     needNumber: 'Please enter 6–20 digits.',
     needHolder: 'Please enter the holder’s name, up to 60 characters.',
+    accountRefused: 'The gateway could not refund to this account. Please check the bank, the number and the holder.',
+    notRefunded: 'nothing was refunded, and the payment stands.',
     keep: 'Keep the order',
     confirm: 'Cancel the order',
     refund: (won) => `Refund ${won} and cancel`,

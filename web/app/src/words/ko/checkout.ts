@@ -17,9 +17,6 @@ export default {
     available > 0 ? `${name}: ${requested}개를 고르셨는데 지금 ${available}개 남았어요.` : `${name}: 품절됐어요.`,
   adjust: '수량 맞추기',
   adjusted: '수량을 맞췄어요. 금액을 확인하고 다시 눌러 주세요.',
-  done: '이미 주문했어요',
-  doneText: '이 장바구니로 만든 주문이 있어요.',
-  seeOrder: '주문 보기',
   left: '주문하지 못한 상품은 장바구니에 남아 있어요.',
-  startAgain: '장바구니부터 다시 확인해 주세요.',
+  unlisted: '판매가 끝난 상품이 있어서 주문하지 않았어요. 남은 상품과 금액을 확인하고 다시 눌러 주세요.',
 }

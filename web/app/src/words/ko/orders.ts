@@ -90,6 +90,8 @@ export default {
     needBank: '은행을 골라 주세요.',
     needNumber: '계좌번호를 숫자 6–20자리로 넣어 주세요.',
     needHolder: '예금주 이름을 60자 안으로 넣어 주세요.',
+    accountRefused: '결제사가 이 계좌로는 환불하지 못했어요. 은행과 계좌번호, 예금주를 확인해 주세요.',
+    notRefunded: '환불되지 않았고, 결제는 그대로예요.',
     keep: '그대로 두기',
     confirm: '주문 취소하기',
     refund: (won: string) => `${won} 환불하고 취소`,
