@@ -80,7 +80,7 @@ func (w *watch) hear(event any) {
 		}
 	case *network.EventLoadingFailed:
 		if !e.Canceled {
-			w.stain("request failed: %s %s", e.ErrorText, w.requests[e.RequestID])
+			w.stain("request failed: %s%s %s", e.ErrorText, e.BlockedReason, w.requests[e.RequestID])
 		}
 	}
 }

@@ -32,8 +32,8 @@ func TestShop_English(t *testing.T) {
 	})
 	t.Run("every screen", func(t *testing.T) {
 		t.Parallel()
-		p, screens := gallery(t)
-		data := dataOf(t, p.program)
+		e := sharedDev(t).exhibit(t)
+		p, data := e.page, dataOf(t, e.page.program)
 		p.visit("/")
 		p.find("button", "더 보기") // tiles that appear push the footer away from under a click
 		p.click("button", "English")
@@ -41,7 +41,7 @@ func TestShop_English(t *testing.T) {
 		if lang := eval[string](p, "document.documentElement.lang"); lang != "en" {
 			t.Errorf("the page is in %q", lang)
 		}
-		for _, one := range screens {
+		for _, one := range e.screens() {
 			p.visit(one.path)
 			p.find("button", "English")
 			p.until("it is loaded", func() bool { return !eval[bool](p, "document.querySelector('[aria-busy=true]') !== null") })

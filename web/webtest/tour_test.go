@@ -1,0 +1,208 @@
+package webtest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// A look is a window and a theme.
+type look struct {
+	width, height int64
+	theme         string
+}
+
+var looks = []look{{360, 740, "light"}, {360, 740, "dark"}, {1280, 800, "dark"}, {1280, 800, "light"}}
+
+func (l look) String() string { return fmt.Sprintf("%d-%s", l.width, l.theme) }
+
+// A tour is through screens, in every look. Several tests share what was seen on it.
+type tour struct {
+	screens func(*exhibition) []screen
+
+	sync.Mutex
+
+	seen *sights
+}
+
+// Sights are what somebody saw on a tour.
+type sights struct {
+	screens, rules int
+	barriers       []string // for people with disabilities
+	misfits        []string // what sticks out, or is cut off
+}
+
+// tours go through every screen. Whoever shares them begins with another one, so that nobody waits for long.
+var tours = []*tour{{screens: (*exhibition).screens}, {screens: (*exhibition).corners}}
+
+// goAround returns what was seen on a tour. The first who wants to know goes.
+func (r *tour) goAround(t *testing.T) *sights {
+	t.Helper()
+	r.Lock()
+	defer r.Unlock()
+	if r.seen == nil {
+		e := sharedDev(t).exhibit(t)
+		e.page.forgive("prd_00000000000000000000000000", "ord_00000000000000000000000000", "/unknown")
+		e.page.atStart(motionless)
+		screens := r.screens(e)
+		seen := &sights{screens: len(screens)}
+		for _, one := range screens {
+			one.show(e.page)
+			seen.look(e.page, one.name)
+			if one.leave != nil {
+				one.leave(e.page)
+			}
+		}
+		r.seen = seen
+	}
+	return r.seen
+}
+
+// show opens the screen in its state.
+func (s screen) show(p *page) {
+	p.t.Helper()
+	p.resize(1280, 800)
+	p.prefer("light")
+	if s.path != "" {
+		p.visit(s.path)
+		p.sees(s.says)
+	}
+	if s.prepare != nil {
+		s.prepare(p)
+	}
+}
+
+// look looks at the present screen, in every look, with larger text, and with wider spacing.
+func (seen *sights) look(p *page, name string) {
+	p.t.Helper()
+	for _, l := range looks {
+		p.resize(l.width, l.height)
+		p.prefer(l.theme)
+		p.rest()
+		rules := allRules
+		if l.theme == "dark" {
+			rules = colourRules
+		}
+		found, applied := p.barriers(rules)
+		seen.rules = max(seen.rules, applied)
+		seen.barriers = append(seen.barriers, named(found, name+", "+l.String())...)
+		seen.misfits = append(seen.misfits, named(p.misfits(), name+", "+l.String())...)
+		p.take(name, l)
+	}
+	p.eval("spacing(true)")
+	for _, width := range []int64{1280, 360} {
+		p.resize(width, 800)
+		p.rest()
+		seen.misfits = append(seen.misfits, named(p.misfits(), fmt.Sprintf("%s, %d, wider spacing", name, width))...)
+	}
+	p.eval("spacing(false)")
+	p.resize(640, 400) // a desk's window at 200 %
+	p.rest()
+	seen.misfits = append(seen.misfits, named(p.misfits(), name+", at 200 %")...)
+}
+
+func named(found []string, name string) []string {
+	for i, text := range found {
+		found[i] = name + ": " + text
+	}
+	return found
+}
+
+// motionless has a page show at once what it would come to, and lets tests space its text as the bookmarklet for
+// WCAG 1.4.12 does. What the pages' policy forbids in a document, a script of the browser's may do.
+const motionless = `(() => {
+	const sheet = text => { const s = new CSSStyleSheet(); s.replaceSync(text); return s };
+	const still = sheet('*, *::before, *::after { transition: none !important; animation: none !important }');
+	const wide = sheet('* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }' +
+		'p { margin-bottom: 2em !important }');
+	document.adoptedStyleSheets = [still];
+	window.spacing = is => { document.adoptedStyleSheets = is ? [still, wide] : [still] };
+})()`
+
+// prefer has the page be in a theme.
+func (p *page) prefer(theme string) {
+	p.t.Helper()
+	send(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+	})
+}
+
+// atRest reports whether the page is drawn as it is going to stay, as a promise: all is loaded, and two frames have passed.
+const atRest = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(
+	document.readyState === 'complete' && document.fonts.status === 'loaded' && document.querySelector('[aria-busy=true]') === null &&
+	[...document.images].every(image => image.complete || image.loading === 'lazy') &&
+	document.getAnimations().every(motion => motion.playState !== 'running')))))`
+
+// rest waits until the page is at rest.
+func (p *page) rest() {
+	p.t.Helper()
+	p.until("the page is at rest", func() bool { return promised[bool](p, atRest) })
+}
+
+// promised returns what a promise of the page's comes to.
+func promised[T any](p *page, expression string) T {
+	p.t.Helper()
+	wait := func(e *runtime.EvaluateParams) { e.AwaitPromise = new(true) }
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, wait))
+	if err != nil {
+		p.t.Fatalf("%.80s: %v", expression, err)
+	}
+	return value
+}
+
+// misfits are what sticks out of the window at the side, and text that is cut off or leaves the control that it is on.
+func (p *page) misfits() []string {
+	p.t.Helper()
+	return eval[[]string](p, misfits)
+}
+
+const misfits = `(() => {
+	const width = document.documentElement.clientWidth, found = [];
+	const what = (e, why) => found.push(why + ': ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
+	const all = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.unseen'));
+	if (document.documentElement.scrollWidth > width)
+		for (const e of all) if (e.getBoundingClientRect().right > width + 1) what(e, 'sticks out at the side');
+	for (const e of all) {
+		const {overflowX, overflowY} = getComputedStyle(e), cuts = x => x === 'hidden' || x === 'clip';
+		if (e.textContent.trim() === '') continue;
+		if (cuts(overflowX) && e.scrollWidth > e.clientWidth + 1 || cuts(overflowY) && e.scrollHeight > e.clientHeight + 1) what(e, 'cut off');
+		if (!e.matches('button, a, summary, label') || getComputedStyle(e).display === 'inline') continue;
+		const box = e.getBoundingClientRect(), texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), range = document.createRange();
+		while (texts.nextNode()) {
+			if (texts.currentNode.parentElement.closest('.unseen')) continue;
+			range.selectNodeContents(texts.currentNode);
+			const r = range.getBoundingClientRect();
+			if (r.left < box.left - 2 || r.right > box.right + 2 || r.top < box.top - 2 || r.bottom > box.bottom + 2) what(e, 'leaves its control');
+		}
+	}
+	return found.slice(0, 5);
+})()`
+
+// take puts a picture of the page into the folder that SCREENS names, if it does: of the whole page from its top, or of what
+// is in the window while a dialog is open.
+func (p *page) take(name string, l look) {
+	p.t.Helper()
+	folder := os.Getenv("SCREENS")
+	if folder == "" {
+		return
+	}
+	if !eval[bool](p, "document.querySelector('dialog[open]') !== null") {
+		p.resize(l.width, max(l.height, eval[int64](p, "document.documentElement.scrollHeight")))
+		p.eval("scrollTo(0, 0)")
+		p.rest()
+	}
+	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	path := filepath.Join(folder, name+", "+l.String()+".png")
+	if err := os.WriteFile(path, picture, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
