@@ -84,3 +84,24 @@ func (p *page) eval(code string) {
 	p.t.Helper()
 	p.do(chromedp.Evaluate[chromedp.Void](code))
 }
+
+// TestShop_TooManyCodes asks for more codes than anybody needs, and is told when to ask again.
+func TestShop_TooManyCodes(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	email := newEmail()
+	for range 5 {
+		d.stranger(t).do(`mutation($input: RequestEmailVerificationInput!) { requestEmailVerification(input: $input) { verificationId } }`,
+			object{"input": object{"email": email}})
+	}
+	p := d.open(t)
+	p.visit("/sign-up")
+	p.fill("textbox", "이메일", email)
+	p.click("button", "인증 번호 받기")
+	p.sees("너무 여러 번 시도했어요.", "초 뒤에 다시 할 수 있어요.")
+	told := p.text()
+	p.until("the seconds run", func() bool { return p.text() != told })
+	if got := p.value("textbox", "이메일"); got != email {
+		t.Errorf("the field holds %q", got)
+	}
+}

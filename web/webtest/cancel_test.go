@@ -2,6 +2,7 @@ package webtest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -56,6 +57,17 @@ func TestShop_CancelAndRefund(t *testing.T) {
 		b.page.click("button", "11,000원 환불하고 취소")
 		b.page.sees("계좌번호를 숫자 6–20자리로 넣어 주세요.")
 		b.page.fill("textbox", "계좌번호", "1002123456789")
+		refused := "결제사가 이 계좌로는 환불하지 못했어요. 은행과 계좌번호, 예금주를 확인해 주세요."
+		heal := d.strike(t, b.key, object{
+			"pg": "TOSS", "call": "cancel", "fault": "http_error", "status": http.StatusBadRequest,
+			"body": `{"code": "INVALID_REFUND_ACCOUNT_INFO", "message": "환불 계좌번호와 예금주명이 일치하지 않습니다."}`,
+		})
+		b.page.click("button", "11,000원 환불하고 취소")
+		b.page.sees(refused)
+		if got := b.page.find("textbox", "계좌번호").description; !strings.Contains(got, refused) {
+			t.Errorf("the field is described as %q", got)
+		}
+		heal()
 		b.page.click("button", "11,000원 환불하고 취소")
 		b.page.sees("11,000원을 환불했어요")
 		b.wantBack(1)

@@ -112,15 +112,65 @@ func TestNasty_SoldOut(t *testing.T) {
 	b.paid()
 }
 
+const updateProduct = `mutation($input: UpdateProductInput!) { updateProduct(input: $input) { product { id } } }`
+
+// TestNasty_CartGrowsOld leaves a cart until prices have moved and a product is no longer sold, and until just before the press.
+func TestNasty_CartGrowsOld(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	operator := d.operator(t)
+	b := d.begin(t, 8_000, 5)
+	short := &purchase{page: b.page, shopper: b.shopper, name: b.name + " 둘", price: 3_000, pieces: 1}
+	short.product = operator.product(short.name, short.price, 5)
+	short.fill(1)
+	b.fill(1)
+
+	t.Log("in the cart")
+	operator.do(updateProduct, object{"input": object{"productId": b.product, "price": 9_000}})
+	b.page.visit("/cart")
+	b.page.sees("담을 때 8,000원", "담은 뒤에 가격이 올랐어요.")
+	b.price = 12_000 // both of them
+	b.toCheckout("카카오페이 카드")
+
+	t.Log("a product at the press")
+	operator.do(updateProduct, object{"input": object{"productId": short.product, "listed": false}})
+	b.page.click("button", "12,000원 결제하기")
+	b.page.sees("판매가 끝난 상품이 있어서 주문하지 않았어요.", "주문하지 못한 상품은 장바구니에 남아 있어요.")
+	if got := len(b.shopper.orders()); got != 0 {
+		t.Errorf("%d orders were placed", got)
+	}
+
+	t.Log("the price at the press")
+	b.page.find("button", "9,000원 결제하기")
+	operator.do(updateProduct, object{"input": object{"productId": b.product, "price": 9_500}})
+	b.page.click("button", "9,000원 결제하기")
+	b.page.arrives("/orders/")
+	b.page.sees("주문 금액이 9,000원에서 9,500원으로 달라졌어요.")
+	if sum := b.shopper.captured(0); sum != 0 {
+		t.Errorf("%d won were taken", sum)
+	}
+	b.page.click("radio", "카카오페이 카드")
+	b.page.click("button", "9,500원 결제하기")
+	b.atGateway()
+	b.payAtGateway(goodCard, "카드로 결제")
+	b.page.sees("결제가 끝났어요", "9,500원")
+	if sum := b.shopper.captured(1); sum != 9_500 {
+		t.Errorf("%d won were taken", sum)
+	}
+	b.page.visit("/cart")
+	b.page.sees("판매가 끝난 상품", "판매가 끝난 상품이라 주문할 수 없어요.")
+}
+
 // TestNasty_BackAfterPaying goes back from the paid order to the gateway's page and further.
 func TestNasty_BackAfterPaying(t *testing.T) {
 	t.Parallel()
 	b := sharedDev(t).begin(t, 12_000, 10)
+	b.page.atStart(`addEventListener('pageshow', e => { window.wasKept = e.persisted })`)
 	b.order("카카오페이 카드")
 	b.payAtGateway(goodCard, "카드로 결제")
 	b.paid()
 	b.page.forgive("Page entered Back-Forward Cache") // the browser closes the socket of a page that it keeps
-	seen := 0
+	seen, kept := 0, 0
 	for range 4 {
 		was := b.page.path()
 		b.page.eval("history.back()") // a page that was kept is not loaded again
@@ -129,11 +179,17 @@ func TestNasty_BackAfterPaying(t *testing.T) {
 			continue // the gateway's own page
 		}
 		seen++
+		if eval[bool](b.page, "window.wasKept === true") {
+			kept++
+		}
 		b.page.cartHolds(0)
 		b.page.gone("button", "12,000원 결제하기")
 	}
 	if seen < 2 {
 		t.Errorf("%d of the shop's own pages were seen, want 2 at least", seen)
+	}
+	if kept == 0 {
+		t.Error("the browser kept none of the pages, so that what it keeps was not seen")
 	}
 	b.page.visit("/orders/" + b.shopper.orders()[0].text("id"))
 	b.paid()

@@ -1,10 +1,15 @@
 package webtest_test
 
 import (
+	"io"
+	"net"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"payment-system/internal/shoptest"
 )
@@ -53,6 +58,126 @@ func TestWeb_Offline(t *testing.T) {
 		b.page.lacks(cutOff)
 		stays()
 	})
+}
+
+// states remembers what a page says of a payment, in order.
+const states = `(() => {
+	window.states = [];
+	const look = () => {
+		const said = document.querySelector('main h2[aria-live]')?.textContent;
+		if (said && said !== states.at(-1)) states.push(said);
+	};
+	new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
+})()`
+
+// TestWeb_Reconnect watches a payment while the server is replaced, Redis is restarted, and the session ends. What the page
+// shows never goes back.
+func TestWeb_Reconnect(t *testing.T) {
+	t.Parallel()
+	d := ownDev(t)
+	port := freePort(t)
+	first := d.replica(t, port)
+	shopper := d.shopper(t)
+	shopper.program = first
+	b := (&purchase{
+		page: first.open(t).as(shopper), shopper: shopper, pieces: 1, product: d.operator(t).product("시험 상품", 11_000, 10),
+	}).open("TOSS", "CARD")
+	b.page.forgive("WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "answer 503")
+	b.page.atStart(states)
+	b.page.visit("/orders/" + b.placed)
+	b.page.sees("아직 결제하지 않았어요")
+	stays := b.page.marked()
+
+	t.Log("the server is replaced")
+	if err := first.ended(); err != nil {
+		t.Error(err)
+	}
+	second := d.replica(t, port)
+	b.page.program, b.shopper.program = second, second
+	b.act("pay_card")()
+	b.page.sees("결제가 끝났어요")
+
+	t.Log("Redis is restarted, and remembers who is signed in")
+	client := redis.NewClient(&redis.Options{Addr: d.said["REDIS_ADDRS"]})
+	defer client.Close()
+	for _, kind := range []string{"pubsub", "normal"} {
+		if err := client.Do(t.Context(), "CLIENT", "KILL", "TYPE", kind).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.refund(1_000)()
+	b.page.sees("1,000원을 환불했어요")
+
+	t.Log("Redis is restarted, and has forgotten everybody")
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.page.find("dialog", "로그인이 필요해요")
+	b.shopper.signIn(b.shopper.email)
+	b.refund(2_000)()
+	b.page.sees("1,000원을 환불했어요") // the last that it was told, behind the dialog
+	b.page.signInOver(b.shopper)
+	b.page.sees("3,000원을 환불했어요")
+	stays()
+	want := []string{"아직 결제하지 않았어요", "결제가 끝났어요", "1,000원을 환불했어요", "3,000원을 환불했어요"}
+	between := []string{"결제를 승인하고 있어요", "환불하고 있어요"}
+	said := slices.DeleteFunc(eval[[]string](b.page, "states"), func(s string) bool { return slices.Contains(between, s) })
+	if diff := cmp.Diff(want, slices.Compact(said)); diff != "" {
+		t.Errorf("what the page showed (-want +got):\n%s", diff)
+	}
+}
+
+// replica starts serve beside dev, on a port of its own, and waits until it is ready. It is a dev for those that use it.
+func (p *program) replica(t *testing.T, port string) *program {
+	t.Helper()
+	at := "http://localhost:" + port
+	replica, out, err := start(append(p.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL="+at, "SHUTDOWN_DELAY=0s", "LOG_LEVEL=warn",
+		"SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com", "SHOP_NAME=가게 고양이 상점"), "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, out)
+	t.Cleanup(func() {
+		if err := replica.ended(); err != nil {
+			t.Errorf("a replica ended with %v:\n%s", err, replica.log)
+		}
+	})
+	replica.url, replica.mailbox, replica.said = at, p.mailbox, p.said
+	shoptest.Eventually(t, "the replica is ready", func() bool {
+		response, err := http.Get(at + "/readyz")
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+	return replica
+}
+
+// freePort is a port that nobody listens on at the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener := shoptest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// TestWeb_WithoutSocket buys where nothing lets a socket through: the page says so, asks, and sees the payment.
+func TestWeb_WithoutSocket(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 11_000, 10).open("KAKAO", "CARD")
+	b.page.forgive("WebSocket")
+	b.page.atStart(`window.WebSocket = class extends WebSocket { constructor(url, protocols) { super(url + '/nowhere', protocols) } }`)
+	b.page.visit("/orders/" + b.placed)
+	b.page.sees("아직 결제하지 않았어요", "실시간 연결이 끊겨 5초마다 확인하고 있어요.")
+	stays := b.page.marked()
+	b.act("pay_card")()
+	b.page.sees("결제가 끝났어요")
+	stays()
 }
 
 // TestNasty_SessionEnds loses the session between the cart and the gateway, and at the gateway.

@@ -1,0 +1,79 @@
+package webtest_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+)
+
+// TestShop_OddQuantities types what is no number of pieces, and a number as an input method for Korean may write it.
+func TestShop_OddQuantities(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 1_000, 30)
+	b.page.visit("/products/" + b.product)
+	for typed, want := range map[string]string{
+		"0": "1개부터 살 수 있어요.", "-1": "숫자로 적어 주세요.", "abc": "숫자로 적어 주세요.", "": "숫자로 적어 주세요.",
+		"31": "30개까지 살 수 있어요.", "1000001": "30개까지 살 수 있어요.", "99999999999999999999": "숫자로 적어 주세요.",
+	} {
+		b.page.fill("textbox", "수량", "1")
+		b.page.gone("alert", "")
+		b.page.fill("textbox", "수량", typed)
+		if typed == "" {
+			b.page.eval("document.execCommand('delete')")
+		}
+		b.page.sees(want)
+		b.page.click("button", "담기")
+		b.page.cartHolds(0)
+	}
+	b.page.fill("textbox", "수량", "１２")
+	b.page.sees("합계 12,000원")
+	b.page.click("button", "담기")
+	b.page.cartHolds(12)
+}
+
+// TestShop_OddCards pays by the simulators' cards that gateways answer for badly. The one that is refused is seen elsewhere.
+func TestShop_OddCards(t *testing.T) {
+	t.Parallel()
+	for _, odd := range []struct {
+		name, way, card string
+	}{
+		{"the answer never comes", "토스페이먼츠 카드", "4000000000000119"},
+		{"another amount is answered", "카카오페이 카드", "4000000000000341"},
+	} {
+		t.Run(odd.name, func(t *testing.T) {
+			t.Parallel()
+			b := sharedDev(t).begin(t, 21_000, 10)
+			b.order(odd.way)
+			b.payAtGateway(odd.card, "카드로 결제")
+			b.paid() // the gateway was asked again
+		})
+	}
+}
+
+// TestShop_SignOutElsewhere signs in as the shopper of dev by one press, and out in another tab.
+func TestShop_SignOutElsewhere(t *testing.T) {
+	t.Parallel()
+	p := sharedDev(t).open(t)
+	p.visit("/sign-in?next=/account")
+	p.click("button", "구매자로 채우기")
+	p.click("button", "로그인")
+	p.arrives("/account")
+	p.sees("shopper@example.com")
+	other := p.another()
+	other.visit("/orders")
+	other.find("link", "내 계정")
+	p.click("button", "로그아웃")
+	p.find("link", "로그인")
+	other.find("link", "로그인")
+	other.sees("로그인하면 보던 것을 이어서 볼 수 있어요.")
+}
+
+// TestShop_WithoutScripts opens the shop in a browser that runs no scripts.
+func TestShop_WithoutScripts(t *testing.T) {
+	t.Parallel()
+	p := sharedDev(t).open(t)
+	send(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	p.visit("/")
+	p.sees("자바스크립트를 켜고 새로 고쳐 주세요.", "This shop needs JavaScript.")
+	p.find("link", "개발 서버")
+}
