@@ -43,6 +43,7 @@ func TestShop_BuyWithTossCard(t *testing.T) {
 	b.payAtGateway(goodCard, "카드로 결제")
 	b.paid()
 	b.receipt()
+	b.page.sees("토스페이먼츠 · 카드 · 3개월 할부")
 }
 
 // TestShop_BuyByVirtualAccount leaves with an account's number, and sees the deposit come in.

@@ -149,7 +149,7 @@ func TestNasty_CartGrowsOld(t *testing.T) {
 	if sum := b.shopper.captured(0); sum != 0 {
 		t.Errorf("%d won were taken", sum)
 	}
-	b.page.click("radio", "카카오페이 카드")
+	b.page.choose("카카오페이 카드")
 	b.page.click("button", "9,500원 결제하기")
 	b.atGateway()
 	b.payAtGateway(goodCard, "카드로 결제")

@@ -77,3 +77,27 @@ func TestShop_WithoutScripts(t *testing.T) {
 	p.sees("자바스크립트를 켜고 새로 고쳐 주세요.", "This shop needs JavaScript.")
 	p.find("link", "개발 서버")
 }
+
+// TestShop_SilentGateway chooses a gateway that then stops answering: nobody is sent another way, and it comes back by itself.
+func TestShop_SilentGateway(t *testing.T) {
+	t.Parallel()
+	d := ownDev(t)
+	b := d.begin(t, 11_000, 10)
+	b.fill(1)
+	b.toCheckout("카카오페이 카드")
+	other := b.open("KAKAO", "CARD")
+	heal := d.strike(t, other.key, object{"pg": "KAKAO", "call": "approve", "fault": "drop_before"},
+		object{"pg": "KAKAO", "call": "lookup", "fault": "drop_before"})
+	other.act("pay_card")()
+	b.page.visit("/checkout")
+	b.page.sees("지금은 답이 없어 쓸 수 없어요.", "고른 방법을 지금은 쓸 수 없어요.")
+	b.page.click("button", "11,000원 결제하기")
+	if got := len(b.shopper.orders()); got != 1 {
+		t.Errorf("%d orders were placed, want the other one alone", got)
+	}
+	heal()
+	b.page.until("it answers again", func() bool { return !b.page.says("지금은 답이 없어 쓸 수 없어요.") })
+	b.page.click("button", "11,000원 결제하기")
+	b.atGateway()
+	b.page.find("button", "카드로 결제")
+}

@@ -163,7 +163,7 @@ func (e *exhibition) lost() (screens []screen) {
 // sellOut has somebody else order all that is left of the product in the cart, before the viewer does.
 func (e *exhibition) sellOut(p *page) {
 	p.t.Helper()
-	p.click("radio", "카카오페이 카드")
+	p.choose("카카오페이 카드")
 	p.click("checkbox", "동의해요")
 	e.page.program.shopper(p.t).order(e.product, 14)
 	p.click("button", "60,000원 결제하기")

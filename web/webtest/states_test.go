@@ -161,7 +161,7 @@ func TestShop_EveryPaymentState(t *testing.T) {
 		b := d.ready(t, "KAKAO", "CARD")
 		b.act("quit")()
 		b.page.sees("결제하지 못했어요", "까지 잡아 둘게요.")
-		b.page.click("radio", "토스페이먼츠 카드")
+		b.page.choose("토스페이먼츠 카드")
 		b.page.click("button", "11,000원 다시 결제하기")
 		b.atGateway()
 		b.payAtGateway("4000000000000002", "카드로 결제")

@@ -12,12 +12,12 @@ import { useAction } from '../../ui/useAction'
 import { cart as cartWords } from '../../words/cart'
 import { checkout } from '../../words/checkout'
 import { useWords } from '../../words/language'
+import { payment } from '../../words/payment'
 import { orderFrom } from '../cart/cart'
 import { orderable, taxFreeOf, totalOf, useCartLines, type FilledLine } from '../cart/useCartLines'
 import { Picture } from '../catalogue/Picture'
-import { useShop } from '../frame/useShop'
-import type { Way } from '../payment/pay'
-import { firstWay, Ways, type Gateway } from '../payment/Ways'
+import { useGateways } from '../payment/useGateways'
+import { wayAmong, Ways } from '../payment/Ways'
 import css from './Checkout.module.css'
 import { SoldOut } from './SoldOut'
 import { useDraft } from './useDraft'
@@ -67,14 +67,15 @@ interface FormProps {
 
 function Form({ lines, left, reload }: FormProps) {
   const words = useWords(checkout)
+  const { wayGone, noWay } = useWords(payment)
   const won = useWon()
-  const { shop, viewer, problem: unknownShop, reload: reloadShop } = useShop()
+  const { shop, viewer, problem: unknownShop, reload: reloadShop } = useGateways()
   const [{ way: chosen, agreed }, change] = useDraft()
   const [unagreed, setUnagreed] = useState(false)
   const [problem, setProblem] = useState<Problem>()
   const placeOrder = usePlaceOrder()
   const total = totalOf(lines)
-  const way = stillOffered(chosen, shop?.gateways ?? [])
+  const way = wayAmong(shop?.gateways ?? [], chosen)
   const [submit, busy] = useAction(async () => {
     setProblem(undefined)
     setUnagreed(!agreed)
@@ -128,7 +129,15 @@ function Form({ lines, left, reload }: FormProps) {
         )}
         <div className={css.bar}>
           {viewer === null && <p className={css.hold}>{words.signInToOrder}</p>}
-          <Button type="submit" kind="main" wide money busy={busy} busyLabel={words.ordering}>
+          <Button
+            type="submit"
+            kind="main"
+            wide
+            money
+            busy={busy}
+            busyLabel={words.ordering}
+            blocked={way ? undefined : chosen ? wayGone : noWay}
+          >
             {viewer === null ? words.signIn(won(total)) : words.order(won(total))}
           </Button>
         </div>
@@ -140,12 +149,6 @@ function Form({ lines, left, reload }: FormProps) {
 /** Whether the order was refused because of a product that is no longer sold. */
 function isUnlisted({ field = '' }: Problem): boolean {
   return /^lines\.\d+\.productId$/.test(field)
-}
-
-/** The way that was chosen while it is offered, or else the first that is. */
-function stillOffered(way: Way | undefined, gateways: Gateway[]): Way | undefined {
-  const offered = gateways.find(({ pg, methods, available }) => available && pg === way?.pg && methods.includes(way.method))
-  return offered ? way : firstWay(gateways)
 }
 
 function Lines({ lines, left }: { lines: FilledLine[]; left: boolean }) {

@@ -1,5 +1,5 @@
 import { graphql } from '../../api/graphql'
-import { useLoad } from '../../api/load'
+import { useLoad, type LoadOptions } from '../../api/load'
 
 const ShopQuery = graphql(`
   query Shop {
@@ -22,7 +22,7 @@ const ShopQuery = graphql(`
 `)
 
 /** The shop, and who is signed in: undefined until known, null when nobody is. */
-export function useShop() {
-  const { data, ...rest } = useLoad(ShopQuery, {}, { requestPolicy: 'cache-first' })
+export function useShop({ requestPolicy = 'cache-first' }: LoadOptions = {}) {
+  const { data, ...rest } = useLoad(ShopQuery, {}, { requestPolicy })
   return { shop: data?.shop, viewer: data?.viewer, ...rest }
 }

@@ -7,12 +7,12 @@ import { useAction } from '../../ui/useAction'
 import { useNow } from '../../ui/When'
 import { useWords } from '../../words/language'
 import { payment as paymentWords } from '../../words/payment'
-import { useShop } from '../frame/useShop'
 import type { OrderOfPanel, PaymentOfPanel } from './fields'
 import { leave } from './leaving'
 import { seenTotal, usePay, useRefused, type Way } from './pay'
 import css from './PayBox.module.css'
-import { firstWay, Ways } from './Ways'
+import { useGateways } from './useGateways'
+import { wayAmong, Ways } from './Ways'
 
 interface PayBoxProps {
   order: OrderOfPanel
@@ -56,10 +56,10 @@ export function PayBox({ order, open, again = false }: PayBoxProps) {
 
 function Choose({ order, label, blocked }: { order: OrderOfPanel; label: string; blocked: string | undefined }) {
   const words = useWords(paymentWords)
-  const { shop } = useShop()
+  const { shop } = useGateways()
   const pay = usePay()
   const [chosen, choose] = useState<Way>()
-  const way = chosen ?? (shop && firstWay(shop.gateways))
+  const way = shop && wayAmong(shop.gateways, chosen)
   const [press, busy] = useAction(async () => {
     if (way) await pay(order.id, way, order.payment?.attempts.length ?? 0)
   })
@@ -73,7 +73,7 @@ function Choose({ order, label, blocked }: { order: OrderOfPanel; label: string;
         money
         busy={busy}
         busyLabel={words.paying}
-        blocked={blocked ?? (way ? undefined : words.noWay)}
+        blocked={blocked ?? (way ? undefined : chosen ? words.wayGone : words.noWay)}
         onClick={press}
       >
         {label}

@@ -74,6 +74,11 @@ export function Ways({ gateways, total, way, onChoose }: WaysProps) {
           </div>
         </div>
       ))}
+      {!way && (
+        <p role="alert" className={css.none}>
+          {words.wayGone}
+        </p>
+      )}
       {way?.method === 'CARD' && (
         <Months total={total} months={way.months} onChoose={(months) => onChoose({ ...way, months })} />
       )}
@@ -104,8 +109,10 @@ function Months({ total, months, onChoose }: { total: number; months: number; on
   )
 }
 
-/** The way that is chosen when nobody has chosen: the first that works. */
-export function firstWay(gateways: Gateway[]): Way | undefined {
-  const gateway = gateways.find(({ available, methods }) => available && methods.length > 0)
-  return gateway && { pg: gateway.pg, method: gateway.methods[0]!, months: 0 }
+/** The way that was chosen, if it works now; the first that works when nobody has chosen. Nobody is sent another way. */
+export function wayAmong(gateways: Gateway[], chosen: Way | undefined): Way | undefined {
+  const working = gateways.filter(({ available }) => available)
+  if (chosen) return working.some(({ pg, methods }) => pg === chosen.pg && methods.includes(chosen.method)) ? chosen : undefined
+  const first = working.find(({ methods }) => methods.length > 0)
+  return first && { pg: first.pg, method: first.methods[0]!, months: 0 }
 }

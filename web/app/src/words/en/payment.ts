@@ -18,6 +18,7 @@ const en: typeof ko = {
   how: 'How to pay',
   notNow: 'It does not answer right now.',
   noWay: 'There is no way to pay right now. Please check again in a moment.',
+  wayGone: 'The way you chose does not work right now. Please choose another, or wait a moment.',
   months: 'Instalments',
   lump: 'In full',
   monthsOf: (months) => `${months} months`,

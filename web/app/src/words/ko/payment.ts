@@ -16,6 +16,7 @@ export default {
   how: '결제 방법',
   notNow: '지금은 답이 없어 쓸 수 없어요.',
   noWay: '지금은 결제할 수 있는 방법이 없어요. 잠시 뒤 다시 확인해 주세요.',
+  wayGone: '고른 방법을 지금은 쓸 수 없어요. 다른 방법을 고르거나 잠시 기다려 주세요.',
   months: '할부',
   lump: '일시불',
   monthsOf: (months: number) => `${months}개월`,

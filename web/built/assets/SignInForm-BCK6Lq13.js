@@ -1,9 +1,0 @@
-import{P as e,Q as t,at as n,bt as r,c as i,nt as a,rt as o,tt as s,xt as c}from"./shop-CEjETmDf.js";import{i as l,r as u,t as d}from"./Field-B2YIhE5h.js";import{t as f}from"./account-CIGQkGJO.js";import{r as p,t as m}from"./PasswordField-DSgjWRHf.js";import{n as h,r as g,t as _}from"./useFaults-DAK77bD1.js";import{n as v}from"./TestAccounts-BHtUQZ2r.js";var y=c(r(),1),b=o(),x=i(`
-  mutation SignIn($input: SignInInput!) {
-    signIn(input: $input) {
-      user {
-        id
-      }
-    }
-  }
-`);function S({email:r=``,onSignedIn:i}){let o=s(a),c=s(f),S=l(),[C,w]=(0,y.useState)(),{form:T,faults:E,setFaults:D}=h(),[O,k]=u(async()=>{let e=new FormData(T.current),t={email:String(e.get(`email`)).trim(),password:String(e.get(`password`))},r=_({email:p(t.email,c),password:t.password?void 0:c.needPassword});if(w(void 0),D(r??{}),r)return;let a=await S(x,{input:t},{asksToSignIn:!1});if(a.data){n(),i();return}let{code:s,field:l}=a.problem;s===`UNAUTHENTICATED`||s===`INVALID`&&l===`password`?D({password:o.wrongPassword}):s===`INVALID`&&l===`email`?D({email:c.notEmail}):w(a.problem)});return(0,b.jsxs)(b.Fragment,{children:[(0,b.jsx)(v,{form:T}),(0,b.jsxs)(`form`,{ref:T,noValidate:!0,className:g.form,onSubmit:e=>{e.preventDefault(),O()},children:[(0,b.jsx)(d,{label:o.email,name:`email`,type:`email`,autoComplete:`username`,required:!0,maxLength:254,defaultValue:r,error:E.email}),(0,b.jsx)(m,{label:o.password,name:`password`,autoComplete:`current-password`,required:!0,error:E.password}),(0,b.jsx)(e,{problem:C}),(0,b.jsx)(t,{type:`submit`,kind:`main`,wide:!0,busy:k,busyLabel:o.signingIn,children:o.signIn})]})]})}export{S as t};
