@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,10 +16,6 @@ import (
 	"payment-system/pg/settlement"
 	"payment-system/web"
 )
-
-// gcPercent lets the heap, which is small, grow further between collections than Go does by
-// itself: that takes a tenth off the processor time of an order. GOGC says otherwise.
-const gcPercent = 250
 
 type serveCommand struct {
 	settings
@@ -37,9 +31,7 @@ const (
 
 // Run serves the API until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, w *world) (err error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	relaxGC()
 	if err := errors.Join(c.check(), settlement.CheckTemporary()); err != nil {
 		return err
 	}
