@@ -28,6 +28,9 @@ const (
 	CallTimeout = 200 * time.Millisecond
 	// rest is how long Redis is left alone after it failed.
 	rest = time.Second
+	// mostOwed bounds the locks that could not be given back while Redis was left alone, and
+	// mostAtOnce how many of them are given back by one call.
+	mostOwed, mostAtOnce = 10_000, 64
 )
 
 // A Locker locks names on a majority of Redis nodes, by redsync. It is made for
@@ -44,6 +47,9 @@ type Locker struct {
 	sync *redsync.Redsync
 	// restUntil is when Redis may be asked again, in Unix nanoseconds.
 	restUntil atomic.Int64
+
+	mu   sync.Mutex
+	owed []*redsync.Mutex // to be given back when Redis may be asked again, oldest first
 }
 
 // Lock asks for all keys at once, and returns what unlocks them, on a context that
@@ -144,20 +150,43 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// unlock gives locks back, all at once. What it cannot give back expires.
+// unlock gives locks back, all at once, with some of those that could not be given back before.
+// What it cannot give back now is owed.
 func (l *Locker) unlock(ctx context.Context, held []*redsync.Mutex) {
+	if l.resting() {
+		l.owe(held...)
+		return
+	}
 	var giving sync.WaitGroup
-	for _, mutex := range held {
-		if l.resting() {
-			break
-		}
+	for _, mutex := range append(l.takeOwed(), held...) {
 		giving.Go(func() {
 			if _, err := mutex.UnlockContext(ctx); l.isDown(err) {
 				l.giveUp(err)
+				l.owe(mutex)
 			}
 		})
 	}
 	giving.Wait()
+}
+
+// owe keeps locks until Redis may be asked again. What is too many expires by itself.
+func (l *Locker) owe(held ...*redsync.Mutex) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owed = append(l.owed, held...)
+	l.owed = l.owed[max(0, len(l.owed)-mostOwed):]
+}
+
+// takeOwed returns some of the locks that are owed, and forgets those that have expired.
+func (l *Locker) takeOwed() []*redsync.Mutex {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now() // as redsync has it
+	l.owed = slices.DeleteFunc(l.owed, func(mutex *redsync.Mutex) bool { return mutex.Until().Before(now) })
+	n := min(mostAtOnce, len(l.owed))
+	some := slices.Clone(l.owed[:n])
+	l.owed = slices.Delete(l.owed, 0, n)
+	return some
 }
 
 // isDown reports whether err says that too many nodes failed for any lock to be

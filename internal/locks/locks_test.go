@@ -18,6 +18,7 @@ import (
 	"payment-system/internal/locks"
 	"payment-system/internal/redisdb"
 	"payment-system/internal/redistest"
+	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 )
 
@@ -195,6 +196,37 @@ func TestLocker_Lock_withoutRedis(t *testing.T) {
 			t.Error("no lock was taken after the server came back")
 		}
 	})
+}
+
+// Proves: a Redis that was slow for a moment is not left with locks that nobody holds any more. Whoever came next
+// would wait for each of them in vain.
+func TestLocker_Lock_slowRedis(t *testing.T) {
+	t.Parallel()
+	servers, err := devservers.Start(t.Context(), devservers.Config{SkipMySQL: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := servers.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	client := dial(t, servers.RedisAddr)
+	var now atomic.Int64
+	locker := newLocker(t, time.Second, client)
+	locker.Now = func() time.Time { return testclock.Now().Add(time.Duration(now.Load())) }
+	unlock := locker.Lock(t.Context(), "lock:a", "lock:b")
+	if err := client.Do(t.Context(), "CLIENT", "PAUSE", "600", "ALL").Err(); err != nil {
+		t.Fatal(err)
+	}
+	locker.Lock(t.Context(), "lock:c")() // is not answered in time: Redis is left alone
+	unlock()
+	shoptest.Eventually(t, "Redis answers again", func() bool { return client.Ping(t.Context()).Err() == nil })
+	now.Store(int64(1001 * time.Millisecond))
+	locker.Lock(t.Context(), "lock:d")()
+	if left := client.Keys(t.Context(), "lock:*").Val(); len(left) > 0 {
+		t.Errorf("nobody holds %q", left)
+	}
 }
 
 func TestLocker_leaks(t *testing.T) {
