@@ -181,8 +181,7 @@ func (l *Locker) owe(held ...*redsync.Mutex) {
 func (l *Locker) takeOwed() []*redsync.Mutex {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now() // as redsync has it
-	l.owed = slices.DeleteFunc(l.owed, func(mutex *redsync.Mutex) bool { return mutex.Until().Before(now) })
+	l.owed = slices.DeleteFunc(l.owed, func(mutex *redsync.Mutex) bool { return time.Until(mutex.Until()) < 0 })
 	n := min(mostAtOnce, len(l.owed))
 	some := slices.Clone(l.owed[:n])
 	l.owed = slices.Delete(l.owed, 0, n)
