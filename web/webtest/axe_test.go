@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -21,8 +22,10 @@ const (
 )
 
 // runAxe holds a page against rules.
-const runAxe = `axe.run(document, {resultTypes: ['violations'], preload: false, runOnly: %s}).then(r => JSON.stringify(
-	{rules: r.passes.length + r.violations.length + r.incomplete.length + r.inapplicable.length, violations: r.violations}))`
+const runAxe = `axe.run(document, {resultTypes: ['violations'], preload: false, runOnly: %s}).then(r => JSON.stringify({
+	rules: r.passes.length + r.violations.length + r.incomplete.length + r.inapplicable.length,
+	violations: r.violations,
+}))`
 
 // A verdict is what axe says of a page.
 type verdict struct {
@@ -49,13 +52,15 @@ func (p *page) barriers(rules string) (found []string, applied int) {
 	}
 	for _, v := range said.Violations {
 		for _, node := range v.Nodes[:min(len(v.Nodes), 3)] {
-			found = append(found, fmt.Sprintf("%s (%s): %s\n%.300s\n%s", v.ID, v.Impact, v.Help, node.HTML, node.FailureSummary))
+			what := fmt.Sprintf("%s (%s): %s", v.ID, v.Impact, v.Help)
+			found = append(found, fmt.Sprintf("%s\n%.300s\n%s", what, node.HTML, node.FailureSummary))
 		}
 	}
 	return found, said.Rules
 }
 
-// TestWeb_Axe wants nothing that keeps people with disabilities out on any screen, in either theme, on a phone or on a desk.
+// TestWeb_Axe wants nothing that keeps people with disabilities out on any screen, in either theme, on a phone or on a
+// desk.
 func TestWeb_Axe(t *testing.T) {
 	t.Parallel()
 	screens, rules := 0, 0
@@ -67,4 +72,31 @@ func TestWeb_Axe(t *testing.T) {
 		}
 	}
 	t.Logf("%d screens in %d looks each, by %d rules", screens, len(looks), rules)
+}
+
+// TestWeb_LooksAreNoticed plants what nobody should find, and wants each kind to be found.
+func TestWeb_LooksAreNoticed(t *testing.T) {
+	t.Parallel()
+	p := sharedDev(t).open(t)
+	p.atStart(motionless)
+	p.resize(360, 740)
+	p.prefer("dark")
+	p.visit("/unknown")
+	p.forgive("/unknown")
+	p.rest()
+	if found, _ := p.barriers(allRules); len(found) > 0 || len(p.misfits()) > 0 {
+		t.Fatalf("before anything is planted: %q, %q", found, p.misfits())
+	}
+	p.eval(`document.querySelector('main').append(new Image())`)
+	p.eval(`document.querySelector('h1').style.color = '#444'`)
+	p.eval(`document.querySelector('p').style.cssText = 'height: 1em; overflow: hidden; width: 500px'`)
+	found, _ := p.barriers(allRules)
+	faint, _ := p.barriers(colourRules)
+	for what, said := range map[string][]string{
+		"image-alt": found, "color-contrast": faint, "cut off below": p.misfits(), "sticks out at the side": p.misfits(),
+	} {
+		if !strings.Contains(strings.Join(said, "\n"), what) {
+			t.Errorf("%s is not noticed, but %q", what, said)
+		}
+	}
 }

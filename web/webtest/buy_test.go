@@ -1,7 +1,7 @@
 package webtest_test
 
 import (
-	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -74,6 +74,9 @@ func (p *page) marked() (stays func()) {
 	}
 }
 
+// amounts are those on a receipt, in Korean.
+var amounts = regexp.MustCompile(`[\d,]+원`)
+
 // receipt opens the receipt, and wants the numbers on paper, and nothing of the frame.
 func (b *purchase) receipt() {
 	p := b.page
@@ -88,9 +91,15 @@ func (b *purchase) receipt() {
 		}
 	}
 	p.lacks("장바구니", "인쇄하기", "로그인")
-	paper, err := chromedp.Run(p.ctx, chromedp.PrintToPDF())
-	if err != nil || bytes.Count(paper, []byte("/Type /Page\n")) != 1 {
-		p.t.Errorf("it takes %d pages, error %v", bytes.Count(paper, []byte("/Type /Page\n")), err)
+	printed := p.print()
+	if pages := printed.pages(); pages != 1 {
+		p.t.Errorf("it takes %d pages", pages)
+	}
+	written := printed.text(p.t)
+	for _, want := range append(amounts.FindAllString(p.text(), -1), b.name, b.shopper.orders()[0].text("number")) {
+		if !strings.Contains(written, unspaced(want)) {
+			p.t.Errorf("%s is not printed, but %q", want, written)
+		}
 	}
 	send(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 }

@@ -114,7 +114,8 @@ func TestNasty_SoldOut(t *testing.T) {
 
 const updateProduct = `mutation($input: UpdateProductInput!) { updateProduct(input: $input) { product { id } } }`
 
-// TestNasty_CartGrowsOld leaves a cart until prices have moved and a product is no longer sold, and until just before the press.
+// TestNasty_CartGrowsOld leaves a cart until prices have moved and a product is no longer sold, and until just before the
+// press.
 func TestNasty_CartGrowsOld(t *testing.T) {
 	t.Parallel()
 	d := sharedDev(t)

@@ -70,8 +70,8 @@ const states = `(() => {
 	new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
 })()`
 
-// TestWeb_Reconnect watches a payment while the server is replaced, Redis is restarted, and the session ends. What the page
-// shows never goes back.
+// TestWeb_Reconnect watches a payment while the server is replaced, Redis is restarted, and the session ends. What the
+// page shows never goes back.
 func TestWeb_Reconnect(t *testing.T) {
 	t.Parallel()
 	d := ownDev(t)
@@ -79,9 +79,9 @@ func TestWeb_Reconnect(t *testing.T) {
 	first := d.replica(t, port)
 	shopper := d.shopper(t)
 	shopper.program = first
-	b := (&purchase{
-		page: first.open(t).as(shopper), shopper: shopper, pieces: 1, product: d.operator(t).product("시험 상품", 11_000, 10),
-	}).open("TOSS", "CARD")
+	bought := &purchase{page: first.open(t).as(shopper), shopper: shopper, pieces: 1}
+	bought.product = d.operator(t).product("시험 상품", 11_000, 10)
+	b := bought.open("TOSS", "CARD")
 	b.page.forgive("WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "answer 503")
 	b.page.atStart(states)
 	b.page.visit("/orders/" + b.placed)
@@ -121,18 +121,20 @@ func TestWeb_Reconnect(t *testing.T) {
 	stays()
 	want := []string{"아직 결제하지 않았어요", "결제가 끝났어요", "1,000원을 환불했어요", "3,000원을 환불했어요"}
 	between := []string{"결제를 승인하고 있어요", "환불하고 있어요"}
-	said := slices.DeleteFunc(eval[[]string](b.page, "states"), func(s string) bool { return slices.Contains(between, s) })
+	said := eval[[]string](b.page, "states")
+	said = slices.DeleteFunc(said, func(state string) bool { return slices.Contains(between, state) })
 	if diff := cmp.Diff(want, slices.Compact(said)); diff != "" {
 		t.Errorf("what the page showed (-want +got):\n%s", diff)
 	}
 }
 
-// replica starts serve beside dev, on a port of its own, and waits until it is ready. It is a dev for those that use it.
+// replica starts serve beside dev, on a port of its own, and waits until it is ready. It is a dev for those that use
+// it.
 func (p *program) replica(t *testing.T, port string) *program {
 	t.Helper()
 	at := "http://localhost:" + port
-	replica, out, err := start(append(p.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL="+at, "SHUTDOWN_DELAY=0s", "LOG_LEVEL=warn",
-		"SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com", "SHOP_NAME=가게 고양이 상점"), "serve")
+	replica, out, err := start(append(p.environment(), "HTTP_ADDR=127.0.0.1:"+port, "PUBLIC_URL="+at,
+		"SHUTDOWN_DELAY=0s", "LOG_LEVEL=warn", "SMTP_ADDR=127.0.0.1:1", "SMTP_FROM=shop@example.com"), "serve")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +173,9 @@ func TestWeb_WithoutSocket(t *testing.T) {
 	t.Parallel()
 	b := sharedDev(t).begin(t, 11_000, 10).open("KAKAO", "CARD")
 	b.page.forgive("WebSocket")
-	b.page.atStart(`window.WebSocket = class extends WebSocket { constructor(url, protocols) { super(url + '/nowhere', protocols) } }`)
+	b.page.atStart(`window.WebSocket = class extends WebSocket {
+		constructor(url, protocols) { super(url + '/nowhere', protocols) }
+	}`)
 	b.page.visit("/orders/" + b.placed)
 	b.page.sees("아직 결제하지 않았어요", "실시간 연결이 끊겨 5초마다 확인하고 있어요.")
 	stays := b.page.marked()

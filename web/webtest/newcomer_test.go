@@ -31,7 +31,7 @@ func TestShop_OddQuantities(t *testing.T) {
 	b.page.cartHolds(12)
 }
 
-// TestShop_OddCards pays by the simulators' cards that gateways answer for badly. The one that is refused is seen elsewhere.
+// TestShop_OddCards pays by cards that the simulated gateways answer for badly. The one that is refused is seen elsewhere.
 func TestShop_OddCards(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []struct {
@@ -78,7 +78,8 @@ func TestShop_WithoutScripts(t *testing.T) {
 	p.find("link", "개발 서버")
 }
 
-// TestShop_SilentGateway chooses a gateway that then stops answering: nobody is sent another way, and it comes back by itself.
+// TestShop_SilentGateway chooses a gateway that then stops answering: nobody is sent another way, and it comes back by
+// itself.
 func TestShop_SilentGateway(t *testing.T) {
 	t.Parallel()
 	d := ownDev(t)

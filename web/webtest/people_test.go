@@ -82,13 +82,16 @@ func (p *program) operator(t *testing.T) *person {
 // newEmail is an address that nobody has.
 func newEmail() string { return "someone-" + uuid.NewString()[:13] + "@example.com" }
 
+const askForCode = `mutation($input: RequestEmailVerificationInput!) {
+	requestEmailVerification(input: $input) { verificationId }
+}`
+
 // shopper is a new customer, signed in.
 func (p *program) shopper(t *testing.T) *person {
 	t.Helper()
 	s := p.stranger(t)
 	s.email = newEmail()
-	asked := s.do(`mutation($input: RequestEmailVerificationInput!) { requestEmailVerification(input: $input) { verificationId } }`,
-		object{"input": object{"email": s.email}})
+	asked := s.do(askForCode, object{"input": object{"email": s.email}})
 	id := asked.text("requestEmailVerification", "verificationId")
 	s.do(`mutation($input: ConfirmEmailVerificationInput!) { confirmEmailVerification(input: $input) { verificationId } }`,
 		object{"input": object{"verificationId": id, "code": s.program.mailedCode(t, s.email, 1)}})
@@ -188,7 +191,7 @@ func (s *person) order(product string, quantity int) string {
 func (s *person) orders() []object {
 	s.t.Helper()
 	data := s.do(`{ viewer { orders(first: 50) { nodes {
-		id status total expiresAt lines { name quantity product { id } }
+		id number status total expiresAt lines { name quantity product { id } }
 		payment { id status amount refundedAmount balance paymentKey attempts { id status } refunds { id amount status } }
 	} } } }`, nil)
 	return data.list("viewer", "orders", "nodes")

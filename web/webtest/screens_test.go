@@ -93,8 +93,8 @@ func (e *exhibition) screens() []screen {
 	}
 }
 
-// corners are what few see: refused forms, dialogs, and what stands where something could not be shown. In the end the viewer
-// is signed out.
+// corners are what few see: refused forms, dialogs, and what stands where something could not be shown. In the end the
+// viewer is signed out.
 func (e *exhibition) corners() []screen {
 	inCart := screen{name: "product, in the cart", path: "/products/" + e.product, says: e.name, prepare: func(p *page) {
 		p.click("button", "담기")
@@ -181,8 +181,8 @@ func (p *page) deaf(is bool) {
 	send(p, network.SetBlockedURLs, blocked)
 }
 
-// TestWeb_Screens wants everything on every screen to fit into the window, and into what it stands in, with larger text and
-// with wider spacing too. Pictures go into the folder that SCREENS names, for a person to look at.
+// TestWeb_Screens wants everything on every screen to fit into the window, and into what it stands in, with larger text
+// and with wider spacing too. Pictures go into the folder that SCREENS names, for a person to look at.
 func TestWeb_Screens(t *testing.T) {
 	t.Parallel()
 	for _, r := range slices.Backward(tours) {

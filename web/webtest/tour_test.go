@@ -18,7 +18,8 @@ type look struct {
 	theme         string
 }
 
-var looks = []look{{360, 740, "light"}, {360, 740, "dark"}, {1280, 800, "dark"}, {1280, 800, "light"}}
+// looks are in an order in which little changes from one to the next.
+var looks = []look{{1280, 800, "light"}, {1280, 800, "dark"}, {360, 740, "dark"}, {360, 740, "light"}}
 
 func (l look) String() string { return fmt.Sprintf("%d-%s", l.width, l.theme) }
 
@@ -78,30 +79,28 @@ func (s screen) show(p *page) {
 	}
 }
 
-// look looks at the present screen, in every look, with larger text, and with wider spacing.
+// look looks at the present screen, in every look, with wider spacing, and with larger text.
 func (seen *sights) look(p *page, name string) {
 	p.t.Helper()
 	for _, l := range looks {
 		p.resize(l.width, l.height)
 		p.prefer(l.theme)
 		p.rest()
-		rules := allRules
+		what, rules := name+", "+l.String(), allRules
 		if l.theme == "dark" {
 			rules = colourRules
 		}
 		found, applied := p.barriers(rules)
 		seen.rules = max(seen.rules, applied)
-		seen.barriers = append(seen.barriers, named(found, name+", "+l.String())...)
-		seen.misfits = append(seen.misfits, named(p.misfits(), name+", "+l.String())...)
-		p.take(name, l)
+		seen.barriers = append(seen.barriers, named(found, what)...)
+		p.take(what, l)
+		if l.theme == "light" {
+			seen.misfits = append(seen.misfits, named(p.misfits(), what)...)
+			p.eval("spacing(true)")
+			seen.misfits = append(seen.misfits, named(p.misfits(), what+", wider spacing")...)
+			p.eval("spacing(false)")
+		}
 	}
-	p.eval("spacing(true)")
-	for _, width := range []int64{1280, 360} {
-		p.resize(width, 800)
-		p.rest()
-		seen.misfits = append(seen.misfits, named(p.misfits(), fmt.Sprintf("%s, %d, wider spacing", name, width))...)
-	}
-	p.eval("spacing(false)")
 	p.resize(640, 400) // a desk's window at 200 %
 	p.rest()
 	seen.misfits = append(seen.misfits, named(p.misfits(), name+", at 200 %")...)
@@ -119,8 +118,8 @@ func named(found []string, name string) []string {
 const motionless = `(() => {
 	const sheet = text => { const s = new CSSStyleSheet(); s.replaceSync(text); return s };
 	const still = sheet('*, *::before, *::after { transition: none !important; animation: none !important }');
-	const wide = sheet('* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }' +
-		'p { margin-bottom: 2em !important }');
+	const wide = sheet('* { line-height: 1.5 !important; letter-spacing: .12em !important }' +
+		'* { word-spacing: .16em !important } p { margin-bottom: 2em !important }');
 	document.adoptedStyleSheets = [still];
 	window.spacing = is => { document.adoptedStyleSheets = is ? [still, wide] : [still] };
 })()`
@@ -133,9 +132,11 @@ func (p *page) prefer(theme string) {
 	})
 }
 
-// atRest reports whether the page is drawn as it is going to stay, as a promise: all is loaded, and two frames have passed.
+// atRest reports whether the page is drawn as it is going to stay, as a promise: all is loaded, and two frames have
+// passed.
 const atRest = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(
-	document.readyState === 'complete' && document.fonts.status === 'loaded' && document.querySelector('[aria-busy=true]') === null &&
+	document.readyState === 'complete' && document.fonts.status === 'loaded' &&
+	document.querySelector('[aria-busy=true]') === null &&
 	[...document.images].every(image => image.complete || image.loading === 'lazy') &&
 	document.getAnimations().every(motion => motion.playState !== 'running')))))`
 
@@ -163,29 +164,31 @@ func (p *page) misfits() []string {
 }
 
 const misfits = `(() => {
-	const width = document.documentElement.clientWidth, found = [];
-	const what = (e, why) => found.push(why + ': ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
-	const all = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.unseen'));
-	if (document.documentElement.scrollWidth > width)
-		for (const e of all) if (e.getBoundingClientRect().right > width + 1) what(e, 'sticks out at the side');
-	for (const e of all) {
-		const {overflowX, overflowY} = getComputedStyle(e), cuts = x => x === 'hidden' || x === 'clip';
+	const found = [];
+	const note = (e, why) => found.push(why + ': ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
+	const cuts = overflow => overflow === 'hidden' || overflow === 'clip';
+	const isIn = (r, box) => r.left >= box.left - 2 && r.right <= box.right + 2 && r.top >= box.top - 2 && r.bottom <= box.bottom + 2;
+	const {clientWidth, scrollWidth} = document.documentElement;
+	for (const e of document.querySelectorAll('body *')) {
+		if (!e.checkVisibility() || e.closest('.unseen')) continue;
+		const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+		if (scrollWidth > clientWidth && box.right > clientWidth + 1) note(e, 'sticks out at the side');
 		if (e.textContent.trim() === '') continue;
-		if (cuts(overflowX) && e.scrollWidth > e.clientWidth + 1 || cuts(overflowY) && e.scrollHeight > e.clientHeight + 1) what(e, 'cut off');
-		if (!e.matches('button, a, summary, label') || getComputedStyle(e).display === 'inline') continue;
-		const box = e.getBoundingClientRect(), texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), range = document.createRange();
+		if (cuts(style.overflowX) && e.scrollWidth > e.clientWidth + 1) note(e, 'cut off at the side');
+		if (cuts(style.overflowY) && e.scrollHeight > e.clientHeight + 1) note(e, 'cut off below');
+		if (!e.matches('button, a, summary, label') || style.display === 'inline') continue;
+		const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), range = document.createRange();
 		while (texts.nextNode()) {
 			if (texts.currentNode.parentElement.closest('.unseen')) continue;
 			range.selectNodeContents(texts.currentNode);
-			const r = range.getBoundingClientRect();
-			if (r.left < box.left - 2 || r.right > box.right + 2 || r.top < box.top - 2 || r.bottom > box.bottom + 2) what(e, 'leaves its control');
+			if (!isIn(range.getBoundingClientRect(), box)) note(e, 'leaves its control');
 		}
 	}
 	return found.slice(0, 5);
 })()`
 
-// take puts a picture of the page into the folder that SCREENS names, if it does: of the whole page from its top, or of what
-// is in the window while a dialog is open.
+// take puts a picture of the page into the folder that SCREENS names, if it does: of the whole page from its top, or of
+// what is in the window while a dialog is open.
 func (p *page) take(name string, l look) {
 	p.t.Helper()
 	folder := os.Getenv("SCREENS")
@@ -201,7 +204,7 @@ func (p *page) take(name string, l look) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	path := filepath.Join(folder, name+", "+l.String()+".png")
+	path := filepath.Join(folder, name+".png")
 	if err := os.WriteFile(path, picture, 0o600); err != nil {
 		p.t.Fatal(err)
 	}
