@@ -28,6 +28,7 @@ type sale struct {
 	refused                   int // answers that something is away
 	internal, notFound, stale int // wrong answers
 	lastRefused               time.Time
+	lastRefusal               error
 	wrongs                    []string // the first of them
 }
 
@@ -83,7 +84,7 @@ func (t *till) note(err error) (again bool) {
 		s.stale++
 	default:
 		s.refused++
-		s.lastRefused = time.Now()
+		s.lastRefused, s.lastRefusal = time.Now(), err
 		return true
 	}
 	if len(s.wrongs) < 10 {

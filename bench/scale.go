@@ -77,6 +77,9 @@ func (c *commandLine) scale(ctx context.Context, chosen []stage, program string,
 		fmt.Fprintf(progress, "selling on %s: %s\n", s.name, s.fails)
 		o := s.play(ctx, program, progress)
 		fmt.Fprintln(progress, o.line())
+		if o.back > 0 {
+			fmt.Fprintln(progress, "  refused last:", o.sale.lastRefusal)
+		}
 		for _, wrong := range o.sale.wrongs {
 			fmt.Fprintln(progress, "  wrong:", wrong)
 		}

@@ -69,7 +69,8 @@ func updateRows(ctx context.Context, tx *sql.Tx, rows [][]any, joined string) er
 	return nil
 }
 
-// A guarded table is written by its key, each row only if it still is as it was read.
+// A guarded table is written by its key, each row only if it still is as it was read. Keys and guards that are text are
+// ASCII.
 type guarded struct {
 	table  string
 	key    string   // the primary key
@@ -80,10 +81,13 @@ type guarded struct {
 // update writes rows, each a key, the guards' values and then the sets' values, in order
 // of the keys.
 func (g guarded) update(ctx context.Context, tx *sql.Tx, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	slices.SortFunc(rows, byKey)
 	var b strings.Builder
 	// The keys are compared as the table's, so that each row is one look-up in its primary key.
-	fmt.Fprintf(&b, "%s t ON t.%s = CONVERT(v.c0 USING ascii) SET ", g.table, g.key)
+	fmt.Fprintf(&b, "%s t ON t.%s = %s SET ", g.table, g.key, compared(rows, 0))
 	for i, column := range g.sets {
 		if i > 0 {
 			b.WriteString(", ")
@@ -95,9 +99,18 @@ func (g guarded) update(ctx context.Context, tx *sql.Tx, rows [][]any) error {
 		if i == 0 {
 			word = " WHERE "
 		}
-		fmt.Fprintf(&b, "%st.%s = v.c%d", word, column, 1+i)
+		fmt.Fprintf(&b, "%st.%s = %s", word, column, compared(rows, 1+i))
 	}
 	return updateRows(ctx, tx, rows, b.String())
+}
+
+// compared is a column of rows as it is compared with one of the table's. TiDB refuses to compare text of a derived
+// table with a column of another character set.
+func compared(rows [][]any, column int) string {
+	if _, isText := rows[0][column].(string); isText {
+		return fmt.Sprintf("CONVERT(v.c%d USING ascii)", column)
+	}
+	return fmt.Sprintf("v.c%d", column)
 }
 
 // byKey orders rows by their first columns.

@@ -20,6 +20,7 @@ type program struct {
 	path      string
 	libraries string // for LD_LIBRARY_PATH; empty when the system has them all
 	scripts   string // a folder of scripts that it runs; empty without
+	folder    string // where it runs, for what it writes there; empty for where we do
 }
 
 // prefix is the folder above the program's, where its share folder is.

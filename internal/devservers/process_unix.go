@@ -31,7 +31,7 @@ func startProcess(program program, name string, args []string, log, pidFile stri
 	defer output.Close()
 	command := exec.Command(program.path, args...) //nolint:noctx // A server outlives the context it is started with.
 	command.Args[0] = name
-	command.Env = program.environ()
+	command.Env, command.Dir = program.environ(), program.folder
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = diesWithUs()
 	p := &process{command: command, ended: make(chan struct{}), pidFile: pidFile}
