@@ -132,7 +132,7 @@ func (a *app) open(ctx context.Context) error {
 	a.closers = append(a.closers, func() error { a.projector.Close(); return nil })
 	a.queries = &query.Reader{
 		DB: a.reads, Primary: a.db, Redis: a.redis, Logger: a.logger, Now: a.world.now, Floors: floors,
-		Backlog: a.projector.Backlog, Project: a.projector.Project,
+		Backlog: a.projector.Backlog, Follow: a.projector.Follow,
 	}
 	if a.readReplica != nil {
 		a.queries.Replica = a.readReplica

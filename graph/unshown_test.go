@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,7 +25,7 @@ func TestReads_unshown(t *testing.T) {
 	replica := s.replica(t, func(g *graph.Server) {
 		// It has projected nothing, and knows the others' views by Redis and the database alone.
 		g.Queries = &query.Reader{
-			DB: s.shop.DB, Redis: s.shop.Redis, Logger: s.shop.Logger, Now: testclock.Now, Project: s.shop.Projector.Project,
+			DB: s.shop.DB, Redis: s.shop.Redis, Logger: s.shop.Logger, Now: testclock.Now, Follow: s.shop.Projector.Follow,
 		}
 	})
 	shoptest.Exec(t, s.shop.DB, `CREATE TRIGGER no_orders BEFORE INSERT ON order_views FOR EACH ROW
@@ -40,6 +41,15 @@ SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no order is shown'`)
 			}
 		}
 	}
+	// A view that nobody can write keeps nobody from reading for long: asking does not make it longer.
+	key := "unshown:" + s.userOf(t, placed)
+	s.shop.Redis.PExpire(t.Context(), key, 30*time.Second)
+	if answer := buyer.at(replica).ask(orders, nil); answer.code() != shop.Unavailable {
+		t.Errorf("asked again: %+v", answer)
+	}
+	if left := s.shop.Redis.PTTL(t.Context(), key).Val(); left <= 0 || left > 30*time.Second {
+		t.Errorf("reading has it remembered for %s", left)
+	}
 	if answer := other.at(replica).ask(orders, nil); len(answer.Errors) > 0 {
 		t.Errorf("who wrote nothing: %+v", answer.Errors)
 	}
@@ -51,7 +61,7 @@ SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no order is shown'`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("orders (-want +got):\n%s", diff)
 	}
-	if n := s.shop.Redis.Exists(t.Context(), "unshown:"+s.userOf(t, placed)).Val(); n != 0 {
+	if n := s.shop.Redis.Exists(t.Context(), key).Val(); n != 0 {
 		t.Error("what is shown by now is remembered")
 	}
 }

@@ -90,10 +90,15 @@ func (p *Projector) Project(ctx context.Context, aggregateIDs ...string) {
 	if len(aggregateIDs) == 0 {
 		return
 	}
-	joined := p.join(func(b *batch) { b.read(aggregateIDs...) })
-	if !p.await(ctx, joined, len(aggregateIDs)) {
+	if !p.Follow(ctx, aggregateIDs...) {
 		(&unshown{aggregateIDs: aggregateIDs}).remember(ctx, p)
 	}
+}
+
+// Follow does so for who reads, is told of nothing, and is not remembered. It reports whether the read models
+// show the events.
+func (p *Projector) Follow(ctx context.Context, aggregateIDs ...string) (shown bool) {
+	return p.await(ctx, p.join(func(b *batch) { b.read(aggregateIDs...) }), len(aggregateIDs))
 }
 
 // await waits until a batch is shown, no longer than Wait or ctx, and reports whether it is.

@@ -32,9 +32,9 @@ type Reader struct {
 	Floors *views.Floors
 	// Backlog tells what the read models have yet to apply. (*projections.Projector).Backlog does.
 	Backlog func(context.Context) ([]views.Backlog, error)
-	// Project has views follow the books and waits for it, for a moment; (*projections.Projector).Project does.
+	// Follow has views follow the books and waits for it, for a moment; (*projections.Projector).Follow does.
 	// Nil has not.
-	Project func(ctx context.Context, aggregateIDs ...string)
+	Follow func(ctx context.Context, aggregateIDs ...string) (shown bool)
 	// CacheTTL is how long a cache entry lives; 30 s when zero, views.MaxEntryTTL at most.
 	CacheTTL time.Duration
 	// WatchPoll is how often watchers look without being told; 5 s when zero.

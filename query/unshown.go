@@ -23,8 +23,7 @@ func (r *Reader) AwaitWrites(ctx context.Context, user shop.UserID) error {
 		return nil
 	}
 	lacking, err := r.lacking(ctx, told)
-	if err == nil && len(lacking) > 0 && r.Project != nil {
-		r.Project(ctx, lacking...)
+	if err == nil && len(lacking) > 0 && r.Follow != nil && r.Follow(ctx, lacking...) {
 		lacking, err = r.lacking(ctx, told)
 	}
 	if err != nil {

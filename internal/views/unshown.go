@@ -12,8 +12,9 @@ import (
 	"payment-system/shop"
 )
 
-// unshownTTL is how long it is remembered that users know of what the views lack.
-const unshownTTL = 10 * time.Minute
+// unshownTTL is how long it is remembered that users know of what the views lack. A view that nobody
+// can write, ever, keeps them from reading for no longer.
+const unshownTTL = time.Minute
 
 // unshownKey names the set of what a user knows of and views may lack: ids and versions.
 func unshownKey(user shop.UserID) string { return "unshown:" + string(user) }
