@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
 // TestShop_OddQuantities types what is no number of pieces, and a number as an input method for Korean may write it.
@@ -101,4 +102,28 @@ func TestShop_SilentGateway(t *testing.T) {
 	b.page.click("button", "11,000원 결제하기")
 	b.atGateway()
 	b.page.find("button", "카드로 결제")
+}
+
+// TestShop_BackAndReload goes through the shop by its links, reloads every screen, and goes back all the way.
+func TestShop_BackAndReload(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 1_000, 30)
+	p := b.page
+	p.visit("/")
+	p.find("heading", "모든 상품")
+	way := []struct{ link, path, heading string }{
+		{"", "/", "모든 상품"}, {"주문 내역", "/orders", "주문 내역"}, {"내 계정", "/account", "내 계정"}, {"장바구니", "/cart", "장바구니"},
+	}
+	for _, step := range way[1:] {
+		p.click("link", step.link)
+		p.arrives(step.path)
+		p.find("heading", step.heading)
+		p.do(chromedp.Reload())
+		p.find("heading", step.heading)
+	}
+	for i := len(way) - 2; i >= 0; i-- {
+		p.eval("history.back()")
+		p.until("the tab is back at "+way[i].path, func() bool { return p.path() == way[i].path })
+		p.find("heading", way[i].heading)
+	}
 }

@@ -109,7 +109,7 @@ const en: typeof ko = {
     print: 'Print',
     paper: 'Paper',
     a4: 'A4 sheet',
-    roll: 'Receipt roll (80 mm)',
+    roll: '80 mm roll',
     paidAt: 'Paid on',
     transaction: 'Transaction',
     item: 'Item',

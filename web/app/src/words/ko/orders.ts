@@ -112,7 +112,7 @@ export default {
     print: '인쇄하기',
     paper: '용지',
     a4: 'A4 용지',
-    roll: '영수증 용지 (80mm)',
+    roll: '80mm 용지',
     paidAt: '결제한 때',
     transaction: '거래 번호',
     item: '상품',

@@ -1,0 +1,16 @@
+import{O as e,P as t,Q as n,St as r,c as i,gt as a,it as o,nt as s,st as c,xt as l}from"./shop-MF11q8z5.js";import{i as u,r as d}from"./Field-BQauHQwx.js";import{t as f}from"./account-CIGQkGJO.js";import{i as p,n as m,r as h,t as g}from"./CodeField-CSLt2jkC.js";import{i as _,t as v}from"./PasswordField-BNCKg6aK.js";import{n as y,r as b,t as x}from"./useFaults-Bk72ST_d.js";import{n as S,t as C}from"./useNext-DCAwj9kd.js";import{t as w}from"./SignInForm-S6FVENxK.js";import{t as T}from"./TestAccounts-CMB3PVZZ.js";var E=r(l(),1),D=o(),O=i(`
+  mutation RequestPasswordReset($input: RequestPasswordResetInput!) {
+    requestPasswordReset(input: $input) {
+      verificationId
+      expiresAt
+    }
+  }
+`),k=i(`
+  mutation ResetPassword($input: ResetPasswordInput!) {
+    resetPassword(input: $input) {
+      user {
+        id
+      }
+    }
+  }
+`);function A(){let t=s(f),n=u(),[r,i]=C(),[o,c]=(0,E.useState)(`address`),[l,d]=(0,E.useState)(),h=async e=>{let{data:t,problem:r}=await n(O,{input:{email:e}});return r?{problem:r}:t.requestPasswordReset?{data:t.requestPasswordReset}:{problem:{code:`INTERNAL`}}},g=e=>{d(e),c(`code`)};return(0,D.jsx)(e,{title:t.reset.title,narrow:!0,children:(0,D.jsxs)(`div`,{className:b.card,children:[o===`address`&&(0,D.jsxs)(D.Fragment,{children:[(0,D.jsx)(`p`,{className:b.lead,children:t.reset.lead}),(0,D.jsx)(p,{email:l?.email??``,request:h,onSent:g})]}),o===`code`&&l&&(0,D.jsxs)(D.Fragment,{children:[(0,D.jsx)(j,{mailed:l,onReset:()=>c(`done`)},l.verificationId),(0,D.jsx)(m,{mailed:l,request:h,onSent:g,onOther:()=>c(`address`)}),(0,D.jsx)(`p`,{className:b.soft,children:t.code.notArrivedReset}),(0,D.jsx)(T,{})]}),o===`done`?(0,D.jsxs)(D.Fragment,{children:[(0,D.jsx)(`p`,{role:`status`,className:b.said,children:t.reset.done}),(0,D.jsx)(w,{email:l?.email??``,onSignedIn:i})]}):(0,D.jsx)(`p`,{className:b.links,children:(0,D.jsx)(a,{href:S(`/sign-in`,r),children:t.reset.back})})]})})}function j({mailed:e,onReset:r}){let i=s(f),a=u(),[o,l]=(0,E.useState)(),[p,m]=(0,E.useState)(0),{form:S,faults:C,setFaults:w}=y(),[T,O]=d(async()=>{let t=new FormData(S.current),[n,o]=[String(t.get(`code`)),String(t.get(`password`))],s=x({code:n.length<6&&i.code.need,password:_(o,i)});if(l(void 0),w(s??{}),s)return;let u=await a(k,{input:{verificationId:e.verificationId,code:n,password:o}});u.data?(c(),r()):u.problem.field===`password`?w({password:i.oddPassword}):u.problem.code===`INVALID`?(w({code:h(u.problem,p+1,i)}),m(p+1)):l(u.problem)});return(0,D.jsxs)(`form`,{ref:S,noValidate:!0,className:b.form,onSubmit:e=>{e.preventDefault(),T()},children:[(0,D.jsx)(`p`,{role:`status`,children:i.code.sent(e.email)}),(0,D.jsx)(`input`,{type:`text`,name:`username`,autoComplete:`username`,value:e.email,readOnly:!0,hidden:!0}),(0,D.jsx)(g,{mailed:e,error:C.code}),(0,D.jsx)(v,{label:i.reset.password,name:`password`,autoComplete:`new-password`,required:!0,hint:i.passwordRule,error:C.password}),(0,D.jsx)(t,{problem:o}),(0,D.jsx)(n,{type:`submit`,kind:`main`,wide:!0,busy:O,busyLabel:i.mine.changing,children:i.reset.submit})]})}export{A as default};
