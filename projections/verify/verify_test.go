@@ -173,7 +173,8 @@ func (b *books) sabotageBy(t *testing.T, damage func(exec func(string, ...any)),
 		}
 	}
 	for _, table := range tables {
-		exec("CREATE TABLE copy_of_" + table + " AS SELECT * FROM " + table)
+		exec("CREATE TABLE copy_of_" + table + " LIKE " + table)
+		exec("INSERT INTO copy_of_" + table + " SELECT * FROM " + table)
 	}
 	damage(exec)
 	found := b.ViolationsLater(t, nil, later)
