@@ -1,10 +1,13 @@
 package webtest_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
@@ -56,10 +59,42 @@ func TestShop_BuyByVirtualAccount(t *testing.T) {
 	b.page.sees("입금을 기다리고 있어요", "까지 입금해 주세요.", "우리", "15,000원")
 	b.page.lacks("결제하기")
 	stays := b.page.marked()
-	key := b.shopper.orders()[0].text("payment", "paymentKey")
+	placed := b.shopper.orders()[0]
+	due, err := time.Parse(time.RFC3339, placed.text("payment", "virtualAccount", "dueAt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.page.sees(deadline(due))
+	b.page.copies("계좌번호 복사", placed.text("payment", "virtualAccount", "accountNumber"))
+	key := placed.text("payment", "paymentKey")
 	b.page.program.simulate(t, "POST", "/sim/shopper", object{"pg": "TOSS", "paymentKey": key, "act": "deposit"})
 	b.paid()
 	stays()
+}
+
+// deadline is a time as the shop writes it: Seoul's, wherever the browser is.
+func deadline(at time.Time) string {
+	at = at.In(time.FixedZone("KST", 9*60*60))
+	half, hour := "오전", at.Hour()
+	if hour >= 12 {
+		half = "오후"
+	}
+	day := []rune("일월화수목금토")[at.Weekday()]
+	return fmt.Sprintf("%d월 %d일 (%c) %s %d:%02d까지", at.Month(), at.Day(), day, half, (hour+11)%12+1, at.Minute())
+}
+
+// copies presses a button, and wants a text on the clipboard.
+func (p *page) copies(button, want string) {
+	p.t.Helper()
+	send(p, cdpbrowser.SetPermission, cdpbrowser.SetPermissionParams{
+		Permission: &cdpbrowser.PermissionDescriptor{Name: "clipboard-read"}, Setting: cdpbrowser.PermissionSettingGranted,
+		Origin: p.program.url, BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
+	})
+	p.click("button", button)
+	p.sees("복사했어요.")
+	if got := promised[string](p, "navigator.clipboard.readText()"); got != want {
+		p.t.Errorf("%q is copied, want %q", got, want)
+	}
 }
 
 // marked leaves a mark in the document, and returns what wants it to be there still.

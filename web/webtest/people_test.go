@@ -192,7 +192,7 @@ func (s *person) orders() []object {
 	s.t.Helper()
 	data := s.do(`{ viewer { orders(first: 50) { nodes {
 		id number status total expiresAt lines { name quantity product { id } }
-		payment { id status amount refundedAmount balance paymentKey attempts { id status } refunds { id amount status } }
+		payment { id status amount refundedAmount balance paymentKey attempts { id status } virtualAccount { accountNumber dueAt } refunds { id amount status } }
 	} } } }`, nil)
 	return data.list("viewer", "orders", "nodes")
 }
