@@ -60,8 +60,14 @@ func (f *flags) any() bool {
 // flagQuery is the statement that flags n events. Each is one look-up in the index,
 // which is named because the one over pending events might be read from end to end.
 // Nothing but these events is locked, and everybody locks them in the same order. A list
-// of pairs is searched by halves; the same as ORs would be gone through for each row.
+// of pairs is searched by halves; the same as ORs would be gone through for each row. A list
+// of one is none to MariaDB: it reads all events, and waits for whoever writes some.
 func flagQuery(n int) string {
+	if n == 1 {
+		return `UPDATE events FORCE INDEX (uq_events_version)
+SET published_at = ?
+WHERE published_at IS NULL AND aggregate_id = ? AND version = ?`
+	}
 	return `UPDATE events FORCE INDEX (uq_events_version)
 SET published_at = ?
 WHERE published_at IS NULL AND (aggregate_id, version) IN (` + marks(n, 2) + `)`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,15 +71,21 @@ func TestFlagQuery(t *testing.T) {
 			b.product(t, n, version)
 		}
 	}
-	args := []any{outboxMoment}
-	for n := range 30 {
-		args = append(args, outboxID("prd", n), 2+n%3)
+	for _, events := range []int{1, 2, 30} {
+		args := []any{outboxMoment}
+		for n := range events {
+			args = append(args, outboxID("prd", n), 2+n%3)
+		}
+		plan := b.explain(t, projections.FlagQuery(events), args...)
+		rows, err := strconv.Atoi(plan["rows"])
+		if err != nil || plan["type"] != "range" || plan["key"] != "uq_events_version" || rows > events {
+			t.Errorf("%d events are looked up so: %v", events, plan)
+		}
+		b.exec(t, projections.FlagQuery(events), args...)
+		if flagged := 200 - b.pending(t); flagged != events {
+			t.Errorf("%d of %d events are flagged", flagged, events)
+		}
 	}
-	plan := b.explain(t, projections.FlagQuery(30), args...)
-	if plan["type"] != "range" || plan["key"] != "uq_events_version" {
-		t.Errorf("events are looked up so: %v", plan)
-	}
-	b.exec(t, projections.FlagQuery(30), args...)
 	if got := b.versionsFlagged(t, outboxID("prd", 1)); !slices.Equal(got, []int{3}) {
 		t.Errorf("versions %v are flagged, want 3", got)
 	}
