@@ -302,16 +302,40 @@ func (o modelOrder) refund(amount shop.Won, fault string) []modelAnswer {
 	case o.payment == shop.PaymentStatusUnknown, a.due > 0:
 		return answers(shop.InProgress, o)
 	case left == 0:
-		return answers(shop.Conflict, o)
+		return o.refundLate(amount, fault)
 	case amount > left:
 		return answers(shop.Invalid, o)
 	}
 	a.due, o.payment = amount, shop.PaymentStatusUnknown
-	var all []modelAnswer
-	for _, after := range o.giveBack(o.current(), fault) {
+	return o.refundOf(o.current(), fault)
+}
+
+// refundLate gives money back that pays for nothing, all of it or none: the first attempt's that has some. The program does
+// so by itself, unless the gateway would not.
+func (o modelOrder) refundLate(amount shop.Won, fault string) []modelAnswer {
+	i := slices.IndexFunc(o.attempts[:], func(a modelAttempt) bool { return a.captured > a.refunded })
+	if i < 0 {
+		return answers(shop.Conflict, o)
+	}
+	a := &o.attempts[i]
+	rest := a.captured - a.refunded
+	switch {
+	case a.due > 0:
+		return answers(shop.InProgress, o)
+	case amount != 0 && amount != rest:
+		return answers(shop.Invalid, o)
+	}
+	a.due, a.stuck = rest, false
+	// What goes wrong does so at the latest attempt's gateway, which may be another.
+	return append(o.refundOf(i, fault), o.refundOf(i, faultNone)...)
+}
+
+// refundOf asks the gateway for what is due of an attempt, and answers with what comes of it.
+func (o modelOrder) refundOf(i int, fault string) (all []modelAnswer) {
+	for _, after := range o.giveBack(i, fault) {
 		code := shop.Code("")
 		switch {
-		case after.attempts[o.current()].due > 0:
+		case after.attempts[i].due > 0:
 			code = shop.InProgress
 		case fault == faultRefused:
 			code = shop.Declined
