@@ -62,11 +62,18 @@ func newID(prefix string) string { return shop.FormatID(prefix, uuid.Must(uuid.N
 // every invariant when the test ends, the gateways' ledgers included.
 func openTill(t *testing.T, units int) *till {
 	t.Helper()
+	s := openFakes(t, mysqltest.DSN(t), units)
+	t.Cleanup(s.verify)
+	return s
+}
+
+// openFakes opens a shop that sells units of a product, before gateways in memory.
+func openFakes(t *testing.T, dsn string, units int) *till {
+	t.Helper()
 	fakes := map[shop.PG]*pgtest.Fake{shop.PGKakao: pgtest.NewFake(shop.PGKakao), shop.PGToss: pgtest.NewFake(shop.PGToss)}
-	s := openTillAt(t, mysqltest.DSN(t), &clock{}, map[shop.PG]pg.Gateway{shop.PGKakao: fakes[shop.PGKakao], shop.PGToss: fakes[shop.PGToss]})
+	s := openTillAt(t, dsn, &clock{}, map[shop.PG]pg.Gateway{shop.PGKakao: fakes[shop.PGKakao], shop.PGToss: fakes[shop.PGToss]})
 	s.fakes = fakes
 	s.stock(units)
-	t.Cleanup(s.verify)
 	return s
 }
 

@@ -6,8 +6,6 @@ import (
 
 	"payment-system/command"
 	"payment-system/internal/mysqltest"
-	"payment-system/pg"
-	"payment-system/pg/pgtest"
 	"payment-system/shop"
 )
 
@@ -15,10 +13,7 @@ import (
 func TestHandler_statements_rest(t *testing.T) {
 	t.Parallel()
 	dsn, log := mysqltest.DSN(t), &statements{}
-	fakes := map[shop.PG]*pgtest.Fake{shop.PGKakao: pgtest.NewFake(shop.PGKakao), shop.PGToss: pgtest.NewFake(shop.PGToss)}
-	s := openTillAt(t, dsn, &clock{}, map[shop.PG]pg.Gateway{shop.PGKakao: fakes[shop.PGKakao], shop.PGToss: fakes[shop.PGToss]})
-	s.stock(100)
-	s.fakes = fakes
+	s := openFakes(t, dsn, 100)
 	paid, readied := s.pay(1, shop.PGToss), s.ready(s.order(1), shop.PGKakao)
 	unknown, _ := s.unanswered(shop.PGToss)
 	decided := s.openCase(paid, shop.DiscrepancyKindTaxFreeDiffers)

@@ -17,8 +17,6 @@ import (
 	"payment-system/command"
 	"payment-system/internal/mysqldb"
 	"payment-system/internal/mysqltest"
-	"payment-system/pg"
-	"payment-system/pg/pgtest"
 	"payment-system/shop"
 )
 
@@ -26,10 +24,7 @@ import (
 func TestHandler_statements(t *testing.T) {
 	t.Parallel()
 	dsn, log := mysqltest.DSN(t), &statements{}
-	fakes := map[shop.PG]*pgtest.Fake{shop.PGToss: pgtest.NewFake(shop.PGToss)}
-	s := openTillAt(t, dsn, &clock{}, map[shop.PG]pg.Gateway{shop.PGToss: fakes[shop.PGToss]})
-	s.stock(100)
-	s.fakes = fakes
+	s := openFakes(t, dsn, 100)
 	s.pay(1, shop.PGToss) // what is done once after a start is done
 	s.DB = log.open(t, dsn)
 	s.Projector = projector{} // whose statements are counted elsewhere

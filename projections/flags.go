@@ -63,14 +63,13 @@ func (f *flags) any() bool {
 // of pairs is searched by halves; the same as ORs would be gone through for each row. A list
 // of one is none to MariaDB: it reads all events, and waits for whoever writes some.
 func flagQuery(n int) string {
+	which := "(aggregate_id, version) IN (" + marks(n, 2) + ")"
 	if n == 1 {
-		return `UPDATE events FORCE INDEX (uq_events_version)
-SET published_at = ?
-WHERE published_at IS NULL AND aggregate_id = ? AND version = ?`
+		which = "aggregate_id = ? AND version = ?"
 	}
 	return `UPDATE events FORCE INDEX (uq_events_version)
 SET published_at = ?
-WHERE published_at IS NULL AND (aggregate_id, version) IN (` + marks(n, 2) + `)`
+WHERE published_at IS NULL AND ` + which
 }
 
 // flag flags the events at places that are pending, and returns how many there were.

@@ -2,14 +2,11 @@ package query
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
+	"maps"
 	"slices"
 
-	"github.com/go-jet/jet/v2/mysql"
 	"github.com/redis/go-redis/v9"
 
-	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
 )
@@ -61,41 +58,22 @@ func (r *Reader) unshown(ctx context.Context, user shop.UserID) []views.Version 
 
 // lacking returns the ids of those versions that the views of the primary do not show.
 func (r *Reader) lacking(ctx context.Context, told []views.Version) (ids []string, err error) {
+	newest := map[string]int{}
+	for _, v := range told {
+		newest[v.ID] = max(newest[v.ID], v.Version)
+	}
 	for _, from := range []viewTable{users, products, orders, payments, reconciliations, discrepancies} {
-		of := slices.DeleteFunc(slices.Clone(told), func(v views.Version) bool { return !from.mayHold(v.ID) })
-		if len(of) == 0 {
-			continue
-		}
-		shown, err := r.versions(ctx, from, of)
+		of := slices.DeleteFunc(slices.Sorted(maps.Keys(newest)), func(id string) bool { return !from.mayHold(id) })
+		shown, err := r.selectDocuments(ctx, r.current(), from, of)
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range of {
-			if shown[v.ID] < v.Version && !slices.Contains(ids, v.ID) {
-				ids = append(ids, v.ID)
+		for _, d := range shown {
+			if d.version >= newest[d.id] {
+				of = slices.DeleteFunc(of, func(id string) bool { return id == d.id })
 			}
 		}
+		ids = append(ids, of...)
 	}
 	return ids, nil
-}
-
-// versions returns the versions that a view of the primary shows, by id.
-func (r *Reader) versions(ctx context.Context, from viewTable, of []views.Version) (map[string]int, error) {
-	in := make([]mysql.Expression, len(of))
-	for i, v := range of {
-		in[i] = mysql.String(v.ID)
-	}
-	shown := make(map[string]int, len(of))
-	query, args := mysql.SELECT(from.id, from.version).FROM(from.table).WHERE(from.id.IN(in...)).Sql()
-	_, err := mysqldb.Collect(ctx, r.current(), func(rows *sql.Rows) (_ struct{}, err error) {
-		var id string
-		var version int
-		err = rows.Scan(&id, &version)
-		shown[id] = version
-		return struct{}{}, err
-	}, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read versions of %s views: %w", from.thing, err)
-	}
-	return shown, nil
 }
