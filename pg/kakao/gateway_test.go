@@ -17,13 +17,14 @@ func TestClient_gateway(t *testing.T) {
 	pgtest.TestGateway(t, func(t *testing.T) pgtest.Harness {
 		sim := &pgsim.Server{Now: testclock.Now, KakaoSecretKey: "DEV0000000000000000000000000000000000000", KakaoCID: "TC0ONETIME"}
 		server := httptest.NewServer(sim.Handler())
+		line := &pgtest.Line{}
 		client := &kakao.Client{
-			BaseURL: server.URL + "/kakao", SecretKey: sim.KakaoSecretKey, Timeout: 1500 * time.Millisecond, Now: testclock.Now,
+			BaseURL: server.URL + "/kakao", SecretKey: sim.KakaoSecretKey, Timeout: time.Minute, Now: testclock.Now, HTTP: line.Client(),
 		}
 		t.Cleanup(func() {
 			sim.Close()
 			server.Close()
 		})
-		return pgtest.Simulator{T: t, URL: server.URL, PG: shop.PGKakao}.Harness(client)
+		return pgtest.Simulator{T: t, URL: server.URL, PG: shop.PGKakao}.Harness(client, line)
 	})
 }

@@ -46,8 +46,9 @@ func (s *Server) api(pg, name string, work func(*call) answer) http.HandlerFunc 
 			return
 		}
 		c := &call{Request: r, server: s, name: name, body: body}
-		key := s.count(pg, c)
-		c.fault = s.faults.take(pg, name, key)
+		key := s.paymentKey(pg, c)
+		c.fault = s.faults.take(pg, name, key) // before it is counted: who sees it counted may end the fault
+		s.count(pg, c, key)
 		a, struck := c.fault.before(pg)
 		if !struck {
 			a = s.said.swap(c.fault, pg+name, key, work(c))
@@ -56,9 +57,8 @@ func (s *Server) api(pg, name string, work func(*call) answer) http.HandlerFunc 
 	}
 }
 
-// count notes the call on the payment it names, if there is one, and returns that
-// payment's key.
-func (s *Server) count(pg string, c *call) (key string) {
+// paymentKey is the key of the payment that the call names, or "".
+func (s *Server) paymentKey(pg string, c *call) string {
 	var named struct {
 		TID        string `json:"tid"`
 		PaymentKey string `json:"paymentKey"`
@@ -67,7 +67,6 @@ func (s *Server) count(pg string, c *call) (key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.kakao[named.TID]; pg == "KAKAO" && p != nil {
-		p.called(c.name)
 		return p.key
 	}
 	p := s.tossOrders[c.PathValue("orderId")]
@@ -77,9 +76,20 @@ func (s *Server) count(pg string, c *call) (key string) {
 	if pg != "TOSS" || p == nil {
 		return ""
 	}
-	p.called(c.name)
-	p.saw(c.Header.Get("Idempotency-Key"))
 	return p.key
+}
+
+// count notes the call on the payment of a key, if there is one.
+func (s *Server) count(pg string, c *call, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.kakao[key]; pg == "KAKAO" && p != nil {
+		p.called(c.name)
+	}
+	if p := s.toss[key]; pg == "TOSS" && p != nil {
+		p.called(c.name)
+		p.saw(c.Header.Get("Idempotency-Key"))
+	}
 }
 
 // sayings are the last two answers of each call, for other_payment.
@@ -140,17 +150,19 @@ func (c *call) paused(a answer) answer {
 	return a
 }
 
-// wait returns true after d, or false earlier: when the client of r (which may be
+// wait returns true After d, or false earlier: when the client of r (which may be
 // nil) goes away, or the server closes.
 func (s *Server) wait(r *http.Request, d time.Duration) bool {
 	gone := s.ctx.Done()
 	if r != nil {
 		gone = r.Context().Done()
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	after := s.After
+	if after == nil {
+		after = time.After
+	}
 	select {
-	case <-timer.C:
+	case <-after(d):
 		return true
 	case <-gone:
 	case <-s.ctx.Done():

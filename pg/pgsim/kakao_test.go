@@ -251,14 +251,15 @@ func TestKakao_Refusals(t *testing.T) {
 	})
 	t.Run("an approve while another runs is refused", func(t *testing.T) {
 		t.Parallel()
-		s := start(t)
+		s, calls := startHolding(t)
 		tid, order := s.kakaoReady()
 		token := s.query(s.shop("KAKAO", tid, "pay_money", nil), "pg_token")
-		s.faults(doc{"pg": "KAKAO", "call": "approve", "fault": "slow", "delayMs": 600, "times": 1})
+		s.faults(doc{"pg": "KAKAO", "call": "approve", "fault": "slow", "times": 1})
 		first := make(chan reply)
 		go func() { first <- s.kakaoApprove(tid, order, token) }()
-		eventually(t, "the slow approve is on", func() bool { return s.ledger(tid).Calls.Approve == 1 })
+		<-calls.held
 		expectCode(t, s.kakaoApprove(tid, order, token), 400, "-785")
+		calls.release()
 		if r := <-first; r.status != 200 {
 			t.Errorf("first: %s", r.body)
 		}

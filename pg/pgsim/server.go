@@ -24,6 +24,9 @@ type Server struct {
 	// Now is the clock. POST /sim/clock moves the simulator ahead of it.
 	Now func() time.Time
 
+	// After is what a slow or hanging call waits for. Nil means time.After.
+	After func(time.Duration) <-chan time.Time
+
 	// PublicURL is the base of the checkout addresses handed out, without a
 	// trailing slash. Empty means http:// and the host of the request.
 	PublicURL string

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,10 +66,30 @@ func start(t *testing.T, change ...func(*pgsim.Server)) *sim {
 	})
 	client := &http.Client{
 		Transport:     transport,
-		Timeout:       20 * time.Second,
+		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &sim{t: t, url: web.URL, client: client, server: s}
+}
+
+// hold keeps the slow and hanging calls of a simulator.
+type hold struct {
+	held    chan struct{} // has one more for each call that waits
+	release func()
+}
+
+// startHolding runs a simulator whose slow calls go on when the hold is released.
+func startHolding(t *testing.T) (*sim, *hold) {
+	t.Helper()
+	released := make(chan time.Time)
+	h := &hold{held: make(chan struct{}, 64), release: sync.OnceFunc(func() { close(released) })}
+	t.Cleanup(h.release)
+	return start(t, func(s *pgsim.Server) {
+		s.After = func(time.Duration) <-chan time.Time {
+			h.held <- struct{}{}
+			return released
+		}
+	}), h
 }
 
 // reply is an answer, read to the end.
@@ -309,7 +330,7 @@ func sample(t *testing.T, name string) doc {
 // eventually polls until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}

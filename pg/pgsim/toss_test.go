@@ -292,15 +292,16 @@ func TestToss_Idempotency(t *testing.T) {
 	})
 	t.Run("a repeat while the first runs is refused", func(t *testing.T) {
 		t.Parallel()
-		s := start(t)
+		s, calls := startHolding(t)
 		key, order := s.tossReady()
 		s.shop("TOSS", key, "pay_card", nil)
-		s.faults(doc{"call": "approve", "fault": "slow", "delayMs": 700, "times": 1})
+		s.faults(doc{"call": "approve", "fault": "slow", "times": 1})
 		first := make(chan reply)
 		go func() { first <- s.tossConfirm(key, order, 110000, header, "k5") }()
-		eventually(t, "the slow confirm is on", func() bool { return s.ledger(key).Calls.Approve == 1 })
+		<-calls.held
 		expectCode(t, s.tossConfirm(key, order, 110000, header, "k5"), 409, "IDEMPOTENT_REQUEST_PROCESSING")
 		expectCode(t, s.tossConfirm(key, order, 110000, header, "k6"), 403, "FORBIDDEN_CONSECUTIVE_REQUEST")
+		calls.release()
 		if r := <-first; r.status != 200 {
 			t.Errorf("first: %s", r.body)
 		}

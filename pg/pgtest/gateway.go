@@ -201,12 +201,12 @@ func wantPayment(t *testing.T, p pg.Payment, o opened, status pg.Status, capture
 // its caller hung up.
 func eventually(t *testing.T, done func(context.Context) bool) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	for !done(ctx) {
 		select {
 		case <-ctx.Done():
-			t.Fatal("it did not happen in ten seconds")
+			t.Fatal("it did not happen in a minute")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

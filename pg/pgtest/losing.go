@@ -2,7 +2,9 @@ package pgtest
 
 import (
 	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"payment-system/pg"
 	"payment-system/shop"
@@ -38,8 +40,7 @@ func testLostAnswers(t *testing.T, open func(*testing.T) Harness) {
 func approvalLostBefore(t *testing.T, h *Harness, fault string) {
 	o := h.authenticated(t)
 	h.SetFault("approve", fault, 0)
-	_, err := h.Gateway.Approve(t.Context(), o.approval())
-	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.loseApproval(t, o, fault)
 	h.Heal()
 	wantPayment(t, h.lookUp(t, o), o, pg.StatusAuthenticated, 0, 0)
 	eventually(t, func(ctx context.Context) bool {
@@ -52,8 +53,7 @@ func approvalLostBefore(t *testing.T, h *Harness, fault string) {
 func approvalLostAfter(t *testing.T, h *Harness, fault string) {
 	o := h.authenticated(t)
 	h.SetFault("approve", fault, 0)
-	_, err := h.Gateway.Approve(t.Context(), o.approval())
-	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.loseApproval(t, o, fault)
 	h.Heal()
 	wantPayment(t, h.lookUp(t, o), o, pg.StatusPaid, price, 0)
 	p, err := h.Gateway.Approve(t.Context(), o.approval())
@@ -73,14 +73,70 @@ func (h *Harness) wantCaptures(t *testing.T, o opened) {
 	}
 }
 
+// lose makes a call while a fault loses its answers. A call that hangs runs into its deadline as soon
+// as the gateway has it, and not before.
+func (h *Harness) lose(t *testing.T, o opened, call, fault string, do func(context.Context) error) error {
+	t.Helper()
+	ctx := &deadline{Context: t.Context(), passed: make(chan struct{})}
+	ended := make(chan error, 1)
+	calls := h.Ledger(o.key.PaymentKey).Calls[call]
+	go func() { ended <- do(ctx) }()
+	if strings.HasPrefix(fault, "hang_") {
+		eventually(t, func(context.Context) bool { return len(ended) > 0 || h.hangs(o, call, fault, calls+1) })
+		close(ctx.passed)
+	}
+	return <-ended
+}
+
+func (h *Harness) loseApproval(t *testing.T, o opened, fault string) {
+	t.Helper()
+	wantOutcome(t, h.lose(t, o, "approve", fault, func(ctx context.Context) error {
+		_, err := h.Gateway.Approve(ctx, o.approval())
+		return err
+	}), pg.OutcomeUnknown)
+}
+
+func (h *Harness) loseCancel(t *testing.T, o opened, fault string, req pg.CancelRequest) {
+	t.Helper()
+	wantOutcome(t, h.lose(t, o, "cancel", fault, func(ctx context.Context) error {
+		_, err := h.Gateway.Cancel(ctx, req)
+		return err
+	}), pg.OutcomeUnknown)
+}
+
+// hangs reports whether the gateway has the n-th call of a name, and has carried it out if the fault
+// keeps it after that.
+func (h *Harness) hangs(o opened, call, fault string, n int) bool {
+	ledger := h.Ledger(o.key.PaymentKey)
+	return ledger.Calls[call] >= n && (fault == "hang_before" || ledger.Captured > 0 && (call == "approve" || ledger.Refunded > 0))
+}
+
+// A deadline is a context whose deadline passes when passed is closed.
+type deadline struct {
+	context.Context //nolint:containedctx // it is a context
+	passed          chan struct{}
+}
+
+func (d *deadline) Deadline() (at time.Time, ok bool) { return time.Time{}, false }
+
+func (d *deadline) Done() <-chan struct{} { return d.passed }
+
+func (d *deadline) Err() error {
+	select {
+	case <-d.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 const part shop.Won = 6_000
 
 func cancelLostBefore(t *testing.T, h *Harness, fault string) {
 	o := h.paid(t)
 	req := o.cancellation(part, 0, price)
 	h.SetFault("cancel", fault, 0)
-	_, err := h.Gateway.Cancel(t.Context(), req)
-	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.loseCancel(t, o, fault, req)
 	h.Heal()
 	wantPayment(t, h.lookUp(t, o), o, pg.StatusPaid, price, 0)
 	eventually(t, func(ctx context.Context) bool {
@@ -94,8 +150,7 @@ func cancelLostAfter(t *testing.T, h *Harness, fault string) {
 	o := h.paid(t)
 	req := o.cancellation(part, 0, price)
 	h.SetFault("cancel", fault, 0)
-	_, err := h.Gateway.Cancel(t.Context(), req)
-	wantOutcome(t, err, pg.OutcomeUnknown)
+	h.loseCancel(t, o, fault, req)
 	h.Heal()
 	found := h.lookUp(t, o)
 	wantPayment(t, found, o, pg.StatusPartiallyRefunded, price, part)

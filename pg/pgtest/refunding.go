@@ -173,8 +173,10 @@ var lookUpTests = map[string]func(*testing.T, *Harness){
 		o := h.paid(t)
 		for _, fault := range []string{"drop_before", "hang_before", "truncate", "garbage", "huge", "redirect", "http_error"} {
 			h.SetFault("lookup", fault, 0)
-			_, err := h.Gateway.LookUp(t.Context(), o.key)
-			wantOutcome(t, err, pg.OutcomeUnknown)
+			wantOutcome(t, h.lose(t, o, "lookup", fault, func(ctx context.Context) error {
+				_, err := h.Gateway.LookUp(ctx, o.key)
+				return err
+			}), pg.OutcomeUnknown)
 			h.Heal()
 		}
 		wantPayment(t, h.lookUp(t, o), o, pg.StatusPaid, price, 0)

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"testing"
 
 	"payment-system/pg"
@@ -24,12 +26,12 @@ type Simulator struct {
 	PG  shop.PG
 }
 
-// Harness returns what TestGateway needs of a gateway that talks to the simulator.
-func (s Simulator) Harness(gateway pg.Gateway) Harness {
+// Harness returns what TestGateway needs of a gateway that talks to the simulator over a line.
+func (s Simulator) Harness(gateway pg.Gateway, line *Line) Harness {
 	h := Harness{
 		Gateway: gateway, PG: s.PG, Pay: s.Pay, Ledger: s.Ledger, SetFault: s.SetFault, Heal: s.Heal, Refund: s.Refund,
 		Quit:  func(paymentKey string) { s.Act(paymentKey, "quit") },
-		Break: func() { s.breakCircuit(gateway) },
+		Break: line.Cut,
 	}
 	if s.PG == shop.PGToss {
 		h.PayByVirtualAccount = func(paymentKey string) { s.Act(paymentKey, "pay_virtual_account") }
@@ -37,6 +39,25 @@ func (s Simulator) Harness(gateway pg.Gateway) Harness {
 	}
 	return h
 }
+
+// A Line is the way to a gateway.
+type Line struct{ cut atomic.Bool }
+
+// Client returns a client that makes a connection for each call, as long as the line is not cut.
+func (l *Line) Client() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if l.cut.Load() {
+				return nil, errors.New("the line is cut")
+			}
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+}
+
+// Cut makes calls end before they leave this process.
+func (l *Line) Cut() { l.cut.Store(true) }
 
 // Pay pays by card and returns Kakao's pg_token; at Toss it is "".
 func (s Simulator) Pay(paymentKey string) (pgToken string) {
@@ -92,21 +113,6 @@ func (s Simulator) Ledger(paymentKey string) Ledger {
 	}
 	r := rows[0]
 	return Ledger{Captured: r.Captured, Refunded: r.Refunded, Captures: r.Applied.Approve, Cancels: r.Applied.Cancel, Calls: r.Calls}
-}
-
-// breakCircuit lets look-ups fail until the gateway's circuit opens.
-func (s Simulator) breakCircuit(gateway pg.Gateway) {
-	s.T.Helper()
-	s.SetFault("lookup", "drop_before", 0)
-	defer s.Heal()
-	for range 100 {
-		var e *pg.Error
-		_, err := gateway.LookUp(s.T.Context(), pg.Key{PaymentKey: "T0123456789abcdef012"})
-		if errors.As(err, &e) && e.Outcome == pg.OutcomeNotSent {
-			return
-		}
-	}
-	s.T.Fatal("the circuit did not open within 100 failures")
 }
 
 func (s Simulator) do(method, path string, in, out any) {

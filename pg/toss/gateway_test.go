@@ -17,13 +17,14 @@ func TestClient_gateway(t *testing.T) {
 	pgtest.TestGateway(t, func(t *testing.T) pgtest.Harness {
 		sim := &pgsim.Server{Now: testclock.Now, TossSecretKey: "test_sk_D5GePWvyJnrK0W0k6q8gLzN97Eoq"}
 		server := httptest.NewServer(sim.Handler())
+		line := &pgtest.Line{}
 		client := &toss.Client{
-			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: 1500 * time.Millisecond, Now: testclock.Now,
+			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: time.Minute, Now: testclock.Now, HTTP: line.Client(),
 		}
 		t.Cleanup(func() {
 			sim.Close()
 			server.Close()
 		})
-		return pgtest.Simulator{T: t, URL: server.URL, PG: shop.PGToss}.Harness(client)
+		return pgtest.Simulator{T: t, URL: server.URL, PG: shop.PGToss}.Harness(client, line)
 	})
 }
