@@ -32,7 +32,7 @@ func newClient(t *testing.T, address string) *client {
 		t.Fatal(err)
 	}
 	return &client{url: address, http: &http.Client{
-		Jar: jar, Timeout: 30 * time.Second,
+		Jar: jar, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -338,7 +338,7 @@ func (s *subscription) next(t *testing.T) (object, bool) {
 	select {
 	case seen, ok := <-s.seen:
 		return seen, ok
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the subscription neither saw anything nor ended")
 		return nil, false
 	}
@@ -348,7 +348,7 @@ func (s *subscription) next(t *testing.T) (object, bool) {
 func (s *subscription) until(t *testing.T, status string) (statuses []string) {
 	t.Helper()
 	last := int64(0)
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case seen, ok := <-s.seen:

@@ -54,7 +54,7 @@ func TestServe_replicas(t *testing.T) {
 		if code != 0 || !strings.Contains(out, "operator@example.com is an operator no more; sessions ended: ") {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
-		watched.endsWithin(t, 2*time.Second)
+		watched.endsWithin(t, 20*time.Second) // two, as long as the machine has time
 		if data, refused := operator.try(t, `{ viewer { id } }`, nil); len(refused) > 0 || data["viewer"] != nil {
 			t.Errorf("after it the viewer is %v, %v", data, refused)
 		}
@@ -120,7 +120,7 @@ func TestServe_stop(t *testing.T) {
 		if err := replica.stop(); err != nil {
 			t.Errorf("the replica ended with %v:\n%s", err, replica.log)
 		}
-		if took := time.Since(began); took > 10*time.Second {
+		if took := time.Since(began); took > 18*time.Second {
 			t.Errorf("stopping took %s with a subscription open", took)
 		}
 		if got := <-answered; got != "303 See Other" {

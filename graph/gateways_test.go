@@ -158,15 +158,20 @@ func webhook(paymentKey, attempt string, n int) string {
 	return fmt.Sprintf(`{"eventType":"PAYMENT_STATUS_CHANGED","data":{"paymentKey":%q,"orderId":%q,"status":"DONE","lastTransactionKey":"t%d"}}`, paymentKey, attempt, n)
 }
 
-// flood sends webhooks, each once, and counts how they were answered.
-func (b *browser) flood(n int, body func(int) string) (answers map[int]int, last *http.Response) {
+// flood sends webhooks, each once, and counts how they were answered. Those that were late may have
+// been let in uncounted, for nobody waits long for the limit.
+func (b *browser) flood(n int, body func(int) string) (answers map[int]int, late int, last *http.Response) {
 	b.t.Helper()
 	answers = map[int]int{}
 	for i := range n {
+		began := time.Now()
 		last, _ = b.do(http.MethodPost, "/webhooks/toss", body(i), "Content-Type", jsonType)
 		answers[last.StatusCode]++
+		if time.Since(began) > 200*time.Millisecond {
+			late++
+		}
 	}
-	return answers, last
+	return answers, late, last
 }
 
 func (s *site) inbox(t *testing.T) int {
@@ -183,8 +188,8 @@ func TestServer_forgedWebhooks(t *testing.T) {
 	mine := shopper.payable(s.operator(t).product("보리차", 11_000, 10))
 	forged := func(i int) string { return webhook(fmt.Sprint("nobody", i), "", 0) }
 	began := time.Now()
-	answers, last := s.browser(t).flood(1_000, forged)
-	most := 601 + int(time.Since(began)/(200*time.Millisecond)) // 300 a minute
+	answers, late, last := s.browser(t).flood(1_000, forged)
+	most := 601 + late + int(time.Since(began)/(200*time.Millisecond)) // 300 a minute
 	if answers[200] < 600 || answers[200] > most || answers[200]+answers[429] != 1_000 {
 		t.Errorf("a flood of 1000 in %s is answered %v, want 600 to %d stored and the rest refused", time.Since(began), answers, most)
 	}
@@ -200,13 +205,13 @@ func TestServer_forgedWebhooks(t *testing.T) {
 		}
 	}
 	began = time.Now()
-	answers, _ = s.browser(t).flood(400, func(i int) string { return webhook(mine.key, "", 2+i) })
+	answers, late, _ = s.browser(t).flood(400, func(i int) string { return webhook(mine.key, "", 2+i) })
 	isFlood := time.Since(began) < 10*time.Second // on a machine that has no time for one, it is none
-	if answers[200] < 250 || (isFlood && answers[429] < 50) {
+	if answers[200] < 250 || (isFlood && answers[429] < 50-late) {
 		t.Errorf("a flood of 400 about one attempt is answered %v", answers)
 	}
 	address.Store("2001:db8::1")
-	if answers, _ := s.browser(t).flood(100, func(i int) string { return forged(10_000 + i) }); answers[200] != 100 {
+	if answers, _, _ := s.browser(t).flood(100, func(i int) string { return forged(10_000 + i) }); answers[200] != 100 {
 		t.Errorf("from another address, 100 webhooks are answered %v", answers)
 	}
 }
@@ -214,7 +219,7 @@ func TestServer_forgedWebhooks(t *testing.T) {
 func TestServer_webhooksWithoutRedis(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(s *graph.Server) { s.Commands.Redis = deadRedis(t) })
-	answers, _ := s.browser(t).flood(700, func(i int) string { return webhook(fmt.Sprint("nobody", i), "", 0) })
+	answers, _, _ := s.browser(t).flood(700, func(i int) string { return webhook(fmt.Sprint("nobody", i), "", 0) })
 	if answers[200] != 700 {
 		t.Errorf("700 webhooks are answered %v", answers)
 	}

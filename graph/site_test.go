@@ -53,7 +53,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		People:   s.shop.People(t, s.mailbox),
 		Queries: &query.Reader{
 			DB: s.shop.DB, Redis: s.shop.Redis, Logger: s.shop.Logger, Now: testclock.Now, Floors: s.shop.Projector.Floors,
-			Backlog: s.shop.Projector.Backlog, Follow: s.shop.Projector.Follow,
+			Backlog: s.shop.Projector.Backlog, Follow: s.shop.Projector.Follow, CacheTimeout: time.Minute,
 		},
 		Reconciler:  s.shop.Reconciler(),
 		Republisher: s.shop.Projector,

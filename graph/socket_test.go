@@ -67,7 +67,7 @@ type word struct {
 // hear waits for the next message, which must be of a type and for an id.
 func (l *line) hear(kind, id string) word {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
 	_, body, err := l.conn.Read(ctx)
 	if err != nil {
@@ -113,7 +113,7 @@ func (w word) problem(t *testing.T) problem {
 // expectClose waits for the end and what it is said to be.
 func (l *line) expectClose(code int) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		_, body, err := l.conn.Read(ctx)
@@ -131,8 +131,9 @@ func (l *line) expectClose(code int) {
 func TestServer_socketRules(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(g *graph.Server) {
-		g.Sockets = graph.Sockets{InitTimeout: 300 * time.Millisecond, Subscriptions: 2}
+		g.Sockets = graph.Sockets{InitTimeout: 5 * time.Minute, Subscriptions: 2}
 	})
+	impatient := s.replica(t, func(g *graph.Server) { g.Sockets.InitTimeout = 300 * time.Millisecond })
 	shopper, operator := s.shopper(t, "a@example.com"), s.operator(t)
 	product := operator.product("tea", 1000, 10)
 	order, other := shopper.order(product), operator.order(product)
@@ -157,7 +158,11 @@ func TestServer_socketRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := s.browser(t).dial("graphql-transport-ws")
+			at := s
+			if c.code == 4408 {
+				at = impatient
+			}
+			l := at.browser(t).dial("graphql-transport-ws")
 			for _, word := range c.words {
 				l.say(word)
 			}
@@ -387,12 +392,12 @@ func TestServer_subscriptions(t *testing.T) {
 func TestServer_slowClient(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(g *graph.Server) {
-		g.Sockets = graph.Sockets{WriteTimeout: 200 * time.Millisecond, Ping: 50 * time.Millisecond}
+		g.Sockets = graph.Sockets{WriteTimeout: time.Second, Ping: 50 * time.Millisecond}
 	})
 	t.Run("who does not answer pings is given up", func(t *testing.T) {
 		t.Parallel()
 		l := s.browser(t).connect() // it does not read, so it does not answer
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for ctx.Err() == nil {
 			if err := l.conn.Write(ctx, websocket.MessageText, []byte(`{"type": "pong"}`)); err != nil {

@@ -138,7 +138,7 @@ func shown[T any](t tester, b outbox, table, id string) (version int, value T) {
 // eventually waits for a condition that work in the background brings about.
 func eventually(t tester, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not come about that %s", what)

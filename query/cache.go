@@ -16,12 +16,8 @@ import (
 	"payment-system/internal/views"
 )
 
-const (
-	// cacheTime bounds a conversation with Redis.
-	cacheTime = 200 * time.Millisecond
-	// restTime is how long the cache is left alone after it failed.
-	restTime = time.Second
-)
+// restTime is how long the cache is left alone after it failed.
+const restTime = time.Second
 
 // A documentCache keeps what was read lately in Redis. Without Redis it is
 // empty, and fast.
@@ -48,7 +44,7 @@ func (r *Reader) lookUp(ctx context.Context, slots []slot) (map[string]entry, ma
 	if r.isCacheResting() || len(slots) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheTime)
+	ctx, cancel := r.withCacheTimeout(ctx)
 	defer cancel()
 	tokens, entries, err := r.fetchSlots(ctx, slots)
 	if err == nil {
@@ -128,7 +124,7 @@ func (r *Reader) store(ctx context.Context, entries map[string]entry) {
 	if len(entries) == 0 || r.isCacheResting() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheTime)
+	ctx, cancel := r.withCacheTimeout(ctx)
 	defer cancel()
 	pipe := r.Redis.Pipeline()
 	queue := cache.New(&cache.Options{Redis: pipe})
@@ -142,6 +138,11 @@ func (r *Reader) store(ctx context.Context, entries map[string]entry) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		r.restCache(ctx, err)
 	}
+}
+
+// withCacheTimeout bounds a conversation with Redis.
+func (r *Reader) withCacheTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(r.CacheTimeout, 200*time.Millisecond))
 }
 
 // cacheTTL is never under a second, which go-redis/cache would make an hour.

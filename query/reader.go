@@ -37,6 +37,8 @@ type Reader struct {
 	Follow func(ctx context.Context, aggregateIDs ...string) (shown bool)
 	// CacheTTL is how long a cache entry lives; 30 s when zero, views.MaxEntryTTL at most.
 	CacheTTL time.Duration
+	// CacheTimeout is how long Redis may take to answer; 200 ms when zero. Then the cache rests for a second.
+	CacheTimeout time.Duration
 	// WatchPoll is how often watchers look without being told; 5 s when zero.
 	WatchPoll time.Duration
 
@@ -74,7 +76,7 @@ func (r *Reader) hasWritten(ctx context.Context, user shop.UserID) bool {
 	if r.isCacheResting() {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheTime)
+	ctx, cancel := r.withCacheTimeout(ctx)
 	defer cancel()
 	wrote, err := views.HasWritten(ctx, r.Redis, user)
 	if err != nil {

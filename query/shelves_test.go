@@ -50,7 +50,10 @@ func newShelves(t *testing.T) shelves {
 }
 
 func (s shelves) reader() *query.Reader {
-	return &query.Reader{DB: s.db, Redis: s.redis, Logger: slog.New(slog.DiscardHandler), Now: testclock.Now, Floors: &views.Floors{}}
+	return &query.Reader{
+		DB: s.db, Redis: s.redis, Logger: slog.New(slog.DiscardHandler), Now: testclock.Now, Floors: &views.Floors{},
+		CacheTimeout: time.Minute, // a busy machine may be slow
+	}
 }
 
 func (s shelves) exec(t tester, statement string, args ...any) {

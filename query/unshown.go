@@ -29,7 +29,7 @@ func (r *Reader) AwaitWrites(ctx context.Context, user shop.UserID) error {
 	if len(lacking) > 0 {
 		return shop.NotNow("What was just done cannot be shown yet. Try again in a moment.", nil)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cacheTime)
+	ctx, cancel := r.withCacheTimeout(context.WithoutCancel(ctx))
 	defer cancel()
 	if err := views.ForgetUnshown(ctx, r.Redis, told); err != nil {
 		r.restCache(ctx, err)
@@ -42,7 +42,7 @@ func (r *Reader) unshown(ctx context.Context, user shop.UserID) []views.Version 
 	if r.isCacheResting() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheTime)
+	ctx, cancel := r.withCacheTimeout(ctx)
 	defer cancel()
 	var answer func() ([]views.Version, error)
 	err := r.cache.trips.Do(ctx, r.Redis, func(pipe redis.Pipeliner) { answer = views.AskUnshown(ctx, pipe, user) })

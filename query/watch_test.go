@@ -23,7 +23,7 @@ func receive[T any](t *testing.T, from <-chan *T) *T {
 			t.Fatal("the watch ended")
 		}
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing came")
 	}
 	return nil
@@ -111,7 +111,7 @@ func TestReader_Watch(t *testing.T) {
 					return
 				}
 				before := 0
-				deadline := time.After(20 * time.Second)
+				deadline := time.After(time.Minute)
 				for before < last {
 					select {
 					case got := <-watch:
