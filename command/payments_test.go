@@ -131,7 +131,7 @@ func (s *till) verify() {
 // moment may be hours.
 func (s *till) published() {
 	s.t.Helper()
-	for range 100 {
+	for range 3_000 {
 		var pending int
 		s.must(s.db.QueryRowContext(context.Background(), `SELECT COUNT(*) FROM events WHERE published_at IS NULL`).Scan(&pending))
 		if pending == 0 {

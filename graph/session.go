@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -26,6 +27,8 @@ type Sessions struct {
 	Idle, Max time.Duration
 	Now       func() time.Time
 	Random    func(p []byte) // fills p with secure randomness
+	// PeekTimeout is how long it may take to tell whose an answer is that is about to leave; a second when zero.
+	PeekTimeout time.Duration
 
 	trips roundtrip.Group // of all who are looked up at the same moment
 }
@@ -114,6 +117,8 @@ func (s *Sessions) open(answer *redis.StringCmd) (found session, err error) {
 
 // isOver reports whether a session is older than it may become.
 func (s *Sessions) isOver(found session) bool { return !s.Now().Before(found.CreatedAt.Add(s.Max)) }
+
+func (s *Sessions) peekTimeout() time.Duration { return cmp.Or(s.PeekTimeout, time.Second) }
 
 // peekAtOnce is how many sessions are looked at in one round trip.
 const peekAtOnce = 500

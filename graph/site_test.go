@@ -59,6 +59,7 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		Republisher: s.shop.Projector,
 		Sessions: &graph.Sessions{
 			Redis: s.shop.Redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: testclock.Now, Random: shoptest.Random,
+			PeekTimeout: time.Minute,
 		},
 		PublicURL: publicURL, Introspection: true, Playground: true, Logger: s.shop.Logger, Now: testclock.Now,
 	}

@@ -392,7 +392,7 @@ func TestServer_subscriptions(t *testing.T) {
 func TestServer_slowClient(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(g *graph.Server) {
-		g.Sockets = graph.Sockets{WriteTimeout: time.Second, Ping: 50 * time.Millisecond}
+		g.Sockets = graph.Sockets{WriteTimeout: 3 * time.Second, Ping: 50 * time.Millisecond}
 	})
 	t.Run("who does not answer pings is given up", func(t *testing.T) {
 		t.Parallel()

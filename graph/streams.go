@@ -8,9 +8,6 @@ import (
 	"payment-system/shop"
 )
 
-// peekWithin is how long a look at sessions may take.
-const peekWithin = time.Second
-
 // streams are the WebSockets and event streams that are open. Each ends with the session that it
 // was opened with, and all end when told.
 type streams struct {
@@ -130,7 +127,7 @@ func (s *Server) checkSessions(ctx context.Context) {
 	for token := range byToken {
 		tokens = append(tokens, token)
 	}
-	ctx, cancel := context.WithTimeout(ctx, peekWithin)
+	ctx, cancel := context.WithTimeout(ctx, s.Sessions.peekTimeout())
 	defer cancel()
 	living, err := s.Sessions.Living(ctx, tokens)
 	for token, all := range byToken {
@@ -161,7 +158,7 @@ func (s *Server) mayHear(ctx context.Context, of *stream, v *visit) bool {
 	if of.isOver() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, peekWithin)
+	ctx, cancel := context.WithTimeout(ctx, s.Sessions.peekTimeout())
 	defer cancel()
 	lives, err := s.stillIs(ctx, v)
 	s.judge(of, lives, err)
@@ -196,7 +193,7 @@ func (s *Server) endedMeanwhile(ctx context.Context, took time.Duration) error {
 	if _, was := v.identity(); was == nil || took < recheckAfter {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), peekWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Sessions.peekTimeout())
 	defer cancel()
 	if is, err := s.stillIs(ctx, v); is || err != nil {
 		return nil

@@ -32,6 +32,8 @@ type Handler struct {
 	Logger    *slog.Logger
 	// PublicURL is where letters send people; without a final slash.
 	PublicURL string
+	// PasswordCost is bcrypt's, of which every step takes twice as long; 12 when zero.
+	PasswordCost int
 
 	letters    letterBox        // mails waiting to be sent
 	hashing    hashGate         // bounds how many passwords are hashed at once

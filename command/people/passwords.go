@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -21,7 +22,6 @@ import (
 )
 
 const (
-	bcryptCost        = 12
 	minPasswordLength = 8
 	maxPasswordLength = 1_000
 	// nobodysHash is compared where there is no account, so that it takes as
@@ -53,7 +53,7 @@ func (h *Handler) hashPassword(ctx context.Context, password string) (string, er
 		return "", err
 	}
 	defer leave()
-	hash, err := bcrypt.GenerateFromPassword(prehash(password), bcryptCost)
+	hash, err := bcrypt.GenerateFromPassword(prehash(password), cmp.Or(h.PasswordCost, 12))
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
 	}

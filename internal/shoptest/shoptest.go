@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/crypto/bcrypt"
 
 	"payment-system/command"
 	"payment-system/command/people"
@@ -95,7 +96,7 @@ func (s *Shop) People(t testing.TB, box *mail.Mailbox) *people.Handler {
 		DB: s.DB, Projector: s.Projector, Redis: s.Redis, Now: s.Clock.Now, NewID: NewID, Random: Random, Logger: s.Logger,
 		Mailer:    &mail.Mailer{Addr: box.Addr(), From: "shop@example.com", Now: s.Clock.Now},
 		Sessions:  NoSessions{},
-		PublicURL: s.Commands.PublicURL,
+		PublicURL: s.Commands.PublicURL, PasswordCost: bcrypt.MinCost,
 	}
 	drainAtEnd(t, h.Drain)
 	return h
@@ -194,7 +195,7 @@ func (s *Shop) Violations(t testing.TB, gateways map[shop.PG]pg.Gateway) []strin
 // little after whoever did it was answered.
 func (s *Shop) Published(t testing.TB) {
 	t.Helper()
-	for range 100 {
+	for range 3_000 {
 		pending := 0
 		for _, view := range Must(s.Projector.Backlog(t.Context()))(t) {
 			pending += view.Pending

@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"payment-system/pg"
 	"payment-system/shop"
@@ -24,6 +26,10 @@ type Simulator struct {
 	T   *testing.T
 	URL string // of the server, without a path
 	PG  shop.PG
+
+	// Patience is how long SetFault has a call hang before its connection is closed. Zero is longer
+	// than any client waits.
+	Patience time.Duration
 }
 
 // Harness returns what TestGateway needs of a gateway that talks to the simulator over a line.
@@ -89,7 +95,11 @@ func (s Simulator) Refund(paymentKey string, amount shop.Won) {
 // ends every other fault.
 func (s Simulator) SetFault(call, fault string, times int) {
 	s.T.Helper()
-	s.do(http.MethodPut, "/sim/faults", []map[string]any{{"pg": s.PG, "call": call, "fault": fault, "times": times}}, nil)
+	set := map[string]any{"pg": s.PG, "call": call, "fault": fault, "times": times}
+	if strings.HasPrefix(fault, "hang_") {
+		set["delayMs"] = s.Patience.Milliseconds()
+	}
+	s.do(http.MethodPut, "/sim/faults", []map[string]any{set}, nil)
 }
 
 // Heal ends every fault.

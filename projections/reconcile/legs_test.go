@@ -208,7 +208,7 @@ func TestReconciler_twoRepeats(t *testing.T) {
 	}
 	// ended settles until nothing waits.
 	ended := func(r rounds, p shop.Payment, settle []func() shop.Discrepancy) {
-		for deadline := time.Now().Add(20 * time.Second); len(settle) > 0; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); len(settle) > 0; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				r.t.Fatal("the gateway's answer is still awaited")
 			}

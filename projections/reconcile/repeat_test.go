@@ -85,7 +85,7 @@ func (d *desk) status(rec shop.Reconciliation) shop.ReconciliationStatus {
 // resumed goes on with what broke off until the reconciliation is applied.
 func (d *desk) resumed(rec shop.Reconciliation) {
 	d.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); d.status(rec) != shop.ReconciliationStatusApplied; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); d.status(rec) != shop.ReconciliationStatusApplied; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			d.t.Fatalf("the file is still %s", d.status(rec))
 		}
@@ -254,7 +254,7 @@ func TestReconciler_repeatedRefunds(t *testing.T) {
 		var id shop.DiscrepancyID
 		c.must(c.DB.QueryRowContext(t.Context(), `SELECT id FROM discrepancies WHERE reconciliation_id = ?`, string(rec.ID)).Scan(&id))
 		decide := command.ResolveDiscrepancy{By: shop.Caller{Actor: shop.ActorOperator}, DiscrepancyID: id, Action: shop.CorrectiveActionRefundAtGateway, Note: "again"}
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 			_, err := c.Commands.ResolveDiscrepancy(t.Context(), decide)
 			if err == nil {
 				break

@@ -50,10 +50,10 @@ func openCounter(t *testing.T, gateway shop.PG) *counter {
 	c := &counter{pg: gateway, sim: pgtest.Simulator{T: t, URL: server.URL, PG: gateway}}
 	c.desk = newDesk(t, shoptest.Options{Clock: clock, PGTimeout: 2 * time.Second, Gateways: map[shop.PG]pg.Gateway{
 		shop.PGKakao: &kakao.Client{
-			BaseURL: server.URL + "/kakao", SecretKey: "secret", Timeout: 2 * time.Second, Now: clock.Now, Logger: logger,
+			BaseURL: server.URL + "/kakao", SecretKey: "secret", Timeout: time.Minute, Now: clock.Now, Logger: logger,
 		},
 		shop.PGToss: &toss.Client{
-			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: 2 * time.Second, Now: clock.Now, Logger: logger,
+			BaseURL: server.URL + "/toss", SecretKey: sim.TossSecretKey, Timeout: time.Minute, Now: clock.Now, Logger: logger,
 		},
 	}})
 	c.product = c.Sell(t, 60_000, 100)
