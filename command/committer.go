@@ -21,11 +21,9 @@ const (
 	// minBackground how many of them are let in all the same.
 	maxBackground = maxGroup / 2
 	minBackground = 8
-	// maxPending and maxPendingLines bound the orders that wait to be placed, and maxAge how long:
-	// whoever is told after it would have given up.
+	// maxPending and maxPendingLines bound the orders that wait to be placed.
 	maxPending      = 10_000
 	maxPendingLines = 100_000
-	maxAge          = 5 * time.Second
 	// maxLanes is how many groups wait at once for rows that somebody holds.
 	maxLanes = 8
 )
@@ -150,7 +148,7 @@ func (c *choice) take(waiting []*decision, wanted func(*decision) bool) {
 			d.answer(books.Unavailable(err), nil)
 			continue
 		}
-		if d.place != nil && !d.begun && time.Since(d.since) > maxAge {
+		if d.place != nil && !d.begun && time.Since(d.since) > d.place.within {
 			d.taken = true
 			d.answer(tooManyOrders(), nil)
 			continue

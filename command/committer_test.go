@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"payment-system/command/books"
 	"payment-system/shop"
@@ -18,7 +19,7 @@ func TestCommitter_next(t *testing.T) {
 		return waiting(t, name, order, nil, keys)
 	}
 	place := func(name string, lines int, keys ...string) *decision {
-		return waiting(t, name, "", &placement{cmd: PlaceOrder{Lines: make([]PlaceOrderLine, lines)}}, keys)
+		return waiting(t, name, "", &placement{within: time.Minute, cmd: PlaceOrder{Lines: make([]PlaceOrderLine, lines)}}, keys)
 	}
 	behind := func(d *decision) *decision {
 		d.background = true
@@ -155,7 +156,7 @@ func TestCommitter_aside(t *testing.T) {
 		return d
 	}
 	of := func(product shop.ProductID) *placement {
-		return &placement{cmd: PlaceOrder{Lines: []PlaceOrderLine{{ProductID: product}}}}
+		return &placement{within: time.Minute, cmd: PlaceOrder{Lines: []PlaceOrderLine{{ProductID: product}}}}
 	}
 	held := join(waiting(t, "held", "", of("prd_held"), nil))
 	order := join(waiting(t, "order", "ord_held", nil, nil))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -58,6 +59,7 @@ func TestHandler_CancelPayment_expectedBalance(t *testing.T) {
 	t.Run("of many who saw the same at once, one refunds", func(t *testing.T) {
 		t.Parallel()
 		s := openTill(t, 10)
+		s.PGTimeout = time.Minute // as long as they wait for each other
 		payment := s.pay(1, shop.PGToss)
 		var asking sync.WaitGroup
 		errs := make([]error, 8)

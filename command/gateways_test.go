@@ -612,6 +612,7 @@ func TestHandler_hostileNames(t *testing.T) {
 // silent is a gateway that never answers a look-up before its time is over.
 type silent struct {
 	pg.Gateway
+	clock *clock
 	asked *atomic.Int64
 }
 
@@ -622,6 +623,7 @@ func (s silent) LookUp(ctx context.Context, _ pg.Key) (pg.Payment, error) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+		s.clock.Advance(time.Second)
 	}
 	return pg.Payment{}, &pg.Error{PG: shop.PGKakao, Call: "lookup"}
 }
@@ -637,7 +639,7 @@ func TestHandler_slowGateway(t *testing.T) {
 	}
 	free := c.unknown(shop.PGToss)
 	asked := &atomic.Int64{}
-	unwrap := c.wrap(shop.PGKakao, func(client pg.Gateway) pg.Gateway { return silent{client, asked} })
+	unwrap := c.wrap(shop.PGKakao, func(client pg.Gateway) pg.Gateway { return silent{client, c.clock, asked} })
 	c.clock.Advance(20 * time.Second)
 	var group sync.WaitGroup
 	group.Go(func() {

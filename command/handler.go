@@ -54,6 +54,8 @@ type Handler struct {
 	ImageOrigin string
 	// OrderHold is how long an unpaid order holds stock.
 	OrderHold time.Duration
+	// PlaceWithin is how long an order may wait to be begun, for whoever is told later would have given up; 5 s when zero.
+	PlaceWithin time.Duration
 	// PGTimeout bounds a call to a gateway; Gateways keep it, commands plan by it.
 	PGTimeout time.Duration
 	// Replica names this process in leases.

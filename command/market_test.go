@@ -120,7 +120,7 @@ func (m *market) handlers(n int, noLocks bool) []*command.Handler {
 		replicas[i] = &command.Handler{
 			DB: m.db, Locks: locker, Gateways: m.gateways, Projector: projector{}, Redis: m.redis,
 			Now: m.clock.Now, NewID: newID, Random: func(p []byte) { _, _ = crand.Read(p) }, Logger: slog.New(slog.DiscardHandler),
-			PublicURL: "http://shop.example", OrderHold: 15 * time.Minute, PGTimeout: time.Second, Replica: fmt.Sprint("replica ", i),
+			PublicURL: "http://shop.example", OrderHold: 15 * time.Minute, PGTimeout: time.Second, PlaceWithin: time.Minute, Replica: fmt.Sprint("replica ", i),
 		}
 	}
 	return replicas

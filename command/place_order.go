@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,7 +43,7 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 	d := &decision{
 		ctx:   failpoint.In(ctx, "order"),
 		keys:  []books.Request{req},
-		place: &placement{cmd: cmd, req: req, id: shop.OrderID(h.NewID(shop.PrefixOrder))},
+		place: &placement{cmd: cmd, req: req, id: shop.OrderID(h.NewID(shop.PrefixOrder)), within: cmp.Or(h.PlaceWithin, 5*time.Second)},
 		ready: make(chan struct{}),
 	}
 	if err := h.commits.join(d, h.startLane); err != nil {
@@ -67,6 +68,7 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 // A placement is an order to be placed, and what came of it.
 type placement struct {
 	cmd      PlaceOrder
+	within   time.Duration // it is begun, or refused
 	req      books.Request
 	id       shop.OrderID
 	known    *books.Receipt // nil when its key is not stored

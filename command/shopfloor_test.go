@@ -75,17 +75,18 @@ func (s *shopfloor) replica(dsn string) *command.Handler {
 		s.t.Fatal(err)
 	}
 	h := &command.Handler{
-		DB:        db,
-		Locks:     command.NoLocks{},
-		Projector: projector{},
-		Redis:     s.redis,
-		Now:       testclock.Now,
-		NewID:     makeID,
-		Random:    func(p []byte) { _, _ = crand.Read(p) },
-		Logger:    slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		PublicURL: "http://shop.example",
-		OrderHold: 15 * time.Minute,
-		Replica:   makeID("rep"),
+		DB:          db,
+		Locks:       command.NoLocks{},
+		Projector:   projector{},
+		Redis:       s.redis,
+		Now:         testclock.Now,
+		NewID:       makeID,
+		Random:      func(p []byte) { _, _ = crand.Read(p) },
+		Logger:      slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		PublicURL:   "http://shop.example",
+		OrderHold:   15 * time.Minute,
+		PlaceWithin: time.Minute,
+		Replica:     makeID("rep"),
 	}
 	s.t.Cleanup(func() {
 		if err := errors.Join(h.Drain(context.Background()), db.Close()); err != nil {

@@ -136,7 +136,7 @@ func Open(t testing.TB, o Options) *Shop {
 		DB: s.DB, Locks: command.NoLocks{}, Gateways: o.Gateways, Projector: s.Projector, Redis: s.Redis,
 		Now: s.Clock.Now, NewID: NewID, Random: Random, Logger: s.Logger,
 		PublicURL: cmp.Or(o.PublicURL, "http://localhost"),
-		OrderHold: time.Hour, PGTimeout: cmp.Or(o.PGTimeout, time.Second), Replica: "test",
+		OrderHold: time.Hour, PGTimeout: cmp.Or(o.PGTimeout, time.Second), PlaceWithin: time.Minute, Replica: "test",
 	}
 	drainAtEnd(t, s.Commands.Drain)
 	return s
