@@ -28,7 +28,7 @@ import (
 // TestServe_saysNo proves: a replica that is told to stop answers whoever has not noticed yet.
 func TestServe_saysNo(t *testing.T) {
 	t.Parallel()
-	replica := sharedDev(t).startReplica(t, "SHUTDOWN_DELAY=3s")
+	replica := sharedDev(t).startReplica(t, "SHUTDOWN_DELAY=8s")
 	client := newClient(t, replica.url)
 	client.signIn(t, "shopper@example.com", "correct horse battery staple")
 	ended := make(chan error, 1)
@@ -50,8 +50,8 @@ func TestServe_saysNo(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("it ended with %v:\n%s", err, replica.log)
 	}
-	if took := time.Since(began); took < 3*time.Second || took > 8*time.Second {
-		t.Errorf("it ended after %s, want a little over 3s", took)
+	if took := time.Since(began); took < 8*time.Second || took > time.Minute {
+		t.Errorf("it ended after %s, want a little over 8 s", took)
 	}
 	if got := status(replica.url + "/livez"); got != 0 {
 		t.Errorf("after the end it answers %d", got)

@@ -35,6 +35,9 @@ func TestServer_tooManyOrders(t *testing.T) {
 
 	held := shoptest.Must(s.shop.DB.BeginTx(t.Context(), nil))(t)
 	defer held.Rollback()
+	if _, err := held.ExecContext(t.Context(), "SET SESSION idle_transaction_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := held.ExecContext(t.Context(), `SELECT available FROM stock WHERE product_id = ? FOR UPDATE`, wanted); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,7 @@ func TestServer_tooManyOrders(t *testing.T) {
 		t.Errorf("a shopper comes back and is answered %s", response.Status)
 	}
 	b.must(`{ products(first: 5) { nodes { id } } }`, nil)
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("a payment that was begun and a read took %s", took)
 	}
 	if _, metrics := b.do(http.MethodGet, "/metrics", ""); !strings.Contains(metrics, fmt.Sprintf(`requests_in_flight{class="orders"} %d`, limit.InFlight)) {

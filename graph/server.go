@@ -70,6 +70,8 @@ type Server struct {
 	// RemoteIP tells where a request comes from; nil takes the peer's address.
 	// Behind a proxy it must read what that proxy, and nobody else, wrote.
 	RemoteIP func(r *http.Request) string
+	// PreviewTimeout is how long a page may wait for what a preview would show of it; 0 is two seconds.
+	PreviewTimeout time.Duration
 	// Timeout bounds a request; 0 is a minute. A settlement file may take ten times as long.
 	Timeout time.Duration
 	// Sockets bounds WebSockets; the zero value has defaults.

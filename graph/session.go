@@ -29,8 +29,8 @@ type Sessions struct {
 	Random    func(p []byte) // fills p with secure randomness
 	// PeekTimeout is how long it may take to tell whose an answer is that is about to leave; a second when zero.
 	PeekTimeout time.Duration
-
-	trips roundtrip.Group // of all who are looked up at the same moment
+	// Trips are shared by all who are looked up at the same moment.
+	Trips roundtrip.Group
 }
 
 // A session is what Redis holds, under the hash of its token: who reads Redis
@@ -86,7 +86,7 @@ func (s *Sessions) read(ctx context.Context, token string, get func(redis.Pipeli
 		return "", nil
 	}
 	var answer *redis.StringCmd
-	err := s.trips.Do(ctx, s.Redis, func(pipe redis.Pipeliner) { answer = get(pipe, sessionKey(token)) })
+	err := s.Trips.Do(ctx, s.Redis, func(pipe redis.Pipeliner) { answer = get(pipe, sessionKey(token)) })
 	if err != nil {
 		return "", noSessions(err)
 	}

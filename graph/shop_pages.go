@@ -101,14 +101,11 @@ func (w *shopWindow) answerProduct(rw http.ResponseWriter, r *http.Request) {
 	w.show(rw, r, status, head)
 }
 
-// productWithin is how long a page may wait for what a preview would show of it.
-const productWithin = 2 * time.Second
-
 func (w *shopWindow) product(ctx context.Context, id shop.ProductID) (*shop.Product, error) {
 	if shop.IDPrefix(string(id)) != shop.PrefixProduct {
 		return nil, shop.NoSuch("product")
 	}
-	ctx, cancel := context.WithTimeout(ctx, productWithin)
+	ctx, cancel := context.WithTimeout(ctx, either(w.server.PreviewTimeout, 2*time.Second))
 	defer cancel()
 	ctx, leave, no := w.server.enter(ctx, admission.Reads)
 	if no != nil {

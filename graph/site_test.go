@@ -17,6 +17,7 @@ import (
 	"payment-system/command/people"
 	"payment-system/graph"
 	"payment-system/internal/mail"
+	"payment-system/internal/roundtrip"
 	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/internal/views"
@@ -53,15 +54,17 @@ func open(t *testing.T, change ...func(*graph.Server)) *site {
 		People:   s.shop.People(t, s.mailbox),
 		Queries: &query.Reader{
 			DB: s.shop.DB, Redis: s.shop.Redis, Logger: s.shop.Logger, Now: testclock.Now, Floors: s.shop.Projector.Floors,
-			Backlog: s.shop.Projector.Backlog, Follow: s.shop.Projector.Follow, CacheTimeout: time.Minute,
+			Backlog: s.shop.Projector.Backlog, Follow: s.shop.Projector.Follow,
+			CacheTimeout: time.Minute, Trips: roundtrip.Group{Timeout: time.Minute},
 		},
 		Reconciler:  s.shop.Reconciler(),
 		Republisher: s.shop.Projector,
 		Sessions: &graph.Sessions{
 			Redis: s.shop.Redis, Idle: 30 * time.Minute, Max: 12 * time.Hour, Now: testclock.Now, Random: shoptest.Random,
-			PeekTimeout: time.Minute,
+			PeekTimeout: time.Minute, Trips: roundtrip.Group{Timeout: time.Minute},
 		},
 		PublicURL: publicURL, Introspection: true, Playground: true, Logger: s.shop.Logger, Now: testclock.Now,
+		Timeout: 5 * time.Minute, PreviewTimeout: 5 * time.Minute, // a busy machine may be slow
 	}
 	s.graph.People.Sessions = s.graph.Sessions
 	for _, f := range change {

@@ -29,6 +29,7 @@ func (s *site) replica(t *testing.T, change func(*graph.Server)) *site {
 		graph: &graph.Server{
 			Commands: g.Commands, People: g.People, Queries: g.Queries, Reconciler: g.Reconciler, Republisher: g.Republisher,
 			Sessions: g.Sessions, PublicURL: g.PublicURL, Introspection: true, Logger: g.Logger, Now: g.Now,
+			Timeout: g.Timeout, PreviewTimeout: g.PreviewTimeout,
 		},
 		shop: s.shop, log: s.log,
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"payment-system/graph"
+	"payment-system/internal/roundtrip"
 	"payment-system/internal/shoptest"
 	"payment-system/internal/testclock"
 	"payment-system/query"
@@ -26,7 +27,7 @@ func TestReads_unshown(t *testing.T) {
 		// It has projected nothing, and knows the others' views by Redis and the database alone.
 		g.Queries = &query.Reader{
 			DB: s.shop.DB, Redis: s.shop.Redis, Logger: s.shop.Logger, Now: testclock.Now, Follow: s.shop.Projector.Follow,
-			CacheTimeout: time.Minute,
+			CacheTimeout: time.Minute, Trips: roundtrip.Group{Timeout: time.Minute},
 		}
 	})
 	shoptest.Exec(t, s.shop.DB, `CREATE TRIGGER no_orders BEFORE INSERT ON order_views FOR EACH ROW

@@ -12,7 +12,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/singleflight"
 
-	"payment-system/internal/roundtrip"
 	"payment-system/internal/views"
 )
 
@@ -23,7 +22,6 @@ const restTime = time.Second
 // empty, and fast.
 type documentCache struct {
 	flights singleflight.Group
-	trips   roundtrip.Group
 	failed  atomic.Int64 // when Redis failed last, in nanoseconds of Unix time
 }
 
@@ -69,7 +67,7 @@ func (r *Reader) lookUp(ctx context.Context, slots []slot) (map[string]entry, ma
 func (r *Reader) fetchSlots(ctx context.Context, slots []slot) (map[string]views.Token, map[string]entry, error) {
 	guards := make([]*redis.StringCmd, len(slots))
 	values := make([]*redis.StringCmd, len(slots))
-	err := r.cache.trips.Do(ctx, r.Redis, func(pipe redis.Pipeliner) {
+	err := r.Trips.Do(ctx, r.Redis, func(pipe redis.Pipeliner) {
 		for i, s := range slots {
 			guards[i] = pipe.Get(ctx, views.TokenKey(s.guard))
 			values[i] = pipe.Get(ctx, views.EntryKey(s.id))

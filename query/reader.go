@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"payment-system/internal/roundtrip"
 	"payment-system/internal/views"
 	"payment-system/shop"
 )
@@ -41,6 +42,8 @@ type Reader struct {
 	CacheTimeout time.Duration
 	// WatchPoll is how often watchers look without being told; 5 s when zero.
 	WatchPoll time.Duration
+	// Trips are shared by all who ask the cache at the same moment.
+	Trips roundtrip.Group
 
 	cache   documentCache
 	watches hub

@@ -14,6 +14,7 @@ import (
 
 	"payment-system/internal/mysqltest"
 	"payment-system/internal/redistest"
+	"payment-system/internal/roundtrip"
 	"payment-system/internal/testclock"
 	"payment-system/internal/views"
 	"payment-system/query"
@@ -52,7 +53,7 @@ func newShelves(t *testing.T) shelves {
 func (s shelves) reader() *query.Reader {
 	return &query.Reader{
 		DB: s.db, Redis: s.redis, Logger: slog.New(slog.DiscardHandler), Now: testclock.Now, Floors: &views.Floors{},
-		CacheTimeout: time.Minute, // a busy machine may be slow
+		CacheTimeout: time.Minute, Trips: roundtrip.Group{Timeout: time.Minute}, // a busy machine may be slow
 	}
 }
 

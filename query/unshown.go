@@ -45,7 +45,7 @@ func (r *Reader) unshown(ctx context.Context, user shop.UserID) []views.Version 
 	ctx, cancel := r.withCacheTimeout(ctx)
 	defer cancel()
 	var answer func() ([]views.Version, error)
-	err := r.cache.trips.Do(ctx, r.Redis, func(pipe redis.Pipeliner) { answer = views.AskUnshown(ctx, pipe, user) })
+	err := r.Trips.Do(ctx, r.Redis, func(pipe redis.Pipeliner) { answer = views.AskUnshown(ctx, pipe, user) })
 	var told []views.Version
 	if err == nil {
 		told, err = answer()

@@ -3,6 +3,7 @@
 package roundtrip
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -15,8 +16,6 @@ const (
 	maxFlights = 4
 	// patience is how long somebody waits for a round trip before another is made beside it.
 	patience = 5 * time.Millisecond
-	// flightTime bounds a round trip, however long its client would try.
-	flightTime = 2 * time.Second
 	// maxCallers is how many share a round trip at most.
 	maxCallers = 256
 )
@@ -25,6 +24,9 @@ const (
 // while one is under way is in the next. One that takes long does not hold up those behind it.
 // The zero value is ready; it must not be copied once used.
 type Group struct {
+	// Timeout bounds a round trip, however long its client would try; 2 s when zero.
+	Timeout time.Duration
+
 	mu      sync.Mutex
 	waiting []*call
 	flights int
@@ -87,7 +89,7 @@ func (g *Group) beginLocked(limit int) bool {
 // fly makes round trips until nobody waits.
 func (g *Group) fly(ctx context.Context, client redis.UniversalClient) {
 	for calls := g.board(); calls != nil; calls = g.board() {
-		ctx, cancel := context.WithTimeout(ctx, flightTime)
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(g.Timeout, 2*time.Second))
 		pipe := client.Pipeline()
 		for _, c := range calls {
 			c.queue(pipe)
