@@ -24,7 +24,7 @@ bugs: ## Plant bugs in the program, one at a time, and want tests to fail (BUGS=
 	BUGS=$(or $(BUGS),all) $(WITH_SERVERS) go test -v -count=1 -timeout 60m -run '^TestBugs$$' ./faulttest/bugs
 
 race: ## Run the tests of what is concurrent under the race detector (needs a C compiler).
-	$(WITH_SERVERS) go test -race -timeout 25m $(RACY)
+	$(WITH_SERVERS) go test -race -vet=off -timeout 25m $(RACY)
 
 torture: ## Break the program on purpose, for hours, and write docs/reliability.md (RUN=TestX for a part, FAULT_SEED=N repeats).
 	@$(if $(RUN),:,rm -f $(FIGURES))
