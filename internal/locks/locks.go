@@ -37,11 +37,12 @@ const (
 // one kind of failure: when the nodes do not answer it does without them, for a
 // second at a time, and never makes a caller wait longer than Wait.
 type Locker struct {
-	Nodes  []redis.UniversalClient // independent of each other, whose clients give up after CallTimeout
-	Wait   time.Duration           // for all the locks of a call; 20 ms when zero
-	Expiry time.Duration           // when Redis forgets a lock whose holder died; 8 s when zero
-	Now    func() time.Time
-	Logger *slog.Logger
+	Nodes   []redis.UniversalClient // independent of each other, whose clients give up after CallTimeout
+	Wait    time.Duration           // for all the locks of a call; 20 ms when zero
+	Expiry  time.Duration           // when Redis forgets a lock whose holder died; 8 s when zero
+	Timeout time.Duration           // of one question to all nodes; CallTimeout when zero
+	Now     func() time.Time
+	Logger  *slog.Logger
 
 	once sync.Once
 	sync *redsync.Redsync
@@ -106,7 +107,7 @@ func (l *Locker) tryAll(ctx context.Context, keys []string) []*redsync.Mutex {
 func (l *Locker) mutex(key string) *redsync.Mutex {
 	expiry := cmp.Or(l.Expiry, defaultExpiry)
 	return l.sync.NewMutex(key, redsync.WithExpiry(expiry),
-		redsync.WithTimeoutFactor(CallTimeout.Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
+		redsync.WithTimeoutFactor(cmp.Or(l.Timeout, CallTimeout).Seconds()/expiry.Seconds()), redsync.WithFailFast(true))
 }
 
 func (l *Locker) open() {
