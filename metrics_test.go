@@ -54,11 +54,17 @@ func (m *meteredApp) exec(statement string, args ...any) {
 
 func (m *meteredApp) advance(d time.Duration) { m.shop.Clock.Advance(d) }
 
-// metrics are those that are not 0, by name and label, ages in minutes, at
-// least one.
+// metrics are as gathered when what was done is shown.
 func (m *meteredApp) metrics() map[string]int {
 	m.t.Helper()
 	m.shop.Published(m.t)
+	return m.gathered()
+}
+
+// gathered are the metrics that are not 0, by name and label, ages in minutes, at
+// least one.
+func (m *meteredApp) gathered() map[string]int {
+	m.t.Helper()
 	families, err := m.registry.Gather()
 	m.must(err)
 	found := map[string]int{}
@@ -189,7 +195,7 @@ func TestMetrics_ages(t *testing.T) {
 		m.ready(shop.PGKakao, m.kakao)
 		m.exec(`UPDATE events SET published_at = NULL`)
 		m.advance(3 * time.Minute)
-		found := m.metrics()
+		found := m.gathered()
 		if found["payment_system_oldest_unpublished_event_seconds"] != 7 || found["payment_system_unpublished_events"] < 5 {
 			t.Errorf("metrics are %v", found)
 		}
