@@ -10,7 +10,7 @@ import { account } from '../../words/account'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { emailFault } from './checks'
-import css from './Form.module.css'
+import { Form } from './Form'
 import type { Mailed, Requested } from './mailed'
 import { faultsOf, useFaults } from './useFaults'
 
@@ -38,15 +38,7 @@ export function AddressForm({ email, request, onSent }: AddressFormProps) {
     else setProblem(sent.problem)
   })
   return (
-    <form
-      ref={form}
-      noValidate
-      className={css.form}
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
+    <Form form={form} onSubmit={submit}>
       <Field
         label={label}
         name="email"
@@ -61,6 +53,6 @@ export function AddressForm({ email, request, onSent }: AddressFormProps) {
       <Button type="submit" kind="main" wide busy={busy} busyLabel={words.code.sending}>
         {words.code.send}
       </Button>
-    </form>
+    </Form>
   )
 }

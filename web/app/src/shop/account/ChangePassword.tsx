@@ -10,7 +10,9 @@ import { useAction } from '../../ui/useAction'
 import { account } from '../../words/account'
 import { useWords } from '../../words/language'
 import { passwordFault } from './checks'
+import { Form } from './Form'
 import css from './Form.module.css'
+import { NewPasswordField, Username } from './NewPassword'
 import { PasswordField } from './PasswordField'
 import { faultsOf, useFaults } from './useFaults'
 
@@ -51,17 +53,8 @@ export function ChangePassword({ email }: { email: string }) {
   return (
     <section className={css.section} aria-labelledby="change-password">
       <h2 id="change-password">{words.mine.change}</h2>
-      <form
-        ref={form}
-        noValidate
-        className={`${css.form} ${css.card}`}
-        onSubmit={(event) => {
-          event.preventDefault()
-          submit()
-        }}
-      >
-        {/* For password managers, which keep a password with its address. */}
-        <input type="text" name="username" autoComplete="username" value={email} readOnly hidden />
+      <Form form={form} card onSubmit={submit}>
+        <Username email={email} />
         <PasswordField
           label={words.mine.current}
           name="current"
@@ -69,21 +62,14 @@ export function ChangePassword({ email }: { email: string }) {
           required
           error={faults.current}
         />
-        <PasswordField
-          label={words.mine.next}
-          name="password"
-          autoComplete="new-password"
-          required
-          hint={words.passwordRule}
-          error={faults.password}
-        />
+        <NewPasswordField label={words.mine.next} error={faults.password} />
         <Refusal problem={problem} />
         <div className={css.buttons}>
           <Button type="submit" kind="main" busy={busy} busyLabel={words.mine.changing}>
             {words.reset.submit}
           </Button>
         </div>
-      </form>
+      </Form>
     </section>
   )
 }

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 
 import type { Problem } from '../../api/errors'
 import type { Sent } from '../../api/send'
@@ -13,6 +13,7 @@ import { useWords } from '../../words/language'
 import { digitsOf } from './checks'
 import css from './Form.module.css'
 import { resendAfter, type Mailed, type Requested } from './mailed'
+import { MailboxLink } from './TestAccounts'
 
 interface CodeFieldProps {
   mailed: Mailed
@@ -50,15 +51,17 @@ export function CodeField({ mailed, error, onComplete }: CodeFieldProps) {
   )
 }
 
-interface ResendProps {
+interface NotArrivedProps {
   mailed: Mailed
   request: (email: string) => Promise<Sent<Requested>>
   onSent: (mailed: Mailed) => void
   onOther: () => void
+  /** Why no mail may come. */
+  children: ReactNode
 }
 
-/** Has another code mailed, after a while, or to another address. */
-export function Resend({ mailed, request, onSent, onOther }: ResendProps) {
+/** For whom no code came: has another mailed, after a while, or to another address. */
+export function NotArrived({ mailed, request, onSent, onOther, children }: NotArrivedProps) {
   const words = useWords(account)
   const now = useNow(1)
   const [problem, setProblem] = useState<Problem>()
@@ -83,6 +86,8 @@ export function Resend({ mailed, request, onSent, onOther }: ResendProps) {
           {words.code.other}
         </Button>
       </div>
+      <p className={css.soft}>{children}</p>
+      <MailboxLink />
     </>
   )
 }

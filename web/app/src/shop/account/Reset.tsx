@@ -3,7 +3,7 @@ import { Link } from 'wouter'
 
 import type { Problem } from '../../api/errors'
 import { graphql } from '../../api/graphql'
-import { useSend, type Sent } from '../../api/send'
+import { useSend } from '../../api/send'
 import { signedOut } from '../../api/session'
 import { Button } from '../../ui/Button'
 import { Page } from '../../ui/Page'
@@ -14,13 +14,13 @@ import { useWords } from '../../words/language'
 import { AddressForm } from './AddressForm'
 import { passwordFault } from './checks'
 import { codeFault } from './codeFault'
-import { CodeField, Resend } from './CodeField'
+import { CodeField, NotArrived } from './CodeField'
+import { Form } from './Form'
 import css from './Form.module.css'
-import type { Mailed, Requested } from './mailed'
+import { requested, type Mailed } from './mailed'
 import { withNext } from './ownPath'
-import { PasswordField } from './PasswordField'
+import { NewPasswordField, Username } from './NewPassword'
 import { SignInForm } from './SignInForm'
-import { MailboxLink } from './TestAccounts'
 import { faultsOf, useFaults } from './useFaults'
 import { useNext } from './useNext'
 
@@ -52,11 +52,8 @@ export default function Reset() {
   const [next, goOn] = useNext()
   const [step, setStep] = useState<Step>('address')
   const [mailed, setMailed] = useState<Mailed>()
-  const request = async (email: string): Promise<Sent<Requested>> => {
-    const { data, problem } = await send(RequestPasswordReset, { input: { email } })
-    if (problem) return { problem }
-    return data.requestPasswordReset ? { data: data.requestPasswordReset } : { problem: { code: 'INTERNAL' } }
-  }
+  const request = async (email: string) =>
+    requested(await send(RequestPasswordReset, { input: { email } }), (data) => data.requestPasswordReset)
   const arrive = (sent: Mailed) => {
     setMailed(sent)
     setStep('code')
@@ -73,9 +70,9 @@ export default function Reset() {
         {step === 'code' && mailed && (
           <>
             <NewPassword key={mailed.verificationId} mailed={mailed} onReset={() => setStep('done')} />
-            <Resend mailed={mailed} request={request} onSent={arrive} onOther={() => setStep('address')} />
-            <p className={css.soft}>{words.code.notArrivedReset}</p>
-            <MailboxLink />
+            <NotArrived mailed={mailed} request={request} onSent={arrive} onOther={() => setStep('address')}>
+              {words.code.notArrivedReset}
+            </NotArrived>
           </>
         )}
         {step === 'done' ? (
@@ -122,31 +119,15 @@ function NewPassword({ mailed, onReset }: { mailed: Mailed; onReset: () => void 
     } else setProblem(sent.problem)
   })
   return (
-    <form
-      ref={form}
-      noValidate
-      className={css.form}
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
+    <Form form={form} onSubmit={submit}>
       <p role="status">{words.code.sent(mailed.email)}</p>
-      {/* For password managers, which keep a password with its address. */}
-      <input type="text" name="username" autoComplete="username" value={mailed.email} readOnly hidden />
+      <Username email={mailed.email} />
       <CodeField mailed={mailed} error={faults.code} />
-      <PasswordField
-        label={words.reset.password}
-        name="password"
-        autoComplete="new-password"
-        required
-        hint={words.passwordRule}
-        error={faults.password}
-      />
+      <NewPasswordField label={words.reset.password} error={faults.password} />
       <Refusal problem={problem} />
       <Button type="submit" kind="main" wide busy={busy} busyLabel={words.mine.changing}>
         {words.reset.submit}
       </Button>
-    </form>
+    </Form>
   )
 }

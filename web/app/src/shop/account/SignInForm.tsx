@@ -12,7 +12,7 @@ import { account } from '../../words/account'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { emailFault } from './checks'
-import css from './Form.module.css'
+import { Form } from './Form'
 import { PasswordField } from './PasswordField'
 import { TestAccounts } from './TestAccounts'
 import { faultsOf, useFaults } from './useFaults'
@@ -65,15 +65,7 @@ export function SignInForm({ email = '', onSignedIn }: SignInFormProps) {
   return (
     <>
       <TestAccounts form={form} />
-      <form
-        ref={form}
-        noValidate
-        className={css.form}
-        onSubmit={(event) => {
-          event.preventDefault()
-          submit()
-        }}
-      >
+      <Form form={form} onSubmit={submit}>
         <Field
           label={words.email}
           name="email"
@@ -95,7 +87,7 @@ export function SignInForm({ email = '', onSignedIn }: SignInFormProps) {
         <Button type="submit" kind="main" wide busy={busy} busyLabel={words.signingIn}>
           {words.signIn}
         </Button>
-      </form>
+      </Form>
     </>
   )
 }

@@ -3,7 +3,7 @@ import { Link } from 'wouter'
 
 import type { Problem } from '../../api/errors'
 import { graphql } from '../../api/graphql'
-import { useSend, type Sent } from '../../api/send'
+import { useSend } from '../../api/send'
 import { signedIn } from '../../api/session'
 import { Button } from '../../ui/Button'
 import { Page } from '../../ui/Page'
@@ -16,12 +16,12 @@ import { useWords } from '../../words/language'
 import { AddressForm } from './AddressForm'
 import { passwordFault } from './checks'
 import { codeFault } from './codeFault'
-import { CodeField, Resend } from './CodeField'
+import { CodeField, NotArrived } from './CodeField'
+import { Form } from './Form'
 import css from './Form.module.css'
-import type { Mailed, Requested } from './mailed'
+import { requested, type Mailed } from './mailed'
 import { withNext } from './ownPath'
-import { PasswordField } from './PasswordField'
-import { MailboxLink } from './TestAccounts'
+import { NewPasswordField, Username } from './NewPassword'
 import { faultsOf, useFaults } from './useFaults'
 import { useNext } from './useNext'
 
@@ -63,11 +63,8 @@ export default function SignUp() {
   const [step, setStep] = useState<Step>('address')
   const [mailed, setMailed] = useState<Mailed>()
   const [lost, setLost] = useState(false)
-  const request = async (email: string): Promise<Sent<Requested>> => {
-    const { data, problem } = await send(RequestEmailVerification, { input: { email } })
-    if (problem) return { problem }
-    return data.requestEmailVerification ? { data: data.requestEmailVerification } : { problem: { code: 'INTERNAL' } }
-  }
+  const request = async (email: string) =>
+    requested(await send(RequestEmailVerification, { input: { email } }), (data) => data.requestEmailVerification)
   const arrive = (sent: Mailed) => {
     setMailed(sent)
     setLost(false)
@@ -85,9 +82,9 @@ export default function SignUp() {
         {step === 'code' && mailed && (
           <>
             <CodeForm key={mailed.verificationId} mailed={mailed} onConfirmed={() => setStep('password')} />
-            <Resend mailed={mailed} request={request} onSent={arrive} onOther={() => setStep('address')} />
-            <p className={css.soft}>{words.code.notArrived}</p>
-            <MailboxLink />
+            <NotArrived mailed={mailed} request={request} onSent={arrive} onOther={() => setStep('address')}>
+              {words.code.notArrived}
+            </NotArrived>
           </>
         )}
         {step === 'password' && mailed && (
@@ -135,22 +132,14 @@ function CodeForm({ mailed, onConfirmed }: { mailed: Mailed; onConfirmed: () => 
     } else setProblem(sent.problem)
   })
   return (
-    <form
-      ref={form}
-      noValidate
-      className={css.form}
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
+    <Form form={form} onSubmit={submit}>
       <p role="status">{words.code.sent(mailed.email)}</p>
       <CodeField mailed={mailed} error={faults.code} onComplete={() => setTimeout(() => form.current?.requestSubmit())} />
       <Refusal problem={problem} />
       <Button type="submit" kind="main" wide busy={busy} busyLabel={words.code.confirming}>
         {words.code.confirm}
       </Button>
-    </form>
+    </Form>
   )
 }
 
@@ -179,27 +168,10 @@ function PasswordForm({ mailed, onLost, onSignedUp }: PasswordFormProps) {
     else setProblem(sent.problem)
   })
   return (
-    <form
-      ref={form}
-      noValidate
-      className={css.form}
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
+    <Form form={form} onSubmit={submit}>
       <p role="status">{words.signUp.verified(mailed.email)}</p>
-      {/* For password managers, which keep a password with its address. */}
-      <input type="text" name="username" autoComplete="username" value={mailed.email} readOnly hidden />
-      <PasswordField
-        label={label}
-        name="password"
-        autoComplete="new-password"
-        required
-        autoFocus
-        hint={words.passwordRule}
-        error={faults.password}
-      />
+      <Username email={mailed.email} />
+      <NewPasswordField label={label} error={faults.password} autoFocus />
       {problem?.code === 'CONFLICT' ? (
         <p role="alert">
           {words.signUp.taken} <Link href="/sign-in">{signIn}</Link>
@@ -210,6 +182,6 @@ function PasswordForm({ mailed, onLost, onSignedUp }: PasswordFormProps) {
       <Button type="submit" kind="main" wide busy={busy} busyLabel={words.signUp.submitting}>
         {words.signUp.submit}
       </Button>
-    </form>
+    </Form>
   )
 }

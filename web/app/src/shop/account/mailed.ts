@@ -1,7 +1,16 @@
+import type { Sent } from '../../api/send'
+
 /** What the server answers to who asks for a code. */
 export interface Requested {
   verificationId: string
   expiresAt: string
+}
+
+/** What a mutation that has a code mailed was answered, given where in its data that is. */
+export function requested<Data>(sent: Sent<Data>, answerIn: (data: Data) => Requested | null): Sent<Requested> {
+  if (sent.problem) return sent
+  const answer = answerIn(sent.data)
+  return answer ? { data: answer } : { problem: { code: 'INTERNAL' } }
 }
 
 /** A code that was mailed. */

@@ -1,8 +1,6 @@
-import { useEffect, useState } from 'react'
-
 import { graphql, type Enum, type FragmentOf } from '../../api/graphql'
 import { useLoad } from '../../api/load'
-import { historyEntry } from '../../api/navigation'
+import { usePages } from '../../api/usePages'
 
 export const TileFields = graphql(`
   fragment TileFields on Product {
@@ -35,56 +33,26 @@ const ProductsQuery = graphql(
   [TileFields],
 )
 
-const page = 24
-/** As many as the server gives at once, in whole pages. */
-const most = 96
-
-interface Place {
-  /** Which list: another has its own pages. */
-  list: string
-  pages: number
-  after: string | null
-}
-
-/**
- * The products that a word finds, page after page in one list. How many pages were seen is remembered for the entry of the
- * history, and seen again after going back or reloading.
- */
+/** The products that a word finds, page after page in one list. */
 export function useProducts(search: string, orderBy: Enum<'ProductOrder'>) {
-  const list = `${orderBy} ${search}`
-  const [kept, setPlace] = useState<Place>(() => ({ list, pages: pagesSeen(list), after: null }))
-  const place = kept.list === list ? kept : { list, pages: 1, after: null }
-  const first = place.after ? page : Math.min(most, place.pages * page)
+  const pages = usePages(`${orderBy} ${search}`, { page: 24, most: 96 })
   const { data, problem, fetching, reload } = useLoad(ProductsQuery, {
-    first,
-    after: place.after,
+    first: pages.first,
+    after: pages.after,
     search: search || null,
     orderBy,
   })
   const products = data?.products.nodes
-  const { hasNextPage = false, endCursor = null } = data?.products.pageInfo ?? {}
-  const behind = products !== undefined && products.length < place.pages * page && hasNextPage && !fetching && !problem
-  useEffect(() => {
-    if (behind) setPlace({ ...place, after: endCursor })
-  })
-  useEffect(() => {
-    sessionStorage.setItem(pagesName(), JSON.stringify({ list, pages: place.pages }))
-  }, [list, place.pages])
+  const { hasNextPage = false, endCursor } = data?.products.pageInfo ?? {}
+  pages.useCatchUp({ count: products?.length, hasNextPage, endCursor, settled: !fetching && !problem })
   return {
     products,
     problem,
     fetching,
     reload,
     hasMore: hasNextPage,
-    more: () => setPlace({ list, pages: place.pages + 1, after: endCursor }),
+    more: () => pages.more(endCursor),
     /** Whether more has been asked for by hand, so that the end of the page may ask by itself. */
-    reachesOut: place.pages > 1,
+    reachesOut: pages.pages > 1,
   }
-}
-
-const pagesName = () => `pages:${historyEntry()}`
-
-function pagesSeen(list: string): number {
-  const seen = JSON.parse(sessionStorage.getItem(pagesName()) ?? '{}') as { list?: string; pages?: number }
-  return seen.list === list ? (seen.pages ?? 1) : 1
 }

@@ -12,12 +12,11 @@ import { useAction } from '../../ui/useAction'
 import { cart as cartWords } from '../../words/cart'
 import { checkout } from '../../words/checkout'
 import { useWords } from '../../words/language'
-import { payment } from '../../words/payment'
 import { orderFrom } from '../cart/cart'
 import { orderable, taxFreeOf, totalOf, useCartLines, type FilledLine } from '../cart/useCartLines'
 import { Picture } from '../catalogue/Picture'
 import { useGateways } from '../payment/useGateways'
-import { wayAmong, Ways } from '../payment/Ways'
+import { useWay, Ways } from '../payment/Ways'
 import css from './Checkout.module.css'
 import { SoldOut } from './SoldOut'
 import { useDraft } from './useDraft'
@@ -67,7 +66,6 @@ interface FormProps {
 
 function Form({ lines, left, reload }: FormProps) {
   const words = useWords(checkout)
-  const { wayGone, noWay } = useWords(payment)
   const won = useWon()
   const { shop, viewer, problem: unknownShop, reload: reloadShop } = useGateways()
   const [{ way: chosen, agreed }, change] = useDraft()
@@ -75,7 +73,7 @@ function Form({ lines, left, reload }: FormProps) {
   const [problem, setProblem] = useState<Problem>()
   const placeOrder = usePlaceOrder()
   const total = totalOf(lines)
-  const way = wayAmong(shop?.gateways ?? [], chosen)
+  const { way, missing } = useWay(shop?.gateways ?? [], chosen)
   const [submit, busy] = useAction(async () => {
     setProblem(undefined)
     setUnagreed(!agreed)
@@ -136,7 +134,7 @@ function Form({ lines, left, reload }: FormProps) {
             money
             busy={busy}
             busyLabel={words.ordering}
-            blocked={way ? undefined : chosen ? wayGone : noWay}
+            blocked={missing}
           >
             {viewer === null ? words.signIn(won(total)) : words.order(won(total))}
           </Button>

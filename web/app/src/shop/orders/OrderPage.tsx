@@ -8,8 +8,6 @@ import { Button, ButtonLink } from '../../ui/Button'
 import { copy } from '../../ui/copy'
 import { Copy } from '../../ui/icons'
 import { Page } from '../../ui/Page'
-import { ErrorPanel, Notice } from '../../ui/Problem'
-import { TextSkeleton } from '../../ui/Skeleton'
 import { Status } from '../../ui/Status'
 import { toast } from '../../ui/Toast'
 import { When } from '../../ui/When'
@@ -27,6 +25,7 @@ import css from './OrderPage.module.css'
 import { PaymentSummary } from './PaymentSummary'
 import { Refunds } from './Refunds'
 import { Timeline } from './Timeline'
+import { Unshown } from './Unshown'
 
 const OrderQuery = graphql(
   `
@@ -65,13 +64,7 @@ function Known({ id }: { id: string }) {
     if (behind) catchUp()
   }, [behind, order?.version, order?.payment?.version])
   if (order) return <Details order={order} reload={reload} />
-  if (viewer && data.order === null && (problem?.code ?? 'NOT_FOUND') === 'NOT_FOUND') return <Missing email={viewer.email} />
-  const failed = viewer === null ? ({ code: 'UNAUTHENTICATED' } as const) : problem
-  return (
-    <Page title={words.order} narrow ready={false}>
-      {failed ? <ErrorPanel problem={failed} onRetry={reload} /> : <TextSkeleton />}
-    </Page>
-  )
+  return <Unshown title={words.order} answer={data} problem={problem} reload={reload} />
 }
 
 /** Whether the panel was told of something that the record of the order does not have yet. */
@@ -139,19 +132,5 @@ function CopyNumber({ number }: { number: string }) {
       <Copy size={18} />
       {words.copy}
     </Button>
-  )
-}
-
-/** Nobody's order, or another's: the two are never told apart. */
-export function Missing({ email }: { email: string }) {
-  const words = useWords(orders)
-  return (
-    <Page title={words.missing} unseenTitle>
-      <Notice title={words.missing} text={`${words.missingText} ${words.signedInAs(email)}`}>
-        <ButtonLink href="/orders" kind="main">
-          {words.mine}
-        </ButtonLink>
-      </Notice>
-    </Page>
   )
 }

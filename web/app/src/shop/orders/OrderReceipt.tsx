@@ -6,15 +6,14 @@ import { useLoad } from '../../api/load'
 import { Button, ButtonLink } from '../../ui/Button'
 import { Money } from '../../ui/Money'
 import { Page } from '../../ui/Page'
-import { ErrorPanel, Notice } from '../../ui/Problem'
-import { TextSkeleton } from '../../ui/Skeleton'
+import { Notice } from '../../ui/Problem'
 import { When } from '../../ui/When'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { orders } from '../../words/orders'
 import { OrderFields, OrderPaymentFields } from './order'
 import css from './OrderReceipt.module.css'
-import { Missing } from './OrderPage'
+import { Unshown } from './Unshown'
 
 const ReceiptQuery = graphql(
   `
@@ -49,20 +48,13 @@ export default function OrderReceipt() {
   const { id = '' } = useParams()
   const words = useWords(orders).slip
   const { data, problem, reload } = useLoad(ReceiptQuery, { id })
-  const viewer = data?.viewer
-  const order = useKept(data?.order ?? undefined, viewer)
+  const order = useKept(data?.order ?? undefined, data?.viewer)
   if (order && data) {
     const { payment } = order
     if (!payment?.approvedAt) return <None id={id} />
     return <Slip shop={data.shop} order={order} payment={payment} paidAt={payment.approvedAt} />
   }
-  if (viewer && data.order === null && (problem?.code ?? 'NOT_FOUND') === 'NOT_FOUND') return <Missing email={viewer.email} />
-  const failed = viewer === null ? ({ code: 'UNAUTHENTICATED' } as const) : problem
-  return (
-    <Page title={words.title} narrow ready={false}>
-      {failed ? <ErrorPanel problem={failed} onRetry={reload} /> : <TextSkeleton />}
-    </Page>
-  )
+  return <Unshown title={words.title} answer={data} problem={problem} reload={reload} />
 }
 
 function None({ id }: { id: string }) {

@@ -5,7 +5,7 @@ import { copy } from '../../ui/copy'
 import { Clock, Copy } from '../../ui/icons'
 import { Money } from '../../ui/Money'
 import { toast } from '../../ui/Toast'
-import { useSeoul } from '../../ui/When'
+import { useNow, useSeoul } from '../../ui/When'
 import { common } from '../../words/common'
 import { useWords } from '../../words/language'
 import { payment as paymentWords } from '../../words/payment'
@@ -18,8 +18,10 @@ export function Deposit({ payment: { amount, virtualAccount }, actions }: { paym
   const words = useWords(paymentWords)
   const { copied } = useWords(common)
   const seoul = useSeoul()
+  const now = useNow(5)
   if (!virtualAccount) return <Head icon={Clock} tone="wait" title={words.deposit} />
   const { bankName, accountNumber, holderName, dueAt } = virtualAccount
+  if (now >= Date.parse(dueAt)) return <Over actions={actions} />
   return (
     <>
       <Head
@@ -52,6 +54,17 @@ export function Deposit({ payment: { amount, virtualAccount }, actions }: { paym
         <Copy />
         {words.copyAccount}
       </Button>
+      {actions}
+    </>
+  )
+}
+
+/** Nobody is to transfer money to an account that closes; what was on its way is still waited for. */
+function Over({ actions }: { actions: ReactNode }) {
+  const words = useWords(paymentWords)
+  return (
+    <>
+      <Head icon={Clock} tone="wait" title={words.depositOver} text={words.depositOverText} />
       {actions}
     </>
   )

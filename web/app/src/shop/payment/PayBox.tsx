@@ -12,7 +12,7 @@ import { leave } from './leaving'
 import { seenTotal, usePay, useRefused, type Way } from './pay'
 import css from './PayBox.module.css'
 import { useGateways } from './useGateways'
-import { wayAmong, Ways } from './Ways'
+import { useWay, Ways } from './Ways'
 
 interface PayBoxProps {
   order: OrderOfPanel
@@ -59,7 +59,7 @@ function Choose({ order, label, blocked }: { order: OrderOfPanel; label: string;
   const { shop } = useGateways()
   const pay = usePay()
   const [chosen, choose] = useState<Way>()
-  const way = shop && wayAmong(shop.gateways, chosen)
+  const { way, missing } = useWay(shop?.gateways ?? [], chosen)
   const [press, busy] = useAction(async () => {
     if (way) await pay(order.id, way, order.payment?.attempts.length ?? 0)
   })
@@ -73,7 +73,7 @@ function Choose({ order, label, blocked }: { order: OrderOfPanel; label: string;
         money
         busy={busy}
         busyLabel={words.paying}
-        blocked={blocked ?? (way ? undefined : chosen ? words.wayGone : words.noWay)}
+        blocked={blocked ?? missing}
         onClick={press}
       >
         {label}

@@ -109,8 +109,16 @@ function Months({ total, months, onChoose }: { total: number; months: number; on
   )
 }
 
+/** The way to pay with, and in words why there is none. */
+export function useWay(gateways: Gateway[], chosen: Way | undefined): { way: Way | undefined; missing: string | undefined } {
+  const words = useWords(payment)
+  const way = wayAmong(gateways, chosen)
+  if (way) return { way, missing: undefined }
+  return { way, missing: chosen ? words.wayGone : words.noWay }
+}
+
 /** The way that was chosen, if it works now; the first that works when nobody has chosen. Nobody is sent another way. */
-export function wayAmong(gateways: Gateway[], chosen: Way | undefined): Way | undefined {
+function wayAmong(gateways: Gateway[], chosen: Way | undefined): Way | undefined {
   const working = gateways.filter(({ available }) => available)
   if (chosen) return working.some(({ pg, methods }) => pg === chosen.pg && methods.includes(chosen.method)) ? chosen : undefined
   const first = working.find(({ methods }) => methods.length > 0)

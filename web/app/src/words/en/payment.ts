@@ -34,6 +34,9 @@ const en: typeof ko = {
   deposit: 'Waiting for your transfer',
   depositBy: (time) => `Please transfer the money by ${time} (Seoul).`,
   depositExactly: 'Any other amount will not be accepted.',
+  depositOver: 'The time to transfer is over',
+  depositOverText:
+    'Please do not transfer the money any more. If you did in time, it will show here soon; if not, the order ends by itself.',
   bank: 'Bank',
   accountNumber: 'Account number',
   holder: 'Account holder',

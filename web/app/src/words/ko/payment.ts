@@ -32,6 +32,8 @@ export default {
   deposit: '입금을 기다리고 있어요',
   depositBy: (time: string) => `${time}까지 입금해 주세요.`,
   depositExactly: '금액이 다르면 입금되지 않아요.',
+  depositOver: '입금 기한이 지났어요',
+  depositOverText: '이제 입금하지 마세요. 기한 안에 입금했다면 곧 결제로 반영되고, 입금하지 않았다면 주문이 자동으로 취소돼요.',
   bank: '은행',
   accountNumber: '계좌번호',
   holder: '예금주',

@@ -1,9 +1,0 @@
-import{P as e,Q as t,St as n,c as r,it as i,nt as a,ot as o,rt as s,xt as c}from"./shop-MF11q8z5.js";import{i as l,r as u,t as d}from"./Field-BQauHQwx.js";import{t as f}from"./account-CIGQkGJO.js";import{r as p,t as m}from"./PasswordField-BNCKg6aK.js";import{n as h,r as g,t as _}from"./useFaults-Bk72ST_d.js";import{n as v}from"./TestAccounts-CMB3PVZZ.js";var y=n(c(),1),b=i(),x=r(`
-  mutation SignIn($input: SignInInput!) {
-    signIn(input: $input) {
-      user {
-        id
-      }
-    }
-  }
-`);function S({email:n=``,onSignedIn:r}){let i=a(s),c=a(f),S=l(),[C,w]=(0,y.useState)(),{form:T,faults:E,setFaults:D}=h(),[O,k]=u(async()=>{let e=new FormData(T.current),t={email:String(e.get(`email`)).trim(),password:String(e.get(`password`))},n=_({email:p(t.email,c),password:t.password?void 0:c.needPassword});if(w(void 0),D(n??{}),n)return;let a=await S(x,{input:t},{asksToSignIn:!1});if(a.data){o(),r();return}let{code:s,field:l}=a.problem;s===`UNAUTHENTICATED`||s===`INVALID`&&l===`password`?D({password:i.wrongPassword}):s===`INVALID`&&l===`email`?D({email:c.notEmail}):w(a.problem)});return(0,b.jsxs)(b.Fragment,{children:[(0,b.jsx)(v,{form:T}),(0,b.jsxs)(`form`,{ref:T,noValidate:!0,className:g.form,onSubmit:e=>{e.preventDefault(),O()},children:[(0,b.jsx)(d,{label:i.email,name:`email`,type:`email`,autoComplete:`username`,required:!0,maxLength:254,defaultValue:n,error:E.email}),(0,b.jsx)(m,{label:i.password,name:`password`,autoComplete:`current-password`,required:!0,error:E.password}),(0,b.jsx)(e,{problem:C}),(0,b.jsx)(t,{type:`submit`,kind:`main`,wide:!0,busy:k,busyLabel:i.signingIn,children:i.signIn})]})]})}export{S as t};
