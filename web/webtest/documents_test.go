@@ -76,7 +76,7 @@ func TestWeb_Documents(t *testing.T) {
 	t.Parallel()
 	schema := loadSchema(t)
 	d := sharedDev(t)
-	operator := d.operator(t)
+	asker := d.shopper(t)
 	all := documents(t)
 	operations := 0
 	for name, one := range all {
@@ -94,7 +94,7 @@ func TestWeb_Documents(t *testing.T) {
 				if operation.Operation == ast.Subscription {
 					continue // which the gate lets pass one field
 				}
-				_, errs := operator.try(text, largest(schema, operation))
+				_, errs := asker.try(text, largest(schema, operation))
 				for _, code := range []string{"TOO_COMPLEX", "GRAPHQL_INVALID", "INTERNAL"} {
 					if strings.Contains(errs, code) {
 						t.Errorf("%s is answered %s", operation.Name, errs)

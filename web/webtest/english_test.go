@@ -42,7 +42,8 @@ func TestShop_English(t *testing.T) {
 			t.Errorf("the page is in %q", lang)
 		}
 		for _, one := range e.screens() {
-			p.visit(one.path)
+			p.turn(one.path)
+			p.until("it is there", func() bool { return p.path() == one.path })
 			p.find("button", "English")
 			p.until("it is loaded", func() bool { return !eval[bool](p, "document.querySelector('[aria-busy=true]') !== null") })
 			for _, words := range eval[[]string](p, spoken) {

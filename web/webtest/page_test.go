@@ -112,6 +112,17 @@ func (p *page) visit(path string) {
 	p.do(chromedp.Navigate(p.program.url + path))
 }
 
+// turn turns to a screen as the shop's links do, which load no document; from elsewhere, and to the screen where the tab
+// is, it visits.
+func (p *page) turn(path string) {
+	p.t.Helper()
+	if p.path() == path || !eval[bool](p, "document.querySelector('main h1') !== null && typeof history.state?.entry === 'string'") {
+		p.visit(path)
+		return
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("history.pushState(null, '', " + quoted(path) + ")"))
+}
+
 // path is where the tab is, with the query.
 func (p *page) path() string {
 	at, err := chromedp.Run(p.ctx, chromedp.Location())

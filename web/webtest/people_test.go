@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,11 +72,24 @@ func (p *program) stranger(t *testing.T) *person {
 	return &person{t: t, program: p, http: &http.Client{Jar: shoptest.Must(cookiejar.New(nil))(t), Timeout: time.Minute}}
 }
 
+// A session is one that several tests share: to compare a password takes the server long.
+type session struct {
+	sync.Mutex
+
+	cookies http.CookieJar // nil before somebody has signed in
+}
+
 // operator is the operator of dev, signed in.
 func (p *program) operator(t *testing.T) *person {
 	t.Helper()
+	p.operators.Lock()
+	defer p.operators.Unlock()
 	o := p.stranger(t)
-	o.signIn("operator@example.com")
+	if p.operators.cookies == nil {
+		o.signIn("operator@example.com")
+		p.operators.cookies = o.http.Jar
+	}
+	o.http.Jar = p.operators.cookies
 	return o
 }
 

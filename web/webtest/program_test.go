@@ -46,6 +46,8 @@ type program struct {
 	command *exec.Cmd
 	rope    io.Closer
 	ended   func() error
+
+	operators session
 }
 
 // start starts the program with an environment of its own; nothing of the tests' is left in it but

@@ -11,7 +11,7 @@ import (
 // A screen is one that somebody sees, in one of its states.
 type screen struct {
 	name string
-	path string // to be visited; empty when prepare does that
+	path string // to be turned to; empty when prepare does that
 	says string
 	// prepare makes the state, and leave ends it; nil for none.
 	prepare, leave func(p *page)
@@ -70,6 +70,10 @@ func (e *exhibition) screens() []screen {
 		{name: "paid", path: of(e.paid) + "/paid", says: "결제가 끝났어요"},
 		{name: "not paid", path: of(e.unpaid) + "/paid", says: "아직 결제하지 않았어요"},
 		{name: "deposit", path: of(e.waiting) + "/paid", says: "까지 입금해 주세요."},
+		{name: "deposit, over", path: of(e.waiting), says: "까지 입금해 주세요.", prepare: func(p *page) {
+			p.eval("window.here = Date.now; Date.now = () => here() + 8 * 86_400_000")
+			p.sees("입금 기한이 지났어요")
+		}, leave: func(p *page) { p.eval("Date.now = here") }},
 		{name: "orders", path: "/orders", says: "취소됨"},
 		{name: "order unpaid", path: of(e.unpaid), says: "아직 결제하지 않았어요"},
 		{name: "order paid", path: of(e.paid), says: "결제가 끝났어요"},
@@ -123,7 +127,10 @@ func (e *exhibition) corners() []screen {
 			p.click("link", "결제 완료")
 			p.find("dialog", "로그인이 필요해요")
 		}},
-		screen{name: "orders, signed out", path: "/orders", says: "로그인하면 보던 것을 이어서 볼 수 있어요."},
+		screen{name: "orders, signed out", prepare: func(p *page) {
+			p.visit("/orders")
+			p.sees("로그인하면 보던 것을 이어서 볼 수 있어요.")
+		}},
 		screen{name: "sign in, refused", path: "/sign-in", says: "시험용 계정", prepare: func(p *page) {
 			p.click("button", "로그인")
 			p.sees("이메일 주소를 넣어 주세요.")
@@ -134,7 +141,10 @@ func (e *exhibition) corners() []screen {
 			p.click("button", "확인")
 			p.sees("숫자 여섯 자리를 넣어 주세요.")
 		}},
-		screen{name: "unknown path", path: "/unknown", says: "찾을 수 없어요"},
+		screen{name: "unknown path", prepare: func(p *page) {
+			p.visit("/unknown")
+			p.sees("찾을 수 없어요")
+		}},
 	)
 }
 

@@ -71,7 +71,7 @@ func (s screen) show(p *page) {
 	p.resize(1280, 800)
 	p.prefer("light")
 	if s.path != "" {
-		p.visit(s.path)
+		p.turn(s.path)
 		p.sees(s.says)
 	}
 	if s.prepare != nil {
@@ -187,6 +187,29 @@ const misfits = `(() => {
 	return found.slice(0, 5);
 })()`
 
+// pinned has a page say for a moment what it says at one time of one order, and returns what it said: two pictures of a
+// screen then differ in what was changed, and not in when they were taken. The program itself cannot stand still, for
+// its clock must be the database's.
+const pinned = `(() => {
+	const pins = [
+		[/시험 상품 [0-9a-f]{8}-/g, '시험 상품'], [/someone-[0-9a-f-]+@/g, 'someone@'],
+		[/\d{6}-[0-9A-Z]{6}(?![0-9A-Z])/g, '261130-A1B2C3'],
+		[/\d{4}\. \d{1,2}\. \d{1,2}\. 오[전후] \d{1,2}:\d{2}/g, '2026. 11. 30. 오후 3:04'],
+		[/\d{1,2}월 \d{1,2}일 \([일월화수목금토]\) 오[전후] \d{1,2}:\d{2}/g, '12월 7일 (월) 오후 3:04'],
+		[/\d{1,2}분 \d{1,2}초/g, '14분 30초'], [/\d{1,2}초 (?=뒤|후)/g, '20초 '],
+		[/\d{14}/g, '79010123456789'], [/simpg\w+/g, 'simpg20261130150400AbCdEf'],
+		[/\bT[0-9a-z]{19}\b/g, 'T0123456789abcdefghi'],
+	];
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	const said = [];
+	while (texts.nextNode()) {
+		const node = texts.currentNode, was = node.data;
+		const now = pins.reduce((text, [changing, pin]) => text.replace(changing, pin), was);
+		if (now !== was) { said.push([node, was]); node.data = now }
+	}
+	window.unpin = () => said.forEach(([node, was]) => { node.data = was });
+})()`
+
 // take puts a picture of the page into the folder that SCREENS names, if it does: of the whole page from its top, or of
 // what is in the window while a dialog is open.
 func (p *page) take(name string, l look) {
@@ -200,10 +223,12 @@ func (p *page) take(name string, l look) {
 		p.eval("scrollTo(0, 0)")
 		p.rest()
 	}
+	p.eval(pinned)
 	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.eval("unpin()")
 	path := filepath.Join(folder, name+".png")
 	if err := os.WriteFile(path, picture, 0o600); err != nil {
 		p.t.Fatal(err)
