@@ -39,12 +39,10 @@ type change struct {
 	kept       []byte // the gateway's record of the decision's attempt, nil for none
 }
 
-func newChange(held books.Held, d *decision, receipts map[books.KeyName]books.Receipt, kept map[shop.AttemptID][]byte,
-	now time.Time,
-) *change {
+func newChange(held books.Held, d *decision, loaded books.Loaded, now time.Time) *change {
 	c := &change{
 		decision: d, now: now, actor: d.actor, by: d.by, order: held.Order, payment: held.Payment,
-		orderWas: held.Order, paymentWas: held.Payment, receipts: receipts, kept: kept[d.attempt],
+		orderWas: held.Order, paymentWas: held.Payment, receipts: loaded.Receipts, kept: loaded.Records[d.attempt],
 	}
 	c.paymentWas.Attempts = slices.Clone(held.Payment.Attempts)
 	c.paymentWas.Refunds = slices.Clone(held.Payment.Refunds)

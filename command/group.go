@@ -35,6 +35,7 @@ type group struct {
 
 	now     time.Time
 	stock   stockOnHand
+	apart   bool // every statement is sent by itself
 	written []books.Appended
 	records map[shop.AttemptID][]byte
 }
@@ -110,7 +111,7 @@ func (g *group) stands(ctx context.Context) (stands bool, err error) {
 	}
 	orders, products := g.orders(), slices.Sorted(maps.Keys(g.stock.products))
 	err = mysqldb.InTx(ctx, g.h.DB, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := books.HoldOrders(ctx, tx, orders, books.WaitForRows, nil); err != nil {
+		if _, err := books.Load(ctx, tx, books.Wanted{Orders: orders}); err != nil {
 			return err
 		}
 		if _, err := books.LockProducts(ctx, tx, products, books.WaitForRows); err != nil {
@@ -176,36 +177,25 @@ func (g *group) changes() []*change {
 
 // load locks and reads what the changes are about, and the keys of all.
 func (g *group) load(ctx context.Context, tx *sql.Tx) error {
-	orders := g.orders()
-	held, err := books.HoldOrders(ctx, tx, orders, g.patience, g.h.memory.linesOf(orders))
-	if err != nil {
-		return err
-	}
-	var keys []books.Request
-	var attempts []shop.AttemptID
+	wanted := books.Wanted{Orders: g.orders(), Patience: g.patience}
+	wanted.Lines = g.h.memory.linesOf(wanted.Orders)
 	for _, d := range g.members {
-		if _, found := held[d.order]; d.place == nil && !found {
-			g.miss(d, string(d.order), shop.NoSuch("order"))
-			continue
-		}
-		keys = append(keys, d.keys...)
+		wanted.Requests = append(wanted.Requests, d.keys...)
 		if d.attempt != "" {
-			attempts = append(attempts, d.attempt)
+			wanted.Records = append(wanted.Records, d.attempt)
 		}
 	}
-	receipts, err := books.FindReceipts(ctx, tx, keys) // under the orders' locks
+	loaded, err := books.Load(ctx, tx, wanted)
 	if err != nil {
 		return err
 	}
-	kept, err := books.KeptRecords(ctx, tx, attempts)
-	if err != nil {
-		return err
-	}
-	for _, d := range g.going() {
-		if d.place == nil {
-			d.c = newChange(held[d.order], d, receipts, kept, g.now)
+	for _, d := range g.members {
+		if d.place != nil {
+			d.place.known = receiptOf(loaded.Receipts, d.place.req)
+		} else if held, found := loaded.Held[d.order]; found {
+			d.c = newChange(held, d, loaded, g.now)
 		} else {
-			d.place.known = receiptOf(receipts, d.place.req)
+			g.miss(d, string(d.order), shop.NoSuch("order"))
 		}
 	}
 	return nil
@@ -213,7 +203,7 @@ func (g *group) load(ctx context.Context, tx *sql.Tx) error {
 
 // miss says that a row was not there: for who does not wait for rows, somebody may hold it.
 func (g *group) miss(d *decision, id string, gone error) {
-	if g.patience == books.LeaveRows {
+	if g.patience == books.LeaveRows && id != "" {
 		d.waitsFor = id
 		return
 	}
@@ -222,6 +212,24 @@ func (g *group) miss(d *decision, id string, gone error) {
 
 // write writes what the members decided, each table once.
 func (g *group) write(ctx context.Context, tx *sql.Tx) error {
+	err := g.writeRows(ctx, mysqldb.NewPacket(tx, g.apart))
+	if _, together := errors.AsType[*mysqldb.PacketError](err); together {
+		g.apart = true // whose statement it was, and what is to be done about it, is found out
+		return fmt.Errorf("%w: %w", mysqldb.ErrStale, err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range g.changes() {
+		if err := g.h.saveCases(ctx, tx, c); err != nil { // last: who open cases of a gateway's day take turns
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRows writes what the members decided, but for their cases, in one packet.
+func (g *group) writeRows(ctx context.Context, packet *mysqldb.Packet) error {
 	var w writes
 	for _, d := range g.going() {
 		if d.c != nil {
@@ -230,21 +238,16 @@ func (g *group) write(ctx context.Context, tx *sql.Tx) error {
 			w.placement(d)
 		}
 	}
-	if err := w.save(ctx, tx, g); err != nil {
+	if err := w.save(ctx, packet, g); err != nil {
 		return err
 	}
 	events := slices.Concat(w.events, g.stock.events(g.now))
-	written, err := books.AppendAll(ctx, tx, events, g.h.memory.seals(events))
+	written, err := books.AppendAll(ctx, packet, events, g.h.memory.seals(events))
 	if err != nil {
 		return err
 	}
 	g.written = written
-	for _, c := range g.changes() {
-		if err := g.h.saveCases(ctx, tx, c); err != nil { // last: who open cases of a gateway's day take turns
-			return err
-		}
-	}
-	return nil
+	return packet.Send(ctx)
 }
 
 // answer hands to the read models what was committed, and lets everybody go.

@@ -2,10 +2,10 @@ package command
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"payment-system/command/books"
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -52,41 +52,41 @@ func (w *writes) placement(d *decision) {
 }
 
 // save writes each table once.
-func (w *writes) save(ctx context.Context, tx *sql.Tx, g *group) error {
-	if err := books.SaveOrders(ctx, tx, w.orders); err != nil {
+func (w *writes) save(ctx context.Context, packet *mysqldb.Packet, g *group) error {
+	if err := books.SaveOrders(ctx, packet, w.orders); err != nil {
 		return err
 	}
-	if err := books.InsertOrders(ctx, tx, w.opened); err != nil {
+	if err := books.InsertOrders(ctx, packet, w.opened); err != nil {
 		return err
 	}
-	if err := books.SavePayments(ctx, tx, w.payments); err != nil {
+	if err := books.SavePayments(ctx, packet, w.payments); err != nil {
 		return err
 	}
-	if err := w.saveRecords(ctx, tx, g); err != nil {
+	if err := w.saveRecords(ctx, packet, g); err != nil {
 		return err
 	}
-	if err := books.SaveStock(ctx, tx, g.stock.changes()); err != nil {
+	if err := books.SaveStock(ctx, packet, g.stock.changes()); err != nil {
 		return err
 	}
-	if err := books.InsertKeys(ctx, tx, w.keys, g.now); err != nil {
+	if err := books.InsertKeys(ctx, packet, w.keys, g.now); err != nil {
 		return err
 	}
-	return books.FinishKeys(ctx, tx, w.answers)
+	return books.FinishKeys(ctx, packet, w.answers)
 }
 
 // saveRecords keeps what only the gateways know. A record that the books have no room for
 // must not keep the money out of them: the group runs again without it.
-func (w *writes) saveRecords(ctx context.Context, tx *sql.Tx, g *group) error {
+func (w *writes) saveRecords(ctx context.Context, packet *mysqldb.Packet, g *group) error {
 	g.records = make(map[shop.AttemptID][]byte, len(w.records))
 	for _, record := range w.records {
 		g.records[record.AttemptID] = record.Body
 	}
-	err := books.SaveRecords(ctx, tx, w.records)
+	err := books.SaveRecords(ctx, packet, w.records)
 	if !books.HasNoRoom(err) {
 		return err
 	}
 	for i, record := range w.records {
-		if err := books.SaveRecords(ctx, tx, []books.RecordChange{record}); books.HasNoRoom(err) {
+		if err := books.SaveRecords(ctx, packet, []books.RecordChange{record}); books.HasNoRoom(err) {
 			w.ofRecord[i].recordless = true
 			g.h.Logger.ErrorContext(ctx, "gateway's record not kept", "attempt_id", string(record.AttemptID), "error", err)
 		}

@@ -128,7 +128,7 @@ func TestHandler_outage(t *testing.T) {
 	t.Run("an answer that the database could not be told of ends the outage a little later", func(t *testing.T) {
 		t.Parallel()
 		c, _, payments := outage(t, 10)
-		c.exec(`CREATE TRIGGER broken BEFORE UPDATE ON attempts FOR EACH ROW IF NEW.check_at < OLD.check_at THEN SIGNAL SQLSTATE '45000'; END IF`)
+		c.exec(`CREATE TRIGGER broken BEFORE UPDATE ON attempts FOR EACH ROW SET NEW.check_at = IF(NEW.check_at < OLD.check_at, 'not now', NEW.check_at)`)
 		c.ready(c.order(1), shop.PGKakao)
 		if approved(c, payments)() {
 			t.Error("the trigger did nothing")

@@ -61,23 +61,23 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
 UPDATE payments
-UPDATE attempts
-INSERT events
++ UPDATE attempts
++ INSERT events
 COMMIT
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
-SELECT kakao_payments
++ SELECT payments
++ SELECT attempts
++ SELECT kakao_payments
 SELECT stock
 UPDATE orders
-UPDATE payments
-UPDATE attempts
-INSERT kakao_payments
-UPDATE stock
++ UPDATE payments
++ UPDATE attempts
++ INSERT kakao_payments
++ UPDATE stock
 SELECT events
 INSERT events
 COMMIT`},
@@ -98,40 +98,40 @@ SELECT attempts
 UPDATE attempts
 SELECT attempts
 SELECT payments
-SELECT attempts
++ SELECT attempts
 SELECT attempts
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
-SELECT kakao_payments
++ SELECT payments
++ SELECT attempts
++ SELECT kakao_payments
 UPDATE payments
-INSERT toss_payments
-INSERT events
++ INSERT toss_payments
++ INSERT events
 COMMIT
 SELECT attempts
 SELECT orders
 SELECT order_lines
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
 COMMIT
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
-SELECT kakao_payments
++ SELECT payments
++ SELECT attempts
++ SELECT kakao_payments
 SELECT stock
 UPDATE orders
-UPDATE payments
-UPDATE attempts
-UPDATE toss_payments
-UPDATE stock
-INSERT events
++ UPDATE payments
++ UPDATE attempts
++ UPDATE toss_payments
++ UPDATE stock
++ INSERT events
 COMMIT
 SELECT payments
-SELECT attempts
++ SELECT attempts
 SELECT refunds
 UPDATE attempts
 SELECT attempts
@@ -141,45 +141,45 @@ SELECT refunds`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
++ SELECT idempotency
 SELECT refunds
-SELECT idempotency
 INSERT idempotency
 COMMIT
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
++ SELECT idempotency
 SELECT refunds
-SELECT idempotency
 UPDATE payments
-UPDATE attempts
-INSERT refunds
-INSERT idempotency
-INSERT events
++ UPDATE attempts
++ INSERT refunds
++ INSERT idempotency
++ INSERT events
 COMMIT
 SELECT payments
-SELECT attempts
++ SELECT attempts
 SELECT refunds
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
++ SELECT kakao_payments
 SELECT refunds
-SELECT kakao_payments
 SELECT stock
 UPDATE orders
-UPDATE payments
-UPDATE attempts
-UPDATE refunds
-UPDATE toss_payments
-UPDATE stock
-INSERT events
++ UPDATE payments
++ UPDATE attempts
++ UPDATE refunds
++ UPDATE toss_payments
++ UPDATE stock
++ INSERT events
 COMMIT
 SELECT idempotency
 SELECT payments
-SELECT attempts
++ SELECT attempts
 SELECT refunds
 BEGIN
 SELECT idempotency

@@ -39,10 +39,10 @@ func TestHandler_statements(t *testing.T) {
 SELECT idempotency
 SELECT stock
 INSERT orders
-INSERT order_lines
-UPDATE stock
-INSERT idempotency
-INSERT events
++ INSERT order_lines
++ UPDATE stock
++ INSERT idempotency
++ INSERT events
 COMMIT`},
 		{"place it again", func() error {
 			_, err := s.PlaceOrder(s.ctx, command.PlaceOrder{By: s.shopper, IdempotencyKey: "k", Lines: []command.PlaceOrderLine{{ProductID: s.product.ID, Quantity: 1}}})
@@ -63,22 +63,23 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT payments
-SELECT idempotency
++ SELECT payments
++ SELECT attempts
++ SELECT idempotency
 INSERT payments
-INSERT attempts
-INSERT idempotency
-INSERT events
++ INSERT attempts
++ INSERT idempotency
++ INSERT events
 COMMIT
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
-SELECT idempotency
++ SELECT payments
++ SELECT attempts
++ SELECT idempotency
 UPDATE payments
-UPDATE attempts
-UPDATE idempotency
-INSERT events
++ UPDATE attempts
++ UPDATE idempotency
++ INSERT events
 COMMIT`},
 		{"come back from the gateway: the intent, and its answer", func() error {
 			s.authenticate(payment)
@@ -88,24 +89,24 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
 UPDATE payments
-UPDATE attempts
-INSERT events
++ UPDATE attempts
++ INSERT events
 COMMIT
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
-SELECT kakao_payments
++ SELECT payments
++ SELECT attempts
++ SELECT kakao_payments
 SELECT stock
 UPDATE orders
-UPDATE payments
-UPDATE attempts
-INSERT toss_payments
-UPDATE stock
-INSERT events
++ UPDATE payments
++ UPDATE attempts
++ INSERT toss_payments
++ UPDATE stock
++ INSERT events
 COMMIT`},
 		{"give a part back: the intent, what is to be asked, and the answer", func() error {
 			amount := shop.Won(1_000)
@@ -113,34 +114,34 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
++ SELECT idempotency
 SELECT refunds
-SELECT idempotency
 UPDATE payments
-UPDATE attempts
-INSERT refunds
-INSERT idempotency
-INSERT events
++ UPDATE attempts
++ INSERT refunds
++ INSERT idempotency
++ INSERT events
 COMMIT
 SELECT payments
-SELECT attempts
++ SELECT attempts
 SELECT refunds
 BEGIN
 SELECT orders
-SELECT payments
-SELECT attempts
++ SELECT payments
++ SELECT attempts
++ SELECT kakao_payments
 SELECT refunds
-SELECT kakao_payments
 UPDATE payments
-UPDATE attempts
-UPDATE refunds
-UPDATE toss_payments
-INSERT events
++ UPDATE attempts
++ UPDATE refunds
++ UPDATE toss_payments
++ INSERT events
 COMMIT
 SELECT idempotency
 SELECT payments
-SELECT attempts
++ SELECT attempts
 SELECT refunds
 BEGIN
 SELECT idempotency
@@ -154,13 +155,14 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT orders
-SELECT payments
-SELECT idempotency
++ SELECT payments
++ SELECT attempts
++ SELECT idempotency
 SELECT stock
 UPDATE orders
-UPDATE stock
-INSERT idempotency
-INSERT events
++ UPDATE stock
++ INSERT idempotency
++ INSERT events
 COMMIT`},
 		{"expire thirty orders, with payments that nobody went on with", func() error {
 			for i := range 30 {
@@ -247,13 +249,22 @@ func (l *statements) take() []string {
 
 var (
 	verbs  = regexp.MustCompile(`^\W*(\w+)`)
-	tables = regexp.MustCompile(`\b(?:FROM|INTO|STRAIGHT_JOIN|UPDATE)\s+([a-z_]+)`)
+	tables = regexp.MustCompile(`\b(?:FROM|INTO|UPDATE)\s+([a-z_]+)`)
+	joined = regexp.MustCompile(`\b(?:payments p|v) STRAIGHT_JOIN\s+([a-z_]+)`)
 )
 
-// gist is what a statement does, and the first table that it names.
+// gist is what a statement does, and the table that it is about; of several that are sent
+// together, a line each.
 func gist(query string) string {
+	if one, rest, several := strings.Cut(query, ";\n"); several && rest != "" {
+		return gist(one) + "\n+ " + gist(rest)
+	}
 	verb := strings.ToUpper(verbs.FindStringSubmatch(query)[1])
-	if found := tables.FindStringSubmatch(query); found != nil {
+	found := joined.FindStringSubmatch(query)
+	if found == nil {
+		found = tables.FindStringSubmatch(query)
+	}
+	if found != nil {
 		return verb + " " + found[1]
 	}
 	return verb

@@ -3,6 +3,7 @@ package projections
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,10 +75,20 @@ WHERE published_at IS NULL AND ` + which
 
 // flag flags the events at places that are pending, and returns how many there were.
 func (p *Projector) flag(ctx context.Context, in mysqldb.Execer, places []place) (flagged int, err error) {
+	results, err := p.flagIn(ctx, in, places)
+	if err != nil {
+		return 0, err
+	}
+	return flaggedBy(results)
+}
+
+// flagIn executes the statements that flag the events at places that are pending.
+func (p *Projector) flagIn(ctx context.Context, in mysqldb.Execer, places []place) ([]sql.Result, error) {
 	places = slices.Clone(places)
 	slices.SortFunc(places, func(a, b place) int {
 		return cmp.Or(strings.Compare(a.aggregateID, b.aggregateID), cmp.Compare(a.version, b.version))
 	})
+	var results []sql.Result
 	for some := range slices.Chunk(slices.Compact(places), flagChunk) {
 		args := make([]any, 0, 1+2*len(some))
 		args = append(args, p.Now())
@@ -86,11 +97,19 @@ func (p *Projector) flag(ctx context.Context, in mysqldb.Execer, places []place)
 		}
 		result, err := in.ExecContext(ctx, flagQuery(len(some)), args...)
 		if err != nil {
-			return flagged, fmt.Errorf("flag events: %w", err)
+			return nil, fmt.Errorf("flag events: %w", err)
 		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// flaggedBy is how many events statements flagged.
+func flaggedBy(results []sql.Result) (flagged int, err error) {
+	for _, result := range results {
 		n, err := result.RowsAffected()
 		if err != nil {
-			return flagged, fmt.Errorf("flag events: %w", err)
+			return 0, fmt.Errorf("flag events: %w", err)
 		}
 		flagged += int(n)
 	}

@@ -24,23 +24,23 @@ const (
 
 // spell brings what products are found by in line with their views as they are now,
 // whoever wrote them. The rows are those of a transaction that wrote them, or tried to.
-func spell(ctx context.Context, tx *sql.Tx, rows []row, pass gate) error {
+func spell(ctx context.Context, packet *mysqldb.Packet, rows []row, pass gate) error {
 	var ids []string
 	for _, r := range rows {
 		if r.view.name == shop.ViewProducts && r.moves {
 			ids = append(ids, r.id)
 		}
 	}
-	return spellAll(ctx, tx, ids, pass)
+	return spellAll(ctx, packet, ids, pass)
 }
 
 // spellAll does so for the products named. Those that are spelled anew get all of their
 // grams, whatever is there.
-func spellAll(ctx context.Context, tx *sql.Tx, ids []string, pass gate) error {
+func spellAll(ctx context.Context, packet *mysqldb.Packet, ids []string, pass gate) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	found, err := mysqldb.Collect(ctx, tx, func(rows *sql.Rows) (s spelling, err error) {
+	found, err := mysqldb.Collect(ctx, packet, func(rows *sql.Rows) (s spelling, err error) {
 		return s, rows.Scan(&s.id, &s.document, &s.words)
 	}, "SELECT id, document, words FROM product_views WHERE id IN ("+list(len(ids))+") ORDER BY id FOR UPDATE", anys(ids)...)
 	if err != nil {
@@ -48,13 +48,13 @@ func spellAll(ctx context.Context, tx *sql.Tx, ids []string, pass gate) error {
 	}
 	var added []gramOf
 	for _, s := range found {
-		grams, err := s.write(ctx, tx, pass)
+		grams, err := s.write(ctx, packet, pass)
 		if err != nil {
 			return fmt.Errorf("write the words of %s: %w", s.id, err)
 		}
 		added = append(added, grams...)
 	}
-	return insertGrams(ctx, tx, added)
+	return insertGrams(ctx, packet, added)
 }
 
 // A spelling is the view of a product, and the words that it is found by.
@@ -68,7 +68,7 @@ type gramOf struct{ gram, id string }
 
 // write writes the words that the view has now, and removes the grams that it has no more.
 // It returns those that are to be added.
-func (s spelling) write(ctx context.Context, tx *sql.Tx, pass gate) ([]gramOf, error) {
+func (s spelling) write(ctx context.Context, packet *mysqldb.Packet, pass gate) ([]gramOf, error) {
 	var p shop.Product
 	if decode(s.document, &p) != nil {
 		p = shop.Product{} // who cannot read it need not find it
@@ -79,11 +79,11 @@ func (s spelling) write(ctx context.Context, tx *sql.Tx, pass gate) ([]gramOf, e
 		return nil, nil
 	}
 	before, after := views.Grams(string(s.words)), views.Grams(string(words))
-	if err := deleteGrams(ctx, tx, s.id, without(before, after)); err != nil {
+	if err := deleteGrams(ctx, packet, s.id, without(before, after)); err != nil {
 		return nil, err
 	}
 	if !isThere {
-		if _, err := tx.ExecContext(ctx, "UPDATE product_views SET words = ? WHERE id = ?", words, s.id); err != nil {
+		if _, err := packet.ExecContext(ctx, "UPDATE product_views SET words = ? WHERE id = ?", words, s.id); err != nil {
 			return nil, err
 		}
 	}
@@ -107,13 +107,13 @@ func without(all, others []string) (rest []string) {
 	return rest
 }
 
-func deleteGrams(ctx context.Context, tx *sql.Tx, id string, grams []string) error {
+func deleteGrams(ctx context.Context, packet *mysqldb.Packet, id string, grams []string) error {
 	for some := range slices.Chunk(grams, gramsAtOnce) {
 		args := []any{id}
 		for _, gram := range some {
 			args = append(args, []byte(gram))
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM product_grams WHERE product_id = ? AND gram IN ("+list(len(some))+")",
+		_, err := packet.ExecContext(ctx, "DELETE FROM product_grams WHERE product_id = ? AND gram IN ("+list(len(some))+")",
 			args...)
 		if err != nil {
 			return fmt.Errorf("remove grams: %w", err)
@@ -122,13 +122,13 @@ func deleteGrams(ctx context.Context, tx *sql.Tx, id string, grams []string) err
 	return nil
 }
 
-func insertGrams(ctx context.Context, tx *sql.Tx, grams []gramOf) error {
+func insertGrams(ctx context.Context, packet *mysqldb.Packet, grams []gramOf) error {
 	for some := range slices.Chunk(grams, gramsAtOnce) {
 		args := make([]any, 0, 2*len(some))
 		for _, g := range some {
 			args = append(args, []byte(g.gram), g.id)
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO product_grams (gram, product_id) VALUES "+marks(len(some), 2)+
+		_, err := packet.ExecContext(ctx, "INSERT INTO product_grams (gram, product_id) VALUES "+marks(len(some), 2)+
 			" ON DUPLICATE KEY UPDATE product_id = VALUES(product_id)", args...)
 		if err != nil {
 			return fmt.Errorf("insert grams: %w", err)
@@ -151,7 +151,11 @@ func (p *Projector) spellRest(ctx context.Context) (more bool, err error) {
 	}
 	slices.Sort(ids)
 	err = mysqldb.InTx(ctx, p.DB, func(ctx context.Context, tx *sql.Tx) error {
-		return spellAll(ctx, tx, ids, newerOnly)
+		packet := mysqldb.NewPacket(tx, false)
+		if err := spellAll(ctx, packet, ids, newerOnly); err != nil {
+			return err
+		}
+		return packet.Send(ctx)
 	})
 	if err != nil {
 		return false, fmt.Errorf("write words: %w", err)

@@ -279,19 +279,26 @@ func (p *Projector) writeAll(ctx context.Context, rows []row, pass gate, unset [
 	at := p.Now()
 	due := p.stamps.due(rows, at)
 	err = mysqldb.InTx(ctx, p.DB, func(ctx context.Context, tx *sql.Tx) error {
+		packet := mysqldb.NewPacket(tx, false)
 		for _, of := range allViews {
-			if err := upsertInto(ctx, tx, of, rows, pass); err != nil {
+			if err := upsertInto(ctx, packet, of, rows, pass); err != nil {
 				return err
 			}
 		}
-		if err := spell(ctx, tx, rows, pass); err != nil {
+		if err := spell(ctx, packet, rows, pass); err != nil {
 			return err
 		}
-		if err := stamp(ctx, tx, due, at); err != nil {
+		if err := stamp(ctx, packet, due, at); err != nil {
 			return err
 		}
-		set, err := p.flag(ctx, tx, unset)
-		flagged = set
+		flags, err := p.flagIn(ctx, packet, unset)
+		if err != nil {
+			return err
+		}
+		if err := packet.SendWithCommit(ctx); err != nil { // a gate lets nothing pass twice
+			return err
+		}
+		flagged, err = flaggedBy(flags)
 		return err
 	})
 	if err != nil {
@@ -302,14 +309,14 @@ func (p *Projector) writeAll(ctx context.Context, rows []row, pass gate, unset [
 }
 
 // upsertInto writes those rows that belong to the view.
-func upsertInto(ctx context.Context, tx *sql.Tx, into *view, rows []row, pass gate) error {
+func upsertInto(ctx context.Context, in mysqldb.Execer, into *view, rows []row, pass gate) error {
 	var args []any
 	n, size := 0, 0
 	flush := func() error {
 		if n == 0 {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, into.upsert(n, pass), args...)
+		_, err := in.ExecContext(ctx, into.upsert(n, pass), args...)
 		args, n, size = nil, 0, 0
 		return err
 	}

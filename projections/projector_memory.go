@@ -3,11 +3,11 @@ package projections
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"slices"
 	"sync"
 	"time"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
 )
@@ -179,7 +179,7 @@ func (s *stamps) made(due []shop.View, at time.Time) {
 }
 
 // stamp writes when views last applied something.
-func stamp(ctx context.Context, tx *sql.Tx, due []shop.View, at time.Time) error {
+func stamp(ctx context.Context, in mysqldb.Execer, due []shop.View, at time.Time) error {
 	if len(due) == 0 {
 		return nil
 	}
@@ -187,7 +187,7 @@ func stamp(ctx context.Context, tx *sql.Tx, due []shop.View, at time.Time) error
 	for _, name := range due {
 		args = append(args, string(name), at)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO projection_states (view, last_applied_at) VALUES "+marks(len(due), 2)+
+	_, err := in.ExecContext(ctx, "INSERT INTO projection_states (view, last_applied_at) VALUES "+marks(len(due), 2)+
 		" ON DUPLICATE KEY UPDATE last_applied_at = GREATEST(COALESCE(last_applied_at, VALUES(last_applied_at)), VALUES(last_applied_at))", args...)
 	return err
 }

@@ -44,7 +44,7 @@ func (f Event) event() (shop.Event, error) {
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
 func Append(ctx context.Context, tx *sql.Tx, events ...Event) error {
-	_, err := AppendAll(ctx, tx, events, nil)
+	_, err := AppendAll(ctx, mysqldb.NewPacket(tx, true), events, nil)
 	return err
 }
 
@@ -63,11 +63,11 @@ type Sealed struct {
 
 // AppendAll is Append, and returns the events as they were written. It need not read what
 // seals the events before them where that is known, by aggregate.
-func AppendAll(ctx context.Context, tx *sql.Tx, events []Event, known map[string]Sealed) ([]Appended, error) {
+func AppendAll(ctx context.Context, w *mysqldb.Packet, events []Event, known map[string]Sealed) ([]Appended, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
-	hashes, err := hashesBefore(ctx, tx, events, known)
+	hashes, err := hashesBefore(ctx, w, events, known)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func AppendAll(ctx context.Context, tx *sql.Tx, events []Event, known map[string
 			nullIfEmpty(string(e.By)), nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
 		written[i] = Appended{Event: e, Hash: seal.Hash}
 	}
-	_, err = tx.ExecContext(ctx,
+	_, err = w.ExecContext(ctx,
 		`INSERT INTO events
 			(aggregate_id, version, kind, status, payload, actor, by_id, note, at, hash, parts, shard) VALUES `+
 			tuples(len(events), 12), args...)
@@ -104,7 +104,7 @@ type place struct {
 // are neither known nor among themselves. Whoever writes a version has read the row of the one
 // before, so its event stands. One that is gone all the same must not keep money
 // from being recorded: the chain breaks there, and verify says so.
-func hashesBefore(ctx context.Context, tx *sql.Tx, events []Event, sealed map[string]Sealed) (map[place][]byte, error) {
+func hashesBefore(ctx context.Context, w *mysqldb.Packet, events []Event, sealed map[string]Sealed) (map[place][]byte, error) {
 	hashes := make(map[place][]byte, 2*len(events))
 	var args []any
 	for _, f := range events {
@@ -121,7 +121,7 @@ func hashesBefore(ctx context.Context, tx *sql.Tx, events []Event, sealed map[st
 	}
 	// Written out, each pair is one look-up in the unique index.
 	pairs := strings.TrimSuffix(strings.Repeat("(aggregate_id = ? AND version = ?) OR ", len(args)/2), " OR ")
-	found, err := mysqldb.Collect(ctx, tx, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs,
+	found, err := mysqldb.Collect(ctx, w, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs,
 		args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the events before: %w", err)

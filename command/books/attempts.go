@@ -49,13 +49,13 @@ func lastLookUps(lookUps []LookUp) map[shop.AttemptID]LookUp {
 
 // scheduleLookUps writes when attempts are looked up next, and forgets how often
 // they were looked up in vain.
-func scheduleLookUps(ctx context.Context, tx *sql.Tx, lookUps []LookUp) error {
+func scheduleLookUps(ctx context.Context, w *mysqldb.Packet, lookUps []LookUp) error {
 	rows := make([][]any, len(lookUps))
 	for i, next := range lookUps {
 		rows[i] = append([]any{string(next.AttemptID)}, next.values()...)
 	}
 	slices.SortFunc(rows, byKey)
-	return wrapped("schedule look-ups", updateRows(ctx, tx, rows, `attempts t ON t.id = CONVERT(v.c0 USING ascii)
+	return wrapped("schedule look-ups", updateRows(ctx, w, rows, `attempts t ON t.id = CONVERT(v.c0 USING ascii)
 		SET t.check_at = v.c1, t.checks = 0, t.unresolved_since = IF(v.c2, COALESCE(t.unresolved_since, v.c3), v.c3)`))
 }
 

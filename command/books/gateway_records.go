@@ -108,9 +108,10 @@ func Moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // KeptRecord returns the gateway's record of an attempt as it was last seen, or nil.
 func KeptRecord(ctx context.Context, q Reader, attempt shop.PaymentAttempt) (shop.GatewayRecord, error) {
-	kept, err := KeptRecords(ctx, q, []shop.AttemptID{attempt.ID})
+	kept := map[shop.AttemptID][]byte{}
+	err := mysqldb.Ask(ctx, q, keptRecords([]shop.AttemptID{attempt.ID}, kept)...)
 	if err != nil || kept[attempt.ID] == nil {
-		return nil, err
+		return nil, wrapped("read the gateway's record of "+string(attempt.ID), err)
 	}
 	var record shop.GatewayRecord = &shop.TossRecord{}
 	if attempt.PG == shop.PGKakao {
@@ -122,25 +123,23 @@ func KeptRecord(ctx context.Context, q Reader, attempt shop.PaymentAttempt) (sho
 	return record, nil
 }
 
-// KeptRecords reads the gateways' records, JSON, of those of the attempts that have one.
-func KeptRecords(ctx context.Context, q Reader, ids []shop.AttemptID) (map[shop.AttemptID][]byte, error) {
-	kept := make(map[shop.AttemptID][]byte, len(ids))
+// keptRecords reads the gateways' records, JSON, of those of the attempts that have one.
+func keptRecords(ids []shop.AttemptID, into map[shop.AttemptID][]byte) []mysqldb.Question {
 	if len(ids) == 0 {
-		return kept, nil
+		return nil
 	}
 	in := " WHERE attempt_id IN (" + marks(len(ids)) + ")"
-	_, err := mysqldb.Collect(ctx, q, func(rows *sql.Rows) (_ struct{}, err error) {
-		var id shop.AttemptID
-		var body []byte
-		err = rows.Scan(&id, &body)
-		kept[id] = body
-		return struct{}{}, err
-	}, "SELECT attempt_id, record FROM kakao_payments"+in+" UNION ALL SELECT attempt_id, record FROM toss_payments"+in,
-		slices.Concat(anys(ids), anys(ids))...)
-	if err != nil {
-		return nil, fmt.Errorf("read the gateways' records: %w", err)
-	}
-	return kept, nil
+	return []mysqldb.Question{{
+		Query: "SELECT attempt_id, record FROM kakao_payments" + in + " UNION ALL SELECT attempt_id, record FROM toss_payments" + in,
+		Args:  slices.Concat(anys(ids), anys(ids)),
+		Scan: func(rows *sql.Rows) error {
+			var id shop.AttemptID
+			var body []byte
+			err := rows.Scan(&id, &body)
+			into[id] = body
+			return err
+		},
+	}}
 }
 
 // A RecordChange is a gateway's record of an attempt, and the answer that it was read
@@ -155,7 +154,7 @@ type RecordChange struct {
 
 // SaveRecords writes gateways' records over those that were kept: the orders' locks are
 // held, so nobody else does. What is new of a gateway goes into one INSERT.
-func SaveRecords(ctx context.Context, tx *sql.Tx, changes []RecordChange) error {
+func SaveRecords(ctx context.Context, w *mysqldb.Packet, changes []RecordChange) error {
 	var kakao []model.KakaoPayments
 	var toss []model.TossPayments
 	for _, change := range changes {
@@ -165,7 +164,7 @@ func SaveRecords(ctx context.Context, tx *sql.Tx, changes []RecordChange) error 
 			row.AttemptID, row.Record, row.Raw = string(change.AttemptID), string(change.Body), string(change.Raw)
 			if change.IsNew {
 				kakao = append(kakao, row)
-			} else if err := updateKakao(ctx, tx, row); err != nil {
+			} else if err := updateKakao(ctx, w, row); err != nil {
 				return err
 			}
 		case *shop.TossRecord:
@@ -173,28 +172,30 @@ func SaveRecords(ctx context.Context, tx *sql.Tx, changes []RecordChange) error 
 			row.AttemptID, row.Record, row.Raw = string(change.AttemptID), string(change.Body), string(change.Raw)
 			if change.IsNew {
 				toss = append(toss, row)
-			} else if err := updateToss(ctx, tx, row); err != nil {
+			} else if err := updateToss(ctx, w, row); err != nil {
 				return err
 			}
 		}
 	}
-	if err := insertRows(ctx, tx, table.KakaoPayments.INSERT(table.KakaoPayments.AllColumns), kakao); err != nil {
+	if err := insertRows(ctx, w, table.KakaoPayments.INSERT(table.KakaoPayments.AllColumns), kakao); err != nil {
 		return fmt.Errorf("keep Kakao Pay's records: %w", err)
 	}
 	return wrapped("keep Toss Payments' records",
-		insertRows(ctx, tx, table.TossPayments.INSERT(table.TossPayments.AllColumns), toss))
+		insertRows(ctx, w, table.TossPayments.INSERT(table.TossPayments.AllColumns), toss))
 }
 
-func updateKakao(ctx context.Context, tx *sql.Tx, row model.KakaoPayments) error {
+func updateKakao(ctx context.Context, w *mysqldb.Packet, row model.KakaoPayments) error {
 	t := table.KakaoPayments
 	update := t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID)))
-	return wrapped("keep Kakao Pay's record of "+row.AttemptID, mysqldb.One(update.ExecContext(ctx, tx)))
+	_, err := update.ExecContext(ctx, w.Exactly(1))
+	return wrapped("keep Kakao Pay's record of "+row.AttemptID, err)
 }
 
-func updateToss(ctx context.Context, tx *sql.Tx, row model.TossPayments) error {
+func updateToss(ctx context.Context, w *mysqldb.Packet, row model.TossPayments) error {
 	t := table.TossPayments
 	update := t.UPDATE(t.MutableColumns).MODEL(row).WHERE(t.AttemptID.EQ(mysql.String(row.AttemptID)))
-	return wrapped("keep Toss Payments' record of "+row.AttemptID, mysqldb.One(update.ExecContext(ctx, tx)))
+	_, err := update.ExecContext(ctx, w.Exactly(1))
+	return wrapped("keep Toss Payments' record of "+row.AttemptID, err)
 }
 
 // HasNoRoom reports whether a value is too long for its column. The transaction

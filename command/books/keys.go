@@ -135,34 +135,28 @@ func Mismatch() error {
 	return &shop.Error{Code: shop.IdempotencyMismatch, Message: "This idempotency key was used for another input."}
 }
 
-// FindReceipts reads, in one statement, the receipts of those of the requests whose
-// keys are stored.
-func FindReceipts(ctx context.Context, tx *sql.Tx, requests []Request) (map[KeyName]Receipt, error) {
-	found := make(map[KeyName]Receipt, len(requests))
+// findReceipts reads the receipts of those of the requests whose keys are stored.
+func findReceipts(requests []Request, into map[KeyName]Receipt) []mysqldb.Question {
 	if len(requests) == 0 {
-		return found, nil
+		return nil
 	}
 	args := make([]any, 0, 3*len(requests))
 	for _, r := range requests {
 		args = append(args, string(r.UserID), r.Operation, r.Key)
 	}
-	// Each is one look-up in the primary key.
-	rows, err := tx.QueryContext(ctx, `SELECT user_id, operation, idem_key, request_hash, subject, response
-		FROM idempotency WHERE (user_id, operation, idem_key) IN (`+tuples(len(requests), 3)+`)`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read the idempotency keys: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name KeyName
-		var known Receipt
-		if err := rows.Scan(&name.userID, &name.operation, &name.key, &known.Hash, &known.Subject,
-			&known.Response); err != nil {
-			return nil, fmt.Errorf("read an idempotency key: %w", err)
-		}
-		found[name] = known
-	}
-	return found, rows.Err()
+	return []mysqldb.Question{{
+		// Each is one look-up in the primary key.
+		Query: `SELECT user_id, operation, idem_key, request_hash, subject, response
+			FROM idempotency WHERE (user_id, operation, idem_key) IN (` + tuples(len(requests), 3) + `)`,
+		Args: args,
+		Scan: func(rows *sql.Rows) error {
+			var name KeyName
+			var known Receipt
+			err := rows.Scan(&name.userID, &name.operation, &name.key, &known.Hash, &known.Subject, &known.Response)
+			into[name] = known
+			return err
+		},
+	}}
 }
 
 // A KeyWrite is a key to be stored, or an answer to be stored under a key that is.
@@ -174,7 +168,7 @@ type KeyWrite struct {
 
 // InsertKeys stores keys, with the answers that are known. It returns
 // mysqldb.ErrStale when one of them was stored meanwhile.
-func InsertKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite, at time.Time) error {
+func InsertKeys(ctx context.Context, w *mysqldb.Packet, keys []KeyWrite, at time.Time) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -183,7 +177,7 @@ func InsertKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite, at time.Time) 
 		r := k.Request
 		args = append(args, string(r.UserID), r.Operation, r.Key, r.Hash, k.Subject, textOrNil(k.Response), at)
 	}
-	_, err := tx.ExecContext(ctx,
+	_, err := w.ExecContext(ctx,
 		`INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at)
 			VALUES `+tuples(len(keys), 7), args...)
 	if mysqldb.IsDuplicate(err, "PRIMARY") {
@@ -197,12 +191,12 @@ func InsertKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite, at time.Time) 
 
 // FinishKeys stores answers under keys that have none yet. It returns
 // mysqldb.ErrStale when one of them has one by now.
-func FinishKeys(ctx context.Context, tx *sql.Tx, keys []KeyWrite) error {
+func FinishKeys(ctx context.Context, w *mysqldb.Packet, keys []KeyWrite) error {
 	rows := make([][]any, len(keys))
 	for i, k := range keys {
 		rows[i] = []any{string(k.Request.UserID), k.Request.Operation, k.Request.Key, textOrNil(k.Response)}
 	}
-	err := updateRows(ctx, tx, rows, `idempotency t
+	err := updateRows(ctx, w, rows, `idempotency t
 		ON t.user_id = CONVERT(v.c0 USING ascii) AND t.operation = CONVERT(v.c1 USING ascii) AND t.idem_key = v.c2
 		SET t.response = v.c3 WHERE t.response IS NULL`)
 	if err != nil {

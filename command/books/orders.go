@@ -66,7 +66,7 @@ var orderUpdate = guarded{
 
 // SaveOrders writes what may change of orders, each if it still has the status and
 // version that were read. It returns mysqldb.ErrStale when one has not.
-func SaveOrders(ctx context.Context, tx *sql.Tx, changes []OrderChange) error {
+func SaveOrders(ctx context.Context, w *mysqldb.Packet, changes []OrderChange) error {
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
 		rows[i] = []any{
@@ -74,7 +74,7 @@ func SaveOrders(ctx context.Context, tx *sql.Tx, changes []OrderChange) error {
 			orNil(c.Now.CanceledAt), c.Now.Version,
 		}
 	}
-	return wrapped("save orders", orderUpdate.update(ctx, tx, rows))
+	return wrapped("save orders", orderUpdate.update(ctx, w, rows))
 }
 
 // OrderEvent is an event of an order, as it left it.
@@ -89,65 +89,6 @@ func OrderEvent(order shop.Order, kind string, actor shop.Actor, note string, at
 		Aggregate:   order,
 		At:          at,
 	}
-}
-
-// A Held is an order and its payment, which nobody else changes until the transaction
-// ends: whoever changes either takes the lock of the order's row first. The payment's ID
-// is "" when the order has none yet.
-type Held struct {
-	Order   shop.Order
-	Payment shop.Payment
-}
-
-// A Patience says what becomes of rows that another transaction holds.
-type Patience string
-
-// The kinds of Patience.
-const (
-	WaitForRows Patience = ""
-	// LeaveRows has them missing from the answer, as if they did not exist. A server that does not
-	// know how to leave them waits.
-	LeaveRows Patience = " SKIP LOCKED"
-)
-
-// HoldOrders locks orders, in order of their ids, and reads them and their payments, each
-// table in one statement. Those that do not exist are missing from the answer. The lines
-// of an order never change: those that are known are not read.
-func HoldOrders(ctx context.Context, tx *sql.Tx, ids []shop.OrderID, patience Patience,
-	known map[shop.OrderID][]shop.OrderLine,
-) (map[shop.OrderID]Held, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	orders, err := mysqldb.Collect(ctx, tx, scanOrder, selectOrders+` FORCE INDEX (PRIMARY) WHERE id IN (`+marks(len(ids))+
-		`) ORDER BY id FOR UPDATE`+string(patience), anys(ids)...)
-	if err != nil || len(orders) == 0 {
-		return nil, wrapped("hold orders", err)
-	}
-	found := make([]string, len(orders))
-	var unknown []string
-	for i, order := range orders {
-		found[i] = string(order.ID)
-		if known[order.ID] == nil {
-			unknown = append(unknown, found[i])
-		}
-	}
-	lines, err := loadOrderLines(ctx, tx, unknown)
-	if err != nil {
-		return nil, err
-	}
-	payments, err := loadPayments(ctx, tx, "order_id", found)
-	if err != nil {
-		return nil, err
-	}
-	held := make(map[shop.OrderID]Held, len(orders))
-	for _, order := range orders {
-		if order.Lines = known[order.ID]; order.Lines == nil {
-			order.Lines = lines[order.ID]
-		}
-		held[order.ID] = Held{Order: order, Payment: payments[order.ID]}
-	}
-	return held, nil
 }
 
 // DueOrders reads the unpaid orders whose time is over, the oldest up to a limit: not those
@@ -165,7 +106,7 @@ func DueOrders(ctx context.Context, db *sql.DB, now time.Time, limit int) ([]sho
 }
 
 // InsertOrders writes new orders and their lines, each table in one statement.
-func InsertOrders(ctx context.Context, tx *sql.Tx, placed []shop.Order) error {
+func InsertOrders(ctx context.Context, w *mysqldb.Packet, placed []shop.Order) error {
 	if len(placed) == 0 {
 		return nil
 	}
@@ -178,13 +119,13 @@ func InsertOrders(ctx context.Context, tx *sql.Tx, placed []shop.Order) error {
 				int64(line.Amount), line.TaxFree)
 		}
 	}
-	_, err := tx.ExecContext(ctx,
+	_, err := w.ExecContext(ctx,
 		`INSERT INTO orders (id, user_id, status, total, tax_free_total, placed_at, expires_at, version)
 			VALUES `+tuples(len(orders)/8, 8), orders...)
 	if err != nil {
 		return fmt.Errorf("insert orders: %w", err)
 	}
-	_, err = tx.ExecContext(ctx,
+	_, err = w.ExecContext(ctx,
 		`INSERT INTO order_lines (order_id, line, product_id, name, unit_price, quantity, amount, tax_free)
 			VALUES `+tuples(len(lines)/8, 8), lines...)
 	if err != nil {

@@ -17,7 +17,11 @@ func LoadPayment(ctx context.Context, q Reader, id shop.PaymentID) (shop.Payment
 	if !text.IsASCII(string(id)) {
 		return shop.Payment{}, shop.NoSuch("payment")
 	}
-	found, err := loadPayments(ctx, q, "id", []string{string(id)})
+	var rows paymentRows
+	if err := mysqldb.Ask(ctx, q, rows.questions("id", []any{string(id)})...); err != nil {
+		return shop.Payment{}, wrapped("read a payment", err)
+	}
+	found, err := rows.load(ctx, q)
 	if err != nil {
 		return shop.Payment{}, err
 	}
@@ -25,36 +29,6 @@ func LoadPayment(ctx context.Context, q Reader, id shop.PaymentID) (shop.Payment
 		return payment, nil
 	}
 	return shop.Payment{}, shop.NoSuch("payment")
-}
-
-// loadPayments reads payments by a column of theirs, with attempts and refunds, each
-// table in one statement. It returns them by the ids of their orders.
-func loadPayments(ctx context.Context, q Reader, column string, values []string) (map[shop.OrderID]shop.Payment,
-	error,
-) {
-	rows, err := mysqldb.Collect(ctx, q, scanPayment, `SELECT id, order_id, user_id, status, pg, amount, tax_free_amount, vat,
-		captured_amount, refunded_amount, refunded_tax_free, installment_months, attempt_id, payment_key, checkout_url,
-		failure_code, failure_message, approved_at, created_at, updated_at, version
-		FROM payments WHERE `+column+` IN (`+marks(len(values))+`)`, anys(values)...)
-	if err != nil || len(rows) == 0 {
-		return nil, wrapped("read payments", err)
-	}
-	ids := make([]any, len(rows))
-	for i, row := range rows {
-		ids[i] = row.ID
-	}
-	attempts, err := mysqldb.Collect(ctx, q, scanAttempt, `SELECT payment_id, id, pg, status, payment_key, checkout_url, ready_key,
-		approve_key, pg_token, secret, return_url, method, installment_months, captured_amount, refunded_amount,
-		failure_code, failure_message, started_at, superseded_at, desktop_url, mobile_url, app_url, return_hashes
-		FROM attempts WHERE payment_id IN (`+marks(len(ids))+`) ORDER BY payment_id, started_at, id`, ids...)
-	if err != nil {
-		return nil, wrapped("read attempts", err)
-	}
-	refunds, err := loadRefunds(ctx, q, attempts)
-	if err != nil {
-		return nil, err
-	}
-	return assemble(rows, attempts, refunds), nil
 }
 
 // loadRefunds reads the refunds of the payments of those attempts that took money: no other
@@ -87,12 +61,14 @@ func assemble(rows []model.Payments, attempts []model.Attempts, refunds []model.
 		ofPayment[row.ID] = &payment
 	}
 	for _, row := range attempts {
-		payment := ofPayment[row.PaymentID]
-		payment.Attempts = append(payment.Attempts, attemptFromRow(row))
+		if payment := ofPayment[row.PaymentID]; payment != nil { // opened since, for an order that somebody else holds
+			payment.Attempts = append(payment.Attempts, attemptFromRow(row))
+		}
 	}
 	for _, row := range refunds {
-		payment := ofPayment[row.PaymentID]
-		payment.Refunds = append(payment.Refunds, refundFromRow(row))
+		if payment := ofPayment[row.PaymentID]; payment != nil {
+			payment.Refunds = append(payment.Refunds, refundFromRow(row))
+		}
 	}
 	found := make(map[shop.OrderID]shop.Payment, len(rows))
 	for _, payment := range ofPayment {

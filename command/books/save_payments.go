@@ -2,10 +2,10 @@ package books
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 	"payment-system/sql/write/model"
 	"payment-system/sql/write/table"
@@ -23,14 +23,14 @@ type PaymentChange struct {
 // of the payment still has the version and status that were read. It returns
 // mysqldb.ErrStale when one has not, and a duplicate of uq_attempts_key when a
 // gateway's key is another attempt's.
-func SavePayments(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
-	if err := savePaymentRows(ctx, tx, changes); err != nil {
+func SavePayments(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
+	if err := savePaymentRows(ctx, w, changes); err != nil {
 		return err
 	}
-	if err := saveAttempts(ctx, tx, changes); err != nil {
+	if err := saveAttempts(ctx, w, changes); err != nil {
 		return err
 	}
-	return saveRefunds(ctx, tx, changes)
+	return saveRefunds(ctx, w, changes)
 }
 
 var paymentUpdate = guarded{
@@ -41,7 +41,7 @@ var paymentUpdate = guarded{
 	},
 }
 
-func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+func savePaymentRows(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
 	var opened []model.Payments
 	var changed [][]any
 	for _, change := range changes {
@@ -60,10 +60,10 @@ func savePaymentRows(ctx context.Context, tx *sql.Tx, changes []PaymentChange) e
 			orNil(r.ApprovedAt), r.UpdatedAt, r.Version,
 		})
 	}
-	if err := insertRows(ctx, tx, table.Payments.INSERT(table.Payments.AllColumns), opened); err != nil {
+	if err := insertRows(ctx, w, table.Payments.INSERT(table.Payments.AllColumns), opened); err != nil {
 		return fmt.Errorf("open payments: %w", err)
 	}
-	return wrapped("save payments", paymentUpdate.update(ctx, tx, changed))
+	return wrapped("save payments", paymentUpdate.update(ctx, w, changed))
 }
 
 // attemptUpdate leaves alone by whom an attempt is looked at: that is the resolver's. When
@@ -106,16 +106,16 @@ func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]a
 	return opened, changed, lookUps
 }
 
-func saveAttempts(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+func saveAttempts(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
 	opened, changed, lookUps := attemptsOf(changes)
-	if err := insertRows(ctx, tx, table.Attempts.INSERT(table.Attempts.AllColumns), opened); err != nil {
+	if err := insertRows(ctx, w, table.Attempts.INSERT(table.Attempts.AllColumns), opened); err != nil {
 		return fmt.Errorf("open attempts: %w", err)
 	}
 	slices.SortFunc(changed, byKey)
-	if err := updateRows(ctx, tx, changed, attemptUpdate); err != nil {
+	if err := updateRows(ctx, w, changed, attemptUpdate); err != nil {
 		return fmt.Errorf("save attempts: %w", err)
 	}
-	return scheduleLookUps(ctx, tx, lookUps)
+	return scheduleLookUps(ctx, w, lookUps)
 }
 
 var refundUpdate = guarded{
@@ -128,7 +128,7 @@ var refundUpdate = guarded{
 
 // saveRefunds writes the refunds that end before those that are opened: an attempt has
 // one open refund at most.
-func saveRefunds(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error {
+func saveRefunds(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
 	var opened []model.Refunds
 	var changed [][]any
 	for _, change := range changes {
@@ -145,10 +145,10 @@ func saveRefunds(ctx context.Context, tx *sql.Tx, changes []PaymentChange) error
 			}
 		}
 	}
-	if err := refundUpdate.update(ctx, tx, changed); err != nil {
+	if err := refundUpdate.update(ctx, w, changed); err != nil {
 		return fmt.Errorf("save refunds: %w", err)
 	}
-	return wrapped("open refunds", insertRows(ctx, tx, table.Refunds.INSERT(table.Refunds.AllColumns), opened))
+	return wrapped("open refunds", insertRows(ctx, w, table.Refunds.INSERT(table.Refunds.AllColumns), opened))
 }
 
 // orNil is what a pointer points at, as an argument.

@@ -47,26 +47,16 @@ func derived(rows [][]any) string {
 	return b.String()
 }
 
-// updateRows executes one UPDATE of rows joined to a table t, in their order, which must
-// touch every one of them: joined names the table, what it is joined on, and the rest of
-// the statement; the rows' columns are v.c0, v.c1 and so on. It returns mysqldb.ErrStale
-// when it did not.
-func updateRows(ctx context.Context, tx *sql.Tx, rows [][]any, joined string) error {
+// updateRows adds one UPDATE of rows joined to a table t, in their order, which must touch every one
+// of them: joined names the table, what it is joined on, and the rest of the statement; the rows'
+// columns are v.c0, v.c1 and so on. When it did not, whoever sends the packet gets mysqldb.ErrStale.
+func updateRows(ctx context.Context, w *mysqldb.Packet, rows [][]any, joined string) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	result, err := tx.ExecContext(ctx, "UPDATE "+derived(rows)+" v STRAIGHT_JOIN "+joined, slices.Concat(rows...)...)
-	if err != nil {
-		return err
-	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return err
-	}
-	if int(n) != len(rows) {
-		return fmt.Errorf("%d of %d rows were as they were read: %w", n, len(rows), mysqldb.ErrStale)
-	}
-	return nil
+	_, err := w.Exactly(len(rows)).ExecContext(ctx, "UPDATE "+derived(rows)+" v STRAIGHT_JOIN "+joined,
+		slices.Concat(rows...)...)
+	return err
 }
 
 // A guarded table is written by its key, each row only if it still is as it was read. Keys and guards that are text are
@@ -80,7 +70,7 @@ type guarded struct {
 
 // update writes rows, each a key, the guards' values and then the sets' values, in order
 // of the keys.
-func (g guarded) update(ctx context.Context, tx *sql.Tx, rows [][]any) error {
+func (g guarded) update(ctx context.Context, w *mysqldb.Packet, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -101,7 +91,7 @@ func (g guarded) update(ctx context.Context, tx *sql.Tx, rows [][]any) error {
 		}
 		fmt.Fprintf(&b, "%st.%s = %s", word, column, compared(rows, 1+i))
 	}
-	return updateRows(ctx, tx, rows, b.String())
+	return updateRows(ctx, w, rows, b.String())
 }
 
 // compared is a column of rows as it is compared with one of the table's. TiDB refuses to compare text of a derived
@@ -116,12 +106,12 @@ func compared(rows [][]any, column int) string {
 // byKey orders rows by their first columns.
 func byKey(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }
 
-// insertRows writes new rows of a table, whole, in one statement.
-func insertRows[R any](ctx context.Context, tx *sql.Tx, into mysql.InsertStatement, rows []R) error {
+// insertRows adds one INSERT of new rows of a table, whole.
+func insertRows[R any](ctx context.Context, w *mysqldb.Packet, into mysql.InsertStatement, rows []R) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := into.MODELS(rows).ExecContext(ctx, tx)
+	_, err := into.MODELS(rows).ExecContext(ctx, w)
 	return err
 }
 

@@ -2,8 +2,8 @@ package books
 
 import (
 	"context"
-	"database/sql"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/shop"
 )
 
@@ -18,10 +18,10 @@ var stockUpdate = guarded{
 // SaveStock writes the units on hand, reserved and sold of products whose rows the
 // transaction has locked, each if its version still is the one that was read. It returns
 // mysqldb.ErrStale when one's is not.
-func SaveStock(ctx context.Context, tx *sql.Tx, changes []StockChange) error {
+func SaveStock(ctx context.Context, w *mysqldb.Packet, changes []StockChange) error {
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
 		rows[i] = []any{string(c.Now.ID), c.Was.Version, c.Now.Stock, c.Now.Reserved, c.Now.Sold, c.Now.Version}
 	}
-	return wrapped("save stock", stockUpdate.update(ctx, tx, rows))
+	return wrapped("save stock", stockUpdate.update(ctx, w, rows))
 }

@@ -41,8 +41,8 @@ type Config struct {
 var ErrUnverified = errors.New("certificates are verified, and its tls asks for less")
 
 // Open returns a pool of connections to the database that dsn, a go-sql-driver DSN, names.
-// Whatever dsn says, every session speaks UTC, utf8mb4, strict SQL and READ COMMITTED, one
-// statement at a time, and an UPDATE reports the rows it found, not the rows it changed.
+// Whatever dsn says, every session speaks UTC, utf8mb4, strict SQL and READ COMMITTED, and an UPDATE reports
+// the rows it found, not the rows it changed. Transactions begin with their first statement.
 // Open dials once, so a wrong address or password is reported here.
 func Open(ctx context.Context, dsn string, config Config) (*sql.DB, error) {
 	db, err := OpenAway(dsn, config)
@@ -111,7 +111,7 @@ func ParseDSN(dsn string, config Config) (*mysql.Config, error) {
 	parsed.Loc = time.UTC
 	parsed.ClientFoundRows = true
 	parsed.InterpolateParams = true
-	parsed.MultiStatements = false
+	parsed.MultiStatements = true // for Packet, and to begin transactions
 	parsed.AllowAllFiles = false
 	parsed.CheckConnLiveness = true
 	parsed.RejectReadOnly = true
@@ -170,46 +170,3 @@ func sessionVariables(given map[string]string) map[string]string {
 }
 
 func seconds(d time.Duration) int { return max(1, int(d.Seconds())) }
-
-// sessions is a connector that tells each session how to behave in statements that MySQL and MariaDB
-// share. They cost a round trip each per connection, not per transaction.
-type sessions struct {
-	driver.Connector
-	statements []string
-}
-
-// Connect returns a connection that has been told.
-func (c *sessions) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.connect(ctx)
-	if err != nil {
-		return nil, &connectError{err}
-	}
-	return conn, nil
-}
-
-// A connectError is why there is no connection. It says what its cause says.
-type connectError struct{ error }
-
-// Unwrap returns the cause.
-func (e *connectError) Unwrap() error { return e.error }
-
-func (c *sessions) connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	execer, ok := conn.(driver.ExecerContext)
-	if !ok {
-		return nil, errors.Join(errors.New("the database driver cannot execute"), conn.Close())
-	}
-	for _, statement := range c.statements {
-		_, err := execer.ExecContext(ctx, statement, nil)
-		if refused, ok := errors.AsType[*mysql.MySQLError](err); ok && statement == waitForNode && refused.Number == 1193 {
-			continue
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", statement, err), conn.Close())
-		}
-	}
-	return conn, nil
-}
