@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 )
 
 // A screen is one that somebody sees, in one of its states.
@@ -165,7 +166,10 @@ func (e *exhibition) lost() (screens []screen) {
 			p.deaf(true)
 			p.visit(one.path)
 			p.sees("이 부분을 보여 드리지 못했어요.")
-		}, leave: func(p *page) { p.deaf(false) }})
+		}, leave: func(p *page) {
+			p.deaf(false)
+			p.do(chromedp.Navigate("about:blank")) // the frame, too, has not heard who is signed in
+		}})
 	}
 	return screens
 }
