@@ -160,18 +160,21 @@ func webhook(paymentKey, attempt string, n int) string {
 
 // flood sends webhooks, each once, and counts how they were answered. Those that were late may have
 // been let in uncounted, for nobody waits long for the limit.
-func (b *browser) flood(n int, body func(int) string) (answers map[int]int, late int, last *http.Response) {
+func (b *browser) flood(n int, body func(int) string) (answers map[int]int, late int, refused *http.Response) {
 	b.t.Helper()
 	answers = map[int]int{}
 	for i := range n {
 		began := time.Now()
-		last, _ = b.do(http.MethodPost, "/webhooks/toss", body(i), "Content-Type", jsonType)
-		answers[last.StatusCode]++
+		response, _ := b.do(http.MethodPost, "/webhooks/toss", body(i), "Content-Type", jsonType)
+		answers[response.StatusCode]++
+		if response.StatusCode == http.StatusTooManyRequests {
+			refused = response
+		}
 		if time.Since(began) > 200*time.Millisecond {
 			late++
 		}
 	}
-	return answers, late, last
+	return answers, late, refused
 }
 
 func (s *site) inbox(t *testing.T) int {
@@ -188,13 +191,15 @@ func TestServer_forgedWebhooks(t *testing.T) {
 	mine := shopper.payable(s.operator(t).product("보리차", 11_000, 10))
 	forged := func(i int) string { return webhook(fmt.Sprint("nobody", i), "", 0) }
 	began := time.Now()
-	answers, late, last := s.browser(t).flood(1_000, forged)
+	answers, late, refused := s.browser(t).flood(1_000, forged)
 	most := 601 + late + int(time.Since(began)/(200*time.Millisecond)) // 300 a minute
 	if answers[200] < 600 || answers[200] > most || answers[200]+answers[429] != 1_000 {
 		t.Errorf("a flood of 1000 in %s is answered %v, want 600 to %d stored and the rest refused", time.Since(began), answers, most)
 	}
-	if after, err := strconv.Atoi(last.Header.Get("Retry-After")); last.StatusCode != 429 || err != nil || after < 1 || after > 60 {
-		t.Errorf("the last is answered %s with Retry-After %q", last.Status, last.Header.Get("Retry-After"))
+	if refused != nil { // a slow machine may let all in, one by one
+		if after, err := strconv.Atoi(refused.Header.Get("Retry-After")); err != nil || after < 1 || after > 60 {
+			t.Errorf("the last is refused with Retry-After %q", refused.Header.Get("Retry-After"))
+		}
 	}
 	if n := s.inbox(t); n < answers[200] || n > answers[200]+4 { // the simulator sends some of its own
 		t.Errorf("%d are stored", n)
