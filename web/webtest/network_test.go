@@ -228,3 +228,19 @@ func (p *page) signOutElsewhere() {
 	s.http.Jar.SetCookies(request.URL, request.Cookies())
 	s.do(`mutation { signOut { ok } }`, nil)
 }
+
+// TestWeb_FrameAsksAgain opens a page while the server refuses, though there is a network: what stands around the
+// screen has no button to try again.
+func TestWeb_FrameAsksAgain(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	p := d.open(t).as(d.shopper(t))
+	p.deaf(true)
+	p.visit("/cart")
+	p.find("link", "로그인")
+	p.lacks("내 계정")
+	stays := p.marked()
+	p.deaf(false)
+	p.find("link", "내 계정")
+	stays()
+}

@@ -64,9 +64,22 @@ export function useWatch<Data, Variables extends AnyVariables>(
   const down = useSocketDown()
   useSubscription({ query: subscription, variables, pause: pause || away })
   const polls = down && !pause && !away && !idle
+  usePolls(polls, ask)
+  if (!down) return 'told'
+  return polls ? 'asking' : 'paused'
+}
+
+/** Has what nobody can ask for again, such as what stands around a screen, ask by itself until it is answered. */
+export function useInsist({ problem, reload }: Pick<Loaded<unknown>, 'problem' | 'reload'>): void {
+  const away = useAway()
+  usePolls(problem !== undefined && !away, reload)
+}
+
+/** Calls ask every few seconds, at first sooner than later, while it is on. */
+function usePolls(on: boolean, ask: () => void): void {
   const onTick = useEffectEvent(ask)
   useEffect(() => {
-    if (!polls) return undefined
+    if (!on) return undefined
     let times = 0
     let timer: ReturnType<typeof setTimeout>
     const wait = () => {
@@ -79,7 +92,5 @@ export function useWatch<Data, Variables extends AnyVariables>(
     }
     wait()
     return () => clearTimeout(timer)
-  }, [polls])
-  if (!down) return 'told'
-  return polls ? 'asking' : 'paused'
+  }, [on])
 }

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, type ReactNode } from 'react'
 
 import { useOnline } from '../../api/activity'
+import { useInsist } from '../../api/load'
 import { useSession } from '../../api/session'
 import { NoNetwork } from '../../ui/icons'
 import { shopName } from '../../ui/shopName'
@@ -22,7 +23,8 @@ export function Frame({ children }: { children: ReactNode }) {
   const online = useOnline()
   const { asking } = useSession()
   const leaving = useLeaving()
-  const { shop } = useShop()
+  const { shop, ...loaded } = useShop()
+  useInsist(loaded)
   useEffect(() => {
     if (shop) shopName.set(shop.name)
   }, [shop])
