@@ -43,7 +43,9 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 	d := &decision{
 		ctx:   failpoint.In(ctx, "order"),
 		keys:  []books.Request{req},
-		place: &placement{cmd: cmd, req: req, id: shop.OrderID(h.NewID(shop.PrefixOrder)), within: cmp.Or(h.PlaceWithin, 5*time.Second)},
+		place: &placement{
+			cmd: cmd, req: req, id: shop.OrderID(h.NewID(shop.PrefixOrder)), within: cmp.Or(h.PlaceWithin, 5*time.Second),
+		},
 		ready: make(chan struct{}),
 	}
 	if err := h.commits.join(d, h.startLane); err != nil {

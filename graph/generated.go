@@ -8,15 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"sync/atomic"
-	"time"
-
 	"payment-system/command"
 	"payment-system/command/people"
 	"payment-system/command/reconciliation"
 	"payment-system/query"
 	"payment-system/shop"
+	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"

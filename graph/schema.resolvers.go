@@ -7,7 +7,6 @@ package graph
 
 import (
 	"context"
-
 	"payment-system/command"
 	"payment-system/command/people"
 	"payment-system/command/reconciliation"

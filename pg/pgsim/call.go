@@ -150,7 +150,7 @@ func (c *call) paused(a answer) answer {
 	return a
 }
 
-// wait returns true After d, or false earlier: when the client of r (which may be
+// wait returns true after d, or false earlier: when the client of r (which may be
 // nil) goes away, or the server closes.
 func (s *Server) wait(r *http.Request, d time.Duration) bool {
 	gone := s.ctx.Done()
