@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payment-system/internal/mail"
+	"payment-system/internal/proof"
 	"payment-system/internal/shoptest"
 )
 
@@ -54,7 +55,7 @@ func TestServe_replicas(t *testing.T) {
 		if code != 0 || !strings.Contains(out, "operator@example.com is an operator no more; sessions ended: ") {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
-		watched.endsWithin(t, 20*time.Second) // two, as long as the machine has time
+		watched.endsWithin(t, proof.Within(2*time.Second))
 		if data, refused := operator.try(t, `{ viewer { id } }`, nil); len(refused) > 0 || data["viewer"] != nil {
 			t.Errorf("after it the viewer is %v, %v", data, refused)
 		}

@@ -41,8 +41,8 @@ func (h *Handler) PlaceOrder(ctx context.Context, cmd PlaceOrder) (shop.OrderPla
 		return shop.OrderPlaced{}, err
 	}
 	d := &decision{
-		ctx:   failpoint.In(ctx, "order"),
-		keys:  []books.Request{req},
+		ctx:  failpoint.In(ctx, "order"),
+		keys: []books.Request{req},
 		place: &placement{
 			cmd: cmd, req: req, id: shop.OrderID(h.NewID(shop.PrefixOrder)), within: cmp.Or(h.PlaceWithin, 5*time.Second),
 		},

@@ -17,6 +17,7 @@ import (
 	"payment-system/command"
 	"payment-system/command/people"
 	"payment-system/graph"
+	"payment-system/internal/proof"
 	"payment-system/internal/shoptest"
 	"payment-system/shop"
 )
@@ -53,8 +54,8 @@ func (s *site) change(t *testing.T, order string) {
 	}
 }
 
-// endedWithin is two seconds, as long as the machine has time.
-const endedWithin = 20 * time.Second
+// endedWithin is when whoever may see nothing more sees nothing more.
+var endedWithin = proof.Within(2 * time.Second)
 
 // expire lets every session reach the end of its life now.
 func expire(b *browser) {

@@ -66,6 +66,15 @@ func Find(t testing.TB, id string) Row {
 // Torture tells whether the large counts are asked for.
 func Torture() bool { return os.Getenv("TORTURE") == "1" }
 
+// Within is how long a test lets something take that is promised to take less: just that in a torture run, on a machine of
+// its own, and ten times as long where the machine may be busy.
+func Within(promised time.Duration) time.Duration {
+	if Torture() {
+		return promised
+	}
+	return 10 * promised
+}
+
 // Count returns how often the row's thing is to be done: once at least. Under the race detector a
 // fifth will do.
 func Count(t testing.TB, id string) int {
