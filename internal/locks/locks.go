@@ -85,7 +85,7 @@ func (l *Locker) tryAll(ctx context.Context, keys []string) []*redsync.Mutex {
 	tried := make([]*redsync.Mutex, len(keys))
 	var trying sync.WaitGroup
 	for i, key := range keys {
-		eachOf(&trying, len(keys), func() {
+		trying.Go(func() {
 			mutex := l.mutex(key)
 			if err := mutex.TryLockContext(context.WithoutCancel(ctx)); err == nil {
 				tried[i] = mutex
@@ -102,15 +102,6 @@ func (l *Locker) tryAll(ctx context.Context, keys []string) []*redsync.Mutex {
 	later := slices.DeleteFunc(tried[n:], func(mutex *redsync.Mutex) bool { return mutex == nil })
 	l.unlock(context.WithoutCancel(ctx), later)
 	return tried[:n]
-}
-
-// eachOf does one of several things, at the same time as the others if there are any.
-func eachOf(group *sync.WaitGroup, several int, do func()) {
-	if several == 1 {
-		do()
-	} else {
-		group.Go(do)
-	}
 }
 
 func (l *Locker) mutex(key string) *redsync.Mutex {
@@ -168,9 +159,8 @@ func (l *Locker) unlock(ctx context.Context, held []*redsync.Mutex) {
 		return
 	}
 	var giving sync.WaitGroup
-	all := append(l.takeOwed(), held...)
-	for _, mutex := range all {
-		eachOf(&giving, len(all), func() {
+	for _, mutex := range append(l.takeOwed(), held...) {
+		giving.Go(func() {
 			if _, err := mutex.UnlockContext(ctx); l.isDown(err) {
 				l.giveUp(err)
 				l.owe(mutex)

@@ -15,20 +15,12 @@ type Queryer interface {
 
 // Collect reads all rows that a query answers, each by scan. It is nil when there are none.
 func Collect[T any](ctx context.Context, q Queryer, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
+	var all []T
+	err := Ask(ctx, q, Question{Query: query, Args: args, Scan: Into(&all, scan)})
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // A Question is a query, and what becomes of each row of its answer.
@@ -50,7 +42,10 @@ func Ask(ctx context.Context, q Queryer, questions ...Question) error {
 		texts[i] = question.Query
 		args = append(args, question.Args...)
 	}
-	rows, err := q.QueryContext(new(sending).in(ctx), strings.Join(texts, separator), args...)
+	if len(questions) > 1 {
+		ctx = new(sending).in(ctx)
+	}
+	rows, err := q.QueryContext(ctx, strings.Join(texts, separator), args...)
 	if err != nil {
 		return err
 	}

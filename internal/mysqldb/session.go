@@ -95,11 +95,11 @@ func (s *session) ExecContext(ctx context.Context, query string, args []driver.N
 	if together == nil && isSeveral(query) {
 		return nil, errSeveral
 	}
-	opened, query := s.opening(query)
-	result, err := s.driverConn.ExecContext(ctx, query, args)
+	begin := s.tx.beginning()
+	result, err := s.driverConn.ExecContext(ctx, begin+query, args)
 	s.tx.sentFirst(err)
 	if all, ok := result.(mysql.Result); ok && err == nil && together != nil {
-		together.rows = all.AllRowsAffected()[opened:]
+		together.rows = all.AllRowsAffected()[strings.Count(begin, separator):]
 		s.tx.ended(together.commit)
 	}
 	return result, err
@@ -110,8 +110,7 @@ func (s *session) QueryContext(ctx context.Context, query string, args []driver.
 	if sendingIn(ctx) == nil && isSeveral(query) {
 		return nil, errSeveral
 	}
-	_, query = s.opening(query)
-	rows, err := s.driverConn.QueryContext(ctx, query, args)
+	rows, err := s.driverConn.QueryContext(ctx, s.tx.beginning()+query, args)
 	s.tx.sentFirst(err)
 	return rows, err
 }
@@ -142,8 +141,8 @@ func isSeveral(query string) bool {
 // PrepareContext prepares a statement, after the beginning of the transaction: nothing but a statement alone
 // can be prepared.
 func (s *session) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if s.tx.isUnopened() {
-		_, err := s.driverConn.ExecContext(ctx, s.tx.beginning(), nil)
+	if begin := s.tx.beginning(); begin != "" {
+		_, err := s.driverConn.ExecContext(ctx, begin, nil)
 		if s.tx.sentFirst(err); err != nil {
 			return nil, err
 		}
@@ -157,19 +156,6 @@ func (s *session) ResetSession(ctx context.Context) error {
 	return s.driverConn.ResetSession(ctx)
 }
 
-// opening returns a query with the beginning of the transaction before it, if nothing of the transaction was
-// executed yet, and how many statements that adds.
-func (s *session) opening(query string) (statements int, opened string) {
-	if !s.tx.isUnopened() {
-		return 0, query
-	}
-	begin := s.tx.beginning()
-	if s.tx.tried {
-		return 2, begin + separator + query
-	}
-	return 1, begin + separator + query
-}
-
 // A sessionTx is a transaction that begins in the packet of its first statement.
 type sessionTx struct {
 	on *session
@@ -180,14 +166,18 @@ type sessionTx struct {
 	committed bool
 }
 
-func (t *sessionTx) isUnopened() bool { return t != nil && !t.opened }
-
-// beginning is what begins the transaction. What an earlier packet may have begun is ended.
+// beginning is what must be executed before the next statement: nothing outside a transaction, or within one
+// that has begun. What an earlier packet may have begun is ended.
 func (t *sessionTx) beginning() string {
-	if t.tried {
-		return "ROLLBACK" + separator + "START TRANSACTION"
+	const begin = "START TRANSACTION" + separator
+	switch {
+	case t == nil || t.opened:
+		return ""
+	case t.tried:
+		return "ROLLBACK" + separator + begin
+	default:
+		return begin
 	}
-	return "START TRANSACTION"
 }
 
 // sentFirst notes what became of a packet. What was never sent, for it must be prepared, changes nothing.
