@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +100,7 @@ func TestHandler_ResetPassword(t *testing.T) {
 		if told := s.box.Mails("kim@example.com")[0]; told.Subject != "비밀번호가 바뀌었어요" || sixDigits.MatchString(told.Text) {
 			t.Errorf("the owner is told %q:\n%s", told.Subject, told.Text)
 		}
-		if n := s.count("SELECT COUNT(*) FROM events WHERE payload LIKE '%$2a$%'"); n != 0 || strings.Contains(s.log.String(), code) {
+		if n := s.count("SELECT COUNT(*) FROM events WHERE payload LIKE '%$2a$%'"); n != 0 || slices.Contains(sixDigits.FindAllString(s.log.String(), -1), code) {
 			t.Errorf("%d events hold a hash, or the log holds the code", n)
 		}
 	})
