@@ -79,7 +79,8 @@ func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, only s
 	error,
 ) {
 	var mine bool
-	c, err := h.stepOf(ctx, cmd.PaymentID, &decision{actor: cmd.By.Actor, by: cmd.By.OperatorID(), do: func(c *change) error {
+	d := &decision{actor: cmd.By.Actor, by: cmd.By.OperatorID(), passing: true}
+	d.do = func(c *change) error {
 		mine = false
 		if only == "" && !cmd.By.MayActOn(c.payment.UserID) {
 			return shop.NoSuch("payment")
@@ -109,7 +110,8 @@ func (h *Handler) intendApproval(ctx context.Context, cmd ApprovePayment, only s
 			return err
 		}
 		return c.extendHold(c.now.Add(2*h.PGTimeout + time.Minute))
-	}})
+	}
+	c, err := h.stepOf(ctx, cmd.PaymentID, d)
 	if err != nil {
 		return shop.Payment{}, false, err
 	}

@@ -138,7 +138,7 @@ func (h *Handler) refundElsewhere(ctx context.Context, id shop.PaymentID, refund
 func (h *Handler) intendCancel(ctx context.Context, cmd CancelPayment, req books.Request) (id shop.RefundID,
 	repeated bool, err error,
 ) {
-	d := &decision{actor: cmd.By.Actor, by: cmd.By.OperatorID(), keys: []books.Request{req}}
+	d := &decision{actor: cmd.By.Actor, by: cmd.By.OperatorID(), keys: []books.Request{req}, passing: true}
 	d.do = func(c *change) error {
 		id, repeated = "", false
 		if !cmd.By.MayActOn(c.payment.UserID) {

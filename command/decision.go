@@ -25,6 +25,9 @@ type decision struct {
 	// attempt is whose gateway record it wants, "" for none, and evidence how many bytes it may add.
 	attempt  shop.AttemptID
 	evidence int
+	// passing says that what it is about changes again at once, before anybody is answered: it is the intent
+	// of a call.
+	passing bool
 	// background says that nobody waits for it.
 	background bool
 
@@ -46,6 +49,12 @@ type decision struct {
 func (d *decision) answer(err error, shown func(context.Context)) {
 	d.err, d.shown = err, shown
 	close(d.ready)
+}
+
+// passes reports whether the read models may leave out for a moment what was decided.
+func (d *decision) passes() bool {
+	return d.passing && d.c != nil && len(d.c.events) > 0 && len(d.c.touched) == 0 && len(d.c.moves) == 0 &&
+		d.c.record == nil
 }
 
 // exclusive names what no other decision may have that is under way: the order, the keys.

@@ -252,31 +252,48 @@ func (g *group) writeRows(ctx context.Context, packet *mysqldb.Packet) error {
 
 // answer hands to the read models what was committed, and lets everybody go.
 func (g *group) answer() {
-	committed := shop.Committed{Events: make([]shop.Event, len(g.written)), Records: g.records}
-	for i, event := range g.written {
-		committed.Events[i] = event.Event
-	}
-	g.h.memory.noteSeals(g.written)
+	all, passing := shop.Committed{Records: g.records}, shop.Committed{Passing: true}
+	passes := map[string]bool{} // by aggregate
 	for _, d := range g.going() {
 		switch {
 		case d.c != nil:
-			committed.Touched = append(committed.Touched, d.c.shows()...)
+			all.Touched = append(all.Touched, d.c.shows()...)
 			g.h.memory.note(d.c.order, d.c.payment)
+			for _, event := range d.c.events {
+				passes[event.AggregateID] = d.passes()
+			}
 		case d.place.isNew:
 			g.h.memory.note(d.place.placed.Order, shop.Payment{})
 		default: // who placed it before may not have shown it yet
-			committed.Touched = append(committed.Touched, string(d.place.placed.Order.ID))
+			all.Touched = append(all.Touched, string(d.place.placed.Order.ID))
 		}
 	}
-	shown := func(context.Context) {}
-	if len(committed.Events)+len(committed.Touched) > 0 {
-		shown = g.h.Projector.Hand(committed)
+	for _, event := range g.written {
+		to := &all
+		if passes[event.AggregateID] {
+			to = &passing
+		}
+		to.Events = append(to.Events, event.Event)
 	}
+	g.h.memory.noteSeals(g.written)
+	shown, later := g.hand(all), g.hand(passing)
 	for _, d := range g.members {
-		if d.waitsFor == "" {
+		switch {
+		case d.waitsFor != "":
+		case d.passes():
+			d.answer(d.err, later)
+		default:
 			d.answer(d.err, shown)
 		}
 	}
+}
+
+// hand hands over what there is.
+func (g *group) hand(committed shop.Committed) (shown func(context.Context)) {
+	if len(committed.Events)+len(committed.Touched) == 0 {
+		return func(context.Context) {}
+	}
+	return g.h.Projector.Hand(committed)
 }
 
 // errNoRoom has a group run again without the records that the books have no room for.

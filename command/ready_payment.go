@@ -127,7 +127,9 @@ func (h *Handler) openAttempt(ctx context.Context, cmd ReadyPayment, req books.R
 ) {
 	var attempt shop.PaymentAttempt
 	var done *shop.PaymentReadied
-	d := &decision{order: cmd.OrderID, actor: cmd.By.Actor, by: cmd.By.OperatorID(), keys: []books.Request{req}}
+	d := &decision{
+		order: cmd.OrderID, actor: cmd.By.Actor, by: cmd.By.OperatorID(), keys: []books.Request{req}, passing: true,
+	}
 	d.do = func(c *change) error {
 		attempt, done = shop.PaymentAttempt{}, nil
 		if !cmd.By.MayActOn(c.order.UserID) {

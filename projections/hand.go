@@ -79,9 +79,14 @@ func (p *Projector) Hand(committed shop.Committed) (shown func(ctx context.Conte
 	if len(ids)+len(committed.Touched)+len(committed.Records) == 0 {
 		return func(context.Context) {}
 	}
+	if committed.Passing && p.rest(committed) {
+		return func(ctx context.Context) { p.Project(ctx, ids...) }
+	}
 	size := sizeOf(committed)
 	wrote := recordsWritten{slices.Collect(maps.Keys(committed.Records)), ids}
 	joined := p.join(func(b *batch) {
+		p.wakeLocked(b, ids...)
+		p.wakeLocked(b, committed.Touched...)
 		b.read(committed.Touched...)
 		b.wrote = append(b.wrote, wrote)
 		if p.held+size > handedSize {

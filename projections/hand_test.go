@@ -386,6 +386,7 @@ func TestProjector_Hand_replicas(t *testing.T) {
 				record = fmt.Sprintf(`{"tid":"%d-%d"}`, n, versions[n])
 			}
 			committed := b.commit(t, paid(t, n, versions[n], 100*n+attempts[n]%100, kind, record))
+			committed.Passing = record == "" && rapid.Bool().Draw(t, "is passing")
 			switch rapid.IntRange(0, 3).Draw(t, "then") {
 			case 0:
 				replicas[who].Hand(committed)(context.Background())

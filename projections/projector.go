@@ -51,12 +51,14 @@ type Projector struct {
 	Lease time.Duration // how long a share of the outbox is a replica's; 10 s when zero
 	Poll  time.Duration // how often Run looks for events while there are some; 200 ms when zero
 	Tries int           // after how many tries an event is parked; 5 when zero
+	Rest  time.Duration // how long what is passing is left unshown at most; 250 ms when zero
 
 	mu      sync.Mutex
 	forming *batch
 	busy    bool
-	arrived chan struct{}   // wakes the worker while it waits for a batch
-	held    int             // bytes of events that were handed over and are not shown yet
+	arrived chan struct{} // wakes the worker while it waits for a batch
+	held    int           // bytes of events that were handed over and are not shown yet
+	resting resting
 	life    context.Context // ends what Republish began
 	endLife context.CancelFunc
 	working sync.WaitGroup
@@ -98,7 +100,11 @@ func (p *Projector) Project(ctx context.Context, aggregateIDs ...string) {
 // Follow does so for who reads, is told of nothing, and is not remembered. It reports whether the read models
 // show the events.
 func (p *Projector) Follow(ctx context.Context, aggregateIDs ...string) (shown bool) {
-	return p.await(ctx, p.join(func(b *batch) { b.read(aggregateIDs...) }), len(aggregateIDs))
+	joined := p.join(func(b *batch) {
+		b.read(aggregateIDs...)
+		p.wakeLocked(b, aggregateIDs...)
+	})
+	return p.await(ctx, joined, len(aggregateIDs))
 }
 
 // await waits until a batch is shown, no longer than Wait or ctx, and reports whether it is.
@@ -120,6 +126,11 @@ func (p *Projector) await(ctx context.Context, joined *batch, aggregates int) (s
 func (p *Projector) join(add func(*batch)) *batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.joinLocked(add)
+}
+
+// joinLocked is join of a caller that holds p.mu.
+func (p *Projector) joinLocked(add func(*batch)) *batch {
 	if p.forming == nil {
 		p.forming = &batch{ids: map[string][]int{}, handed: map[string][]handedEvent{}, done: make(chan struct{})}
 	}
@@ -204,6 +215,7 @@ func (p *Projector) finish(done *batch) {
 func (p *Projector) Close() {
 	p.mu.Lock()
 	p.lifeLocked()
+	p.wakeAllLocked()
 	p.endLife()
 	p.mu.Unlock()
 	p.working.Wait()

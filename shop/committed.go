@@ -12,4 +12,7 @@ type Committed struct {
 	// Touched are aggregates without an event here that whoever is answered may read all the same:
 	// what another transaction did to them is to be shown too.
 	Touched []string
+	// Passing says that nobody is told of these events before their aggregates change again, which is about
+	// to happen: read models may leave them out until then, for a moment. It has events alone.
+	Passing bool
 }
