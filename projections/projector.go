@@ -215,9 +215,9 @@ func (p *Projector) finish(done *batch) {
 func (p *Projector) Close() {
 	p.mu.Lock()
 	p.lifeLocked()
-	p.wakeAllLocked()
-	p.endLife()
+	p.endLife() // from here on nothing rests
 	p.mu.Unlock()
+	p.wakeAll()
 	p.working.Wait()
 }
 

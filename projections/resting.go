@@ -9,19 +9,15 @@ import (
 	"payment-system/shop"
 )
 
-// resting is what was handed over and is passing: states that nobody was told of, and that another commit
-// is about to follow. They are shown together with that, in one write, or by themselves when it does not
-// come soon. It is guarded by the Projector's mutex; the zero value is ready.
-type resting struct {
-	of    map[string]rest // by aggregate
-	timer *time.Timer     // set while there is something
-}
+// resting is what was handed over and is passing, by aggregate: states that nobody was told of, and that another
+// commit is about to follow. They are shown together with that, in one write, or by themselves when it does not
+// come soon.
+type resting map[string]rest
 
 // A rest is what is passing of one aggregate.
 type rest struct {
 	events []handedEvent
 	size   int
-	until  time.Time // of the real clock
 }
 
 // rest keeps back what was committed, if there is room for it.
@@ -34,63 +30,44 @@ func (p *Projector) rest(committed shop.Committed) (rests bool) {
 	}
 	p.held += size
 	p.lately.note(p.Now(), committed.Events)
-	if p.resting.of == nil {
-		p.resting.of = map[string]rest{}
+	if p.resting == nil {
+		p.resting = resting{}
 	}
-	restTime := cmp.Or(p.Rest, 250*time.Millisecond)
-	until := time.Now().Add(restTime)
 	for _, event := range committed.Events {
-		r := p.resting.of[event.AggregateID]
-		if r.events == nil {
-			r.until = until
-		}
+		r := p.resting[event.AggregateID]
 		r.events = append(r.events, handedEvent{event: event})
 		r.size += len(event.Payload) + handedOverhead
-		p.resting.of[event.AggregateID] = r
+		p.resting[event.AggregateID] = r
 	}
-	if p.resting.timer == nil {
-		p.resting.timer = time.AfterFunc(restTime, p.wakeDue)
-	}
+	ids := aggregatesOf(committed)
+	time.AfterFunc(cmp.Or(p.Rest, 250*time.Millisecond), func() { p.wake(ids...) })
 	return true
 }
 
-// wakeDue adds what has rested long enough to the batch that is forming.
-func (p *Projector) wakeDue() {
+// wake has what is passing of aggregates shown, if it still is.
+func (p *Projector) wake(aggregateIDs ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var due []string
-	var next time.Time
-	for id, r := range p.resting.of {
-		switch {
-		case !time.Now().Before(r.until):
-			due = append(due, id)
-		case next.IsZero() || r.until.Before(next):
-			next = r.until
-		}
+	if slices.ContainsFunc(aggregateIDs, func(id string) bool { return p.resting[id].events != nil }) {
+		p.joinLocked(func(b *batch) { p.wakeLocked(b, aggregateIDs...) })
 	}
-	p.resting.timer = nil
-	if !next.IsZero() {
-		p.resting.timer = time.AfterFunc(time.Until(next), p.wakeDue)
-	}
-	if len(due) > 0 {
-		p.joinLocked(func(b *batch) { p.wakeLocked(b, due...) })
-	}
+}
+
+// wakeAll has all that is passing shown.
+func (p *Projector) wakeAll() {
+	p.mu.Lock()
+	ids := slices.Collect(maps.Keys(p.resting))
+	p.mu.Unlock()
+	p.wake(ids...)
 }
 
 // wakeLocked adds what is passing of aggregates to a batch that shows them. The caller holds p.mu.
 func (p *Projector) wakeLocked(b *batch, aggregateIDs ...string) {
 	for _, id := range aggregateIDs {
-		if r, ok := p.resting.of[id]; ok {
+		if r, ok := p.resting[id]; ok {
 			b.handed[id] = append(b.handed[id], r.events...)
 			b.size += r.size
-			delete(p.resting.of, id)
+			delete(p.resting, id)
 		}
-	}
-}
-
-// wakeAllLocked adds all that is passing to a batch. The caller holds p.mu.
-func (p *Projector) wakeAllLocked() {
-	if len(p.resting.of) > 0 {
-		p.joinLocked(func(b *batch) { p.wakeLocked(b, slices.Collect(maps.Keys(p.resting.of))...) })
 	}
 }
