@@ -160,9 +160,9 @@ func growOnFullDisk(t *testing.T, disk string, db *sql.DB, servers *devservers.S
 	}
 }
 
-// diskFullFor is how long there is no space; TORTURE has it last half a minute.
+// diskFullFor is how long there is no space; a torture run has it last half a minute.
 func diskFullFor() time.Duration {
-	if os.Getenv("TORTURE") != "" {
+	if proof.Torture() {
 		return 30 * time.Second
 	}
 	return 6 * time.Second

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"payment-system/internal/proof"
 	"payment-system/internal/shoptest"
 )
 
@@ -160,7 +161,7 @@ func (f *flood) agree(paymentKey string) (back string, err error) {
 // second for half a minute. Proves: payments that were begun are answered within two seconds, the rest is told when to come
 // again, memory is bounded, and five seconds later all is as ever. It needs the machine for itself.
 func TestServe_overload(t *testing.T) {
-	if os.Getenv("TORTURE") == "" {
+	if !proof.Torture() {
 		t.Skip("set TORTURE=1, on a machine that does nothing else")
 	}
 	d := ownDev(t)

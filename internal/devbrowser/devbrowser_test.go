@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"payment-system/internal/devbrowser"
+	"payment-system/internal/proof"
 	"payment-system/internal/shoptest"
 )
 
@@ -26,7 +27,7 @@ func TestFind(t *testing.T) {
 		wantStarts(t, devbrowser.Config{})
 	})
 	t.Run("what is unpacked starts", func(t *testing.T) {
-		if os.Getenv("TORTURE") == "" {
+		if !proof.Torture() {
 			t.Skip("fetches 200 MB: set TORTURE=1 to run it")
 		}
 		wantStarts(t, devbrowser.Config{IgnoreInstalled: true})
