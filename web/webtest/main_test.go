@@ -57,8 +57,10 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		chromedp.WindowSize(1280, 800), chromedp.Flag("lang", "ko"), chromedp.Flag("accept-lang", "ko-KR,ko"), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-background-networking", true),
-		// A process for each site, and one to spare, would cost a tenth of all the tests' time.
-		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess"),
+		// A process for each site, and one to spare, would cost a tenth of all the tests' time; what opens below the field for
+		// addresses, two pages of the browser's own in each window, would cost half of it.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,"+
+			"WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
 		chromedp.Flag("disable-site-isolation-trials", true), chromedp.Flag("renderer-process-limit", "1"),
 	)...)
 	ctx, stop := chromedp.NewContext(allocator)
