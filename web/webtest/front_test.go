@@ -7,5 +7,6 @@ func TestWeb_FirstLook(t *testing.T) {
 	t.Parallel()
 	p := sharedDev(t).open(t)
 	p.visit("/")
-	p.sees("모든 상품", "더 보기", "사업자등록번호")
+	p.sees("모든 상품", "사업자등록번호")
+	p.until("products are shown with their prices", func() bool { return p.has("link", "원") })
 }

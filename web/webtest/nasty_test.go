@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -43,7 +44,8 @@ func TestNasty_DoubleClick(t *testing.T) {
 // TestNasty_TwoTabs orders the same cart in two tabs, and then another one.
 func TestNasty_TwoTabs(t *testing.T) {
 	t.Parallel()
-	b := sharedDev(t).begin(t, 9_000, 10)
+	d := sharedDev(t)
+	b := d.begin(t, 9_000, 10)
 	b.fill(1)
 	b.toCheckout("카카오페이 카드")
 	other := &purchase{page: b.page.another(), shopper: b.shopper, product: b.product, name: b.name, price: b.price, pieces: 1}
@@ -59,6 +61,9 @@ func TestNasty_TwoTabs(t *testing.T) {
 	order := b.shopper.orders()[0].text("id")
 
 	t.Log("a cart that the second tab fills anew is an order of its own")
+	other.page.until("the second tab turns back from the gateway, which it may be on its way to", func() bool {
+		return chromedp.Do(other.page.ctx, chromedp.Navigate(d.url)) == nil
+	})
 	other.fill(3)
 	other.toCheckout("카카오페이 카드")
 	other.page.click("button", "27,000원 결제하기")
