@@ -15,12 +15,33 @@ import (
 	"payment-system/internal/shoptest"
 )
 
-// TestShop_DepositNeverComes lets the time of a virtual account pass: the page says so by itself, the order ends and gives
-// back what it held, and what was in it can be ordered anew.
-func TestShop_DepositNeverComes(t *testing.T) {
-	t.Parallel()
+// TestShop_TimePasses lets the time of orders pass that nobody pays. They are placed before any parallel test begins, so
+// that most of their time passes while this test has no turn.
+func TestShop_TimePasses(t *testing.T) {
 	sim := "127.0.0.1:" + freePort(t)
 	d := ownDev(t, "ORDER_HOLD=45s", "PG_TIMEOUT=5s", "PGSIM_ADDR="+sim, "TOSS_BASE_URL="+hurried(t, "http://"+sim))
+	t.Run("nobody pays", func(t *testing.T) { nobodyPays(t, d) })
+	t.Run("the deposit never comes", func(t *testing.T) { depositNeverComes(t, d) })
+	t.Parallel() // both of them wait for their time to pass
+}
+
+// nobodyPays looks at an order until its time is over.
+func nobodyPays(t *testing.T, d *program) {
+	b := d.ready(t, "TOSS", "CARD")
+	stays := b.page.marked()
+	t.Parallel()
+	b.page.sees("시간이 지나 주문이 취소됐어요", "결제된 금액은 없어요.")
+	if b.offersToPay() {
+		t.Error("what is over can be paid")
+	}
+	stays()
+	b.page.click("button", "다시 담기")
+	b.page.cartHolds(1)
+}
+
+// depositNeverComes lets the time of a virtual account pass: the page says so by itself, the order ends and gives back
+// what it held, and what was in it can be ordered anew.
+func depositNeverComes(t *testing.T, d *program) {
 	b := d.begin(t, 15_000, 10)
 	b.page.atStart(`{ const now = Date.now; window.behind = 3_600_000; Date.now = () => now() - behind }`)
 	b.order("토스페이먼츠 가상계좌")
@@ -29,6 +50,7 @@ func TestShop_DepositNeverComes(t *testing.T) {
 	b.page.sees("입금을 기다리고 있어요", "까지 입금해 주세요.")
 	b.page.find("button", "계좌번호 복사")
 	stays := b.page.marked()
+	t.Parallel()
 
 	b.page.eval("window.behind = 0")
 	b.page.sees("입금 기한이 지났어요", "이제 입금하지 마세요.")

@@ -196,16 +196,4 @@ func TestShop_EveryPaymentState(t *testing.T) {
 			t.Errorf("%d won were kept", sum)
 		}
 	})
-	each("nobody pays in time", func(t *testing.T) {
-		hasty := ownDev(t, "ORDER_HOLD=30s", "PG_TIMEOUT=2s")
-		b := hasty.ready(t, "TOSS", "CARD")
-		stays := b.page.marked()
-		b.page.sees("시간이 지나 주문이 취소됐어요", "결제된 금액은 없어요.")
-		if b.offersToPay() {
-			t.Error("what is over can be paid")
-		}
-		stays()
-		b.page.click("button", "다시 담기")
-		b.page.cartHolds(1)
-	})
 }
