@@ -26,7 +26,7 @@ var harmless = []string{
 	"https://react.dev/errors/",
 }
 
-func TestBuilt(t *testing.T) {
+func TestWeb_Built(t *testing.T) {
 	t.Parallel()
 	t.Run("the sources have not changed since", func(t *testing.T) {
 		t.Parallel()
