@@ -104,6 +104,32 @@ func TestShop_SilentGateway(t *testing.T) {
 	b.page.find("button", "카드로 결제")
 }
 
+// TestShop_AgreesAnew comes back to the checkout: with the cart that was agreed to, and then with another one.
+func TestShop_AgreesAnew(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 9_000, 10)
+	isChecked := func(role, name string) bool {
+		return string(b.page.on(b.page.find(role, name), `function() { return this.checked }`)) == "true"
+	}
+	b.fill(1)
+	b.toCheckout("카카오페이 카드")
+	b.page.do(chromedp.Reload())
+	b.page.find("button", "9,000원 결제하기")
+	if !isChecked("checkbox", "동의해요") {
+		t.Error("who has agreed is asked again after a reload")
+	}
+	b.fill(3)
+	b.page.click("link", "장바구니")
+	b.page.click("button", "36,000원 주문하기")
+	b.page.find("button", "36,000원 결제하기")
+	if isChecked("checkbox", "동의해요") {
+		t.Error("who has agreed to 9,000 won has agreed to 36,000")
+	}
+	if !isChecked("radio", "카카오페이 카드") {
+		t.Error("the way to pay is forgotten")
+	}
+}
+
 // TestShop_BackAndReload goes through the shop by its links, reloads every screen, and goes back all the way.
 func TestShop_BackAndReload(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ export default function Checkout() {
       {cart.lines.length === 0 || chosen?.length === 0 ? (
         <NothingToOrder />
       ) : chosen ? (
-        <Form lines={chosen} left={chosen.length < cart.lines.length} reload={reload} />
+        <Form cart={cart.key} lines={chosen} left={chosen.length < cart.lines.length} reload={reload} />
       ) : problem ? (
         <ErrorPanel problem={problem} onRetry={reload} />
       ) : (
@@ -58,21 +58,23 @@ function NothingToOrder() {
 }
 
 interface FormProps {
+  /** The key of the cart. */
+  cart: string
   lines: FilledLine[]
   /** Whether something in the cart cannot be ordered. */
   left: boolean
   reload: () => void
 }
 
-function Form({ lines, left, reload }: FormProps) {
+function Form({ cart, lines, left, reload }: FormProps) {
   const words = useWords(checkout)
   const won = useWon()
   const { shop, viewer, problem: unknownShop, reload: reloadShop } = useGateways()
-  const [{ way: chosen, agreed }, change] = useDraft()
   const [unagreed, setUnagreed] = useState(false)
   const [problem, setProblem] = useState<Problem>()
   const placeOrder = usePlaceOrder()
   const total = totalOf(lines)
+  const [{ way: chosen, agreed }, change] = useDraft(cart, total)
   const { way, missing } = useWay(shop?.gateways ?? [], chosen)
   const [submit, busy] = useAction(async () => {
     setProblem(undefined)

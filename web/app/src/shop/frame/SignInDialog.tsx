@@ -12,12 +12,12 @@ import css from './SignInDialog.module.css'
 /** Stands over the page when it turns out that nobody is signed in. What was begun is there afterwards, to press again. */
 export default function SignInDialog() {
   const words = useWords(common)
-  const { again } = useWords(account)
+  const { carryOn } = useWords(account)
   const next = `?${new URLSearchParams({ next: location.pathname + location.search })}`
   return (
     <Dialog title={words.signInFirst} onClose={stopAsking}>
       <p>{words.signInAgain}</p>
-      <SignInForm onSignedIn={() => toast(again)} />
+      <SignInForm onSignedIn={() => toast(carryOn)} />
       <p className={css.links}>
         <Link href={`/sign-up${next}`} onClick={stopAsking}>
           {words.signUp}

@@ -73,7 +73,7 @@ const en: typeof ko = {
     signOutText: 'This clears unfinished forms and signs out other tabs as well. Your cart stays.',
     signedOut: 'You are signed out.',
   },
-  again: 'You are signed in again. Please carry on.',
+  carryOn: 'You are signed in. Please carry on.',
   minutes: (minutes, seconds) => (minutes > 0 ? `${minutes} min ${seconds} s` : `${seconds} s`),
 }
 

@@ -71,6 +71,6 @@ export default {
     signOutText: '쓰던 내용이 지워지고, 열려 있는 다른 탭도 로그아웃돼요. 장바구니는 남아 있어요.',
     signedOut: '로그아웃했어요.',
   },
-  again: '다시 로그인했어요. 하던 일을 이어서 하세요.',
+  carryOn: '로그인했어요. 하던 일을 이어서 하세요.',
   minutes: (minutes: number, seconds: number) => (minutes > 0 ? `${minutes}분 ${seconds}초` : `${seconds}초`),
 }
