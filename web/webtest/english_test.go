@@ -54,8 +54,21 @@ func TestShop_English(t *testing.T) {
 			}
 		}
 		p.forgive("prd_00000000000000000000000000", "ord_00000000000000000000000000")
+		p.resize(360, 740)
+		p.turn(of(e.waiting))
+		p.find("button", "Copy the account number")
+		if lines := eval[int](p, accountLines); lines != 1 {
+			t.Errorf("on a phone the number of the account takes %d lines", lines)
+		}
 	})
 }
+
+// accountLines is how many lines the number of a virtual account takes.
+const accountLines = `(() => {
+	const range = document.createRange();
+	range.selectNodeContents([...document.querySelectorAll('dd')].find(e => /^\d{10,}$/.test(e.textContent.trim())));
+	return new Set([...range.getClientRects()].map(r => r.top)).size;
+})()`
 
 // dataOf is what stays Korean in English.
 func dataOf(t *testing.T, d *program) (texts []string) {

@@ -16,6 +16,9 @@ const styles: Record<Style, Intl.DateTimeFormatOptions> = {
   day: { year: 'numeric', month: 'long', day: 'numeric' },
 }
 
+// 30 Nov 2026, 15:04: of two numbers, either could be the month.
+const englishMoment: Intl.DateTimeFormatOptions = { ...styles.moment, month: 'short' }
+
 const locales: Record<Language, string> = { ko: 'ko-KR', en: 'en-GB' }
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -24,7 +27,8 @@ export function seoul(at: string, style: Style, language: Language): string {
   const name = `${style} ${language}`
   let format = formats.get(name)
   if (!format) {
-    format = new Intl.DateTimeFormat(locales[language], { ...styles[style], timeZone: 'Asia/Seoul' })
+    const options = language === 'en' && style === 'moment' ? englishMoment : styles[style]
+    format = new Intl.DateTimeFormat(locales[language], { ...options, timeZone: 'Asia/Seoul' })
     formats.set(name, format)
   }
   return format.format(new Date(at))
