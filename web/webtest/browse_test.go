@@ -76,6 +76,11 @@ func TestShop_BrowseSearchSortShare(t *testing.T) {
 		t.Errorf("the search holds %q", got)
 	}
 
+	t.Log("a word in the middle of a name")
+	p.fill("searchbox", "상품 검색", "녹차")
+	p.sees("‘녹차’ 검색 결과")
+	p.find("link", "보성 세작 녹차 80g")
+
 	t.Log("nothing is found")
 	for _, nothing := range []string{"없는 상품 이름", `%_'"<b>`, "🍵🍵🍵"} {
 		p.fill("searchbox", "상품 검색", nothing)
