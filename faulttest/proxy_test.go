@@ -215,6 +215,7 @@ type wire struct {
 	client, server net.Conn
 
 	losing atomic.Pointer[trap] // the next answer is lost
+	muted  atomic.Bool          // no answer is carried any more
 	within bool                 // a transaction is open
 	began  time.Time
 	said   strings.Builder // since it began
@@ -240,7 +241,7 @@ func (w *wire) answers() {
 			t.spring(buffer[4])
 			return
 		}
-		if n > 0 {
+		if n > 0 && !w.muted.Load() {
 			if _, err := w.client.Write(buffer[:n]); err != nil {
 				return
 			}
@@ -288,6 +289,7 @@ func (w *wire) carry(packet []byte) bool {
 	if t.loses == loseAnswer {
 		w.losing.Store(t)
 	}
+	w.muted.Store(t.loses == loseBoth) // MariaDB may answer before the connection breaks
 	if t.loses != loseRequest {
 		if _, err := w.server.Write(packet); err != nil {
 			w.cut()
