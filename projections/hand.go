@@ -79,7 +79,7 @@ func (p *Projector) Hand(committed shop.Committed) (shown func(ctx context.Conte
 	if len(ids)+len(committed.Touched)+len(committed.Records) == 0 {
 		return func(context.Context) {}
 	}
-	if committed.Passing && p.rest(committed) {
+	if committed.Passing && p.rest(committed, ids) {
 		return func(ctx context.Context) { p.Project(ctx, ids...) }
 	}
 	size := sizeOf(committed)

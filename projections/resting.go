@@ -20,8 +20,8 @@ type rest struct {
 	size   int
 }
 
-// rest keeps back what was committed, if there is room for it.
-func (p *Projector) rest(committed shop.Committed) (rests bool) {
+// rest keeps back what was committed of aggregates, if there is room for it.
+func (p *Projector) rest(committed shop.Committed, aggregateIDs []string) (rests bool) {
 	size := sizeOf(committed)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,8 +39,7 @@ func (p *Projector) rest(committed shop.Committed) (rests bool) {
 		r.size += len(event.Payload) + handedOverhead
 		p.resting[event.AggregateID] = r
 	}
-	ids := aggregatesOf(committed)
-	time.AfterFunc(cmp.Or(p.Rest, 250*time.Millisecond), func() { p.wake(ids...) })
+	time.AfterFunc(cmp.Or(p.Rest, 250*time.Millisecond), func() { p.wake(aggregateIDs...) })
 	return true
 }
 
