@@ -14,6 +14,8 @@ type ApplyEvidence struct {
 	Evidence  pg.Payment
 	Actor     shop.Actor
 	Note      string
+
+	approves bool // it answers the call that was to take the money
 }
 
 // ApplyEvidence records an approval when the order still waits, refunds the
@@ -33,7 +35,8 @@ func (h *Handler) applyEvidence(ctx context.Context, cmd ApplyEvidence) (payment
 		return shop.Payment{}, 0, err
 	}
 	c, err := h.stepOf(ctx, id, &decision{
-		actor: cmd.Actor, attempt: cmd.AttemptID, evidence: len(cmd.Evidence.Raw), do: func(c *change) error {
+		actor: cmd.Actor, attempt: cmd.AttemptID, evidence: len(cmd.Evidence.Raw), moves: cmd.approves && cmd.Evidence.Captured > 0,
+		do: func(c *change) error {
 			version, c.heardOf = c.payment.Version, cmd.AttemptID
 			e := evidence{books: c, h: h, attempt: c.payment.Attempt(cmd.AttemptID), says: cmd.Evidence, note: cmd.Note}
 			if err := e.apply(); err != nil {

@@ -63,7 +63,7 @@ func (h *Handler) approve(ctx context.Context, cmd ApprovePayment, only shop.Att
 	failpoint.At(ctx, failpoint.AfterIntent)
 	answer, lost := h.gateway(intent.PG).Approve(ctx, approveRequest(intent, attempt))
 	if lost == nil {
-		payment, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway})
+		payment, err := h.ApplyEvidence(ctx, ApplyEvidence{AttemptID: attempt, Evidence: answer, Actor: shop.ActorGateway, approves: true})
 		return payment, attempt, err
 	}
 	if err := h.approvalLost(ctx, intent, attempt, lost); err != nil {

@@ -28,6 +28,9 @@ type decision struct {
 	// passing says that what it is about changes again at once, before anybody is answered: it is the intent
 	// of a call.
 	passing bool
+	// moves says that it will probably move the units of its order, whose products are then locked together with
+	// the rest that it needs.
+	moves bool
 	// background says that nobody waits for it.
 	background bool
 

@@ -54,7 +54,7 @@ func (h *Handler) expireEach(ctx context.Context, due []shop.OrderID) int {
 // expireOrder ends one order, if it is still due.
 func (h *Handler) expireOrder(ctx context.Context, id shop.OrderID) (bool, error) {
 	var expired bool
-	_, err := h.show(ctx, &decision{order: id, actor: shop.ActorScheduler, background: true, do: func(c *change) error {
+	_, err := h.show(ctx, &decision{order: id, actor: shop.ActorScheduler, background: true, moves: true, do: func(c *change) error {
 		expired = false
 		if c.order.Status != shop.OrderStatusPlaced || c.now.Before(c.order.ExpiresAt) || busy(c.payment.Status) {
 			return nil

@@ -35,7 +35,8 @@ type counter struct {
 	url     string
 	hidden  http.RoundTripper // carries the calls of new clients; nil is a plain transport
 	hooks   atomic.Int64      // how many webhooks came
-	deaf    atomic.Bool       // takes no webhooks
+	hearing sync.RWMutex      // held by whoever takes a webhook
+	deaf    bool              // takes no webhooks
 }
 
 // openCounter opens a shop that sells units of a product at 11,000 won, and holds
@@ -118,7 +119,9 @@ func (o *outlet) LookUp(ctx context.Context, key pg.Key) (pg.Payment, error) {
 
 func (c *counter) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	c.hooks.Add(1)
-	if c.deaf.Load() {
+	c.hearing.RLock()
+	defer c.hearing.RUnlock()
+	if c.deaf {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -131,6 +134,16 @@ func (c *counter) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	} else if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
+}
+
+// deafen has no more webhooks taken, and waits until those that were taken are acted on: one of a moment ago would have
+// a payment looked up in the middle of what comes next.
+func (c *counter) deafen() {
+	c.t.Helper()
+	c.hearing.Lock()
+	c.deaf = true
+	c.hearing.Unlock()
+	c.must(c.Drain(c.ctx))
 }
 
 func (c *counter) sim(gateway shop.PG) pgtest.Simulator {
@@ -247,7 +260,7 @@ func TestHandler_gatewayFaults(t *testing.T) {
 		t.Run("on look-up, after an approval's answer was lost", func(t *testing.T) {
 			t.Parallel()
 			c := openCounter(t, 100)
-			c.deaf.Store(true)
+			c.deafen()
 			for _, fault := range faults {
 				c.renew()
 				payment := c.ready(c.order(1), gateway)
@@ -291,7 +304,7 @@ func TestHandler_gatewayFaults(t *testing.T) {
 		t.Run("on look-up, after a refund's answer was lost", func(t *testing.T) {
 			t.Parallel()
 			c := openCounter(t, 100)
-			c.deaf.Store(true)
+			c.deafen()
 			for _, fault := range faults {
 				c.renew()
 				payment := c.pay(1, gateway)
@@ -338,7 +351,7 @@ func TestHandler_consoleRefunds(t *testing.T) {
 		} {
 			c.renew()
 			payment := c.pay(1, gateway)
-			c.deaf.Store(true) // a webhook would tell what the answer does not
+			c.deafen() // a webhook would tell what the answer does not
 			sim.SetFault("cancel", test.fault, 0)
 			_, err := c.cancel(payment, test.ours)
 			if code := shop.CodeOf(err); code != shop.InProgress {
@@ -678,7 +691,7 @@ func TestHandler_spacesAroundReasons(t *testing.T) {
 	eachGateway(t, func(t *testing.T, gateway shop.PG) {
 		c := openCounter(t, 1)
 		payment := c.pay(1, gateway)
-		c.deaf.Store(true) // a webhook would tell what the answer does not
+		c.deafen() // a webhook would tell what the answer does not
 		c.sim(gateway).SetFault("cancel", "hang_after", 0)
 		amount := shop.Won(1_000)
 		cmd := command.CancelPayment{By: c.shopper, IdempotencyKey: "k", PaymentID: payment.ID, Amount: &amount, Reason: "  변심 "}
@@ -865,7 +878,7 @@ func TestHandler_virtualAccounts(t *testing.T) {
 	t.Run("an order that waits too long ends though its gateway is silent to others", func(t *testing.T) {
 		t.Parallel()
 		c := openCounter(t, 10)
-		c.deaf.Store(true) // the account's own webhook would have it looked up
+		c.deafen() // the account's own webhook would have it looked up
 		payment := c.issue()
 		plain := c.ready(c.order(1), shop.PGKakao)
 		c.clock.Advance(8 * 24 * time.Hour)

@@ -34,10 +34,15 @@ type group struct {
 	patience books.Patience
 
 	now     time.Time
+	loaded  books.Loaded
+	ahead   []shop.ProductID // whose rows were locked with the load, in order of their ids
+	asked   bool             // the products are known only when all have decided
 	stock   stockOnHand
 	apart   bool // every statement is sent by itself
-	written []books.Appended
-	records map[shop.AttemptID][]byte
+	written []books.SealedEvent
+	// shown waits until the read models show what was committed, and shownLater until they show what is passing of it.
+	shown, shownLater func(context.Context)
+	records           map[shop.AttemptID][]byte
 }
 
 // commitAll commits members in one transaction. When they are refused as a whole for
@@ -62,7 +67,7 @@ func (g *group) commitAll(members []*decision) {
 }
 
 // commitLocked commits the group under the locks of what it is about: a courtesy to the
-// other replicas, given back after the COMMIT.
+// other replicas, given back after the COMMIT while the read models are told of it already.
 func (g *group) commitLocked() error {
 	ctx := context.WithoutCancel(g.members[0].ctx) // who hangs up must not stop the others
 	flows := make([]context.Context, len(g.members))
@@ -82,11 +87,12 @@ func (g *group) commitLocked() error {
 		case err != nil:
 			err = errors.Join(mysqldb.ErrCommitUnknown, err)
 			pauseBriefly(ctx)
-		case stands:
-			return nil
-		default:
+		case !stands:
 			err = mysqldb.InTx(ctx, g.h.DB, g.run)
 		}
+	}
+	if err == nil {
+		g.handOver()
 	}
 	return books.Unavailable(err)
 }
@@ -138,7 +144,7 @@ func (g *group) orders() []shop.OrderID {
 
 // run loads, decides and writes. It may run again, and then decides anew.
 func (g *group) run(ctx context.Context, tx *sql.Tx) error {
-	g.now, g.written, g.stock = g.h.now(), nil, stockOnHand{}
+	g.now, g.written, g.stock, g.loaded = g.h.now(), nil, stockOnHand{}, books.Loaded{}
 	for _, d := range g.members {
 		d.c, d.err, d.waitsFor = nil, nil, ""
 		if d.place != nil {
@@ -185,10 +191,13 @@ func (g *group) load(ctx context.Context, tx *sql.Tx) error {
 			wanted.Records = append(wanted.Records, d.attempt)
 		}
 	}
+	g.ahead = g.foreseen(wanted.Lines)
+	wanted.Products, wanted.Unsealed = g.ahead, g.h.memory.unsealed(g.ahead)
 	loaded, err := books.Load(ctx, tx, wanted)
 	if err != nil {
 		return err
 	}
+	g.loaded = loaded
 	for _, d := range g.members {
 		if d.place != nil {
 			d.place.known = receiptOf(loaded.Receipts, d.place.req)
@@ -238,20 +247,25 @@ func (g *group) writeRows(ctx context.Context, packet *mysqldb.Packet) error {
 			w.placement(d)
 		}
 	}
-	if err := w.save(ctx, packet, g); err != nil {
-		return err
-	}
 	events := slices.Concat(w.events, g.stock.events(g.now))
-	written, err := books.AppendAll(ctx, packet, events, g.h.memory.seals(events))
+	seals := g.h.memory.seals(events)
+	maps.Copy(seals, g.loaded.Seals)
+	sealed, err := books.Seal(ctx, packet, events, seals) // first: what it may have to read must not part the writes
 	if err != nil {
 		return err
 	}
-	g.written = written
+	if err := w.save(ctx, packet, g); err != nil {
+		return err
+	}
+	if err := books.AppendSealed(ctx, packet, sealed); err != nil {
+		return err
+	}
+	g.written = sealed
 	return packet.Send(ctx)
 }
 
-// answer hands to the read models what was committed, and lets everybody go.
-func (g *group) answer() {
+// handOver remembers what was committed, and hands it to the read models.
+func (g *group) handOver() {
 	all, passing := shop.Committed{Records: g.records}, shop.Committed{Passing: true}
 	passes := map[string]bool{} // by aggregate
 	for _, d := range g.going() {
@@ -276,14 +290,18 @@ func (g *group) answer() {
 		to.Events = append(to.Events, event.Event)
 	}
 	g.h.memory.noteSeals(g.written)
-	shown, later := g.hand(all), g.hand(passing)
+	g.shown, g.shownLater = g.hand(all), g.hand(passing)
+}
+
+// answer lets everybody go.
+func (g *group) answer() {
 	for _, d := range g.members {
 		switch {
 		case d.waitsFor != "":
 		case d.passes():
-			d.answer(d.err, later)
+			d.answer(d.err, g.shownLater)
 		default:
-			d.answer(d.err, shown)
+			d.answer(d.err, g.shown)
 		}
 	}
 }

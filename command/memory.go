@@ -46,11 +46,11 @@ func (m *memory) note(order shop.Order, payment shop.Payment) {
 }
 
 // noteSeals remembers what seals events that stand.
-func (m *memory) noteSeals(written []books.Appended) {
+func (m *memory) noteSeals(written []books.SealedEvent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, event := range written {
-		remember(&m.sealed, event.AggregateID, books.Sealed{Version: event.Version, Hash: event.Hash})
+		remember(&m.sealed, event.AggregateID, books.Sealed{Version: event.Version, Hash: event.Seal.Hash})
 	}
 }
 
@@ -65,6 +65,18 @@ func (m *memory) seals(events []books.Event) map[string]books.Sealed {
 		}
 	}
 	return known
+}
+
+// unsealed are the products of which it is not remembered what seals their newest events.
+func (m *memory) unsealed(ids []shop.ProductID) (unknown []shop.ProductID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if _, known := m.sealed[string(id)]; !known {
+			unknown = append(unknown, id)
+		}
+	}
+	return unknown
 }
 
 // linesOf returns the lines of those of the orders that are remembered.

@@ -37,7 +37,7 @@ func (c *counter) lookUps(p shop.Payment) int {
 func (c *counter) lost() shop.Payment {
 	c.t.Helper()
 	payment := c.ready(c.order(1), shop.PGToss)
-	c.deaf.Store(true)
+	c.deafen()
 	c.sim(shop.PGToss).SetFault("approve", "hang_after", 0)
 	_, err := c.ApprovePayment(c.ctx, c.authenticate(payment))
 	c.wantCode(err, shop.InProgress)
@@ -107,7 +107,7 @@ func TestHandler_webhookWakes(t *testing.T) {
 	t.Run("keys and secrets that are nobody's wake nobody", func(t *testing.T) {
 		t.Parallel()
 		c := openCounter(t, 1)
-		c.deaf.Store(true) // to the account's own
+		c.deafen() // to the account's own
 		payment := c.issue()
 		before := c.lookUps(payment)
 		c.receive(statusChange("nobody's", string(payment.AttemptID), "DONE", ""))

@@ -51,7 +51,7 @@ func TestHandler_refusedAfterLost(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
 			c := openCounter(t, 1)
-			c.deaf.Store(true)
+			c.deafen()
 			c.hidden = &stammering{RoundTripper: pghttp.NewTransport(), path: call}
 			c.renew()
 			payment := c.ready(c.order(1), shop.PGToss)

@@ -72,14 +72,14 @@ SELECT orders
 + SELECT payments
 + SELECT attempts
 + SELECT kakao_payments
-SELECT stock
++ SELECT stock
+SELECT events
 UPDATE orders
 + UPDATE payments
 + UPDATE attempts
 + INSERT kakao_payments
 + UPDATE stock
-SELECT events
-INSERT events
++ INSERT events
 COMMIT`},
 		{"the schedule, when nothing is due", func() error {
 			_, err := s.ResolvePayments(s.ctx)

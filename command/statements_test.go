@@ -37,7 +37,7 @@ func TestHandler_statements(t *testing.T) {
 			return err
 		}, `BEGIN
 SELECT idempotency
-SELECT stock
++ SELECT stock
 INSERT orders
 + INSERT order_lines
 + UPDATE stock
@@ -49,13 +49,14 @@ COMMIT`},
 			return err
 		}, `BEGIN
 SELECT idempotency
++ SELECT stock
 COMMIT`},
 		{"place one that is sold out", func() error {
 			_, err := s.PlaceOrder(s.ctx, command.PlaceOrder{By: s.shopper, IdempotencyKey: "l", Lines: []command.PlaceOrderLine{{ProductID: s.product.ID, Quantity: 1_000}}})
 			return wantCode(err, shop.SoldOut)
 		}, `BEGIN
 SELECT idempotency
-SELECT stock
++ SELECT stock
 COMMIT`},
 		{"ready a payment: the intent, and what the gateway named", func() error {
 			readied, err := s.ReadyPayment(s.ctx, command.ReadyPayment{By: s.shopper, IdempotencyKey: "k", OrderID: order.ID, PG: shop.PGToss})
@@ -100,7 +101,7 @@ SELECT orders
 + SELECT payments
 + SELECT attempts
 + SELECT kakao_payments
-SELECT stock
++ SELECT stock
 UPDATE orders
 + UPDATE payments
 + UPDATE attempts

@@ -43,8 +43,7 @@ func (g *group) takeStock(ctx context.Context, tx *sql.Tx) error {
 			d.place.answerKnown(d)
 		}
 	}
-	ids := g.products()
-	found, err := books.LockProducts(ctx, tx, ids, g.patience)
+	found, err := g.lockProducts(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -61,6 +60,46 @@ func (g *group) takeStock(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
+}
+
+// lockProducts locks and reads the products that members need: all at once, in order of their ids, with the load when
+// they were foreseen. One that was not has the group run again, and ask for them all when it knows them.
+func (g *group) lockProducts(ctx context.Context, tx *sql.Tx) (map[shop.ProductID]shop.Product, error) {
+	ids := g.products()
+	if len(g.ahead) == 0 {
+		return books.LockProducts(ctx, tx, ids, g.patience)
+	}
+	for _, id := range ids {
+		if _, foreseen := slices.BinarySearch(g.ahead, id); !foreseen {
+			g.asked = true
+			return nil, fmt.Errorf("product %s was not foreseen: %w", id, mysqldb.ErrStale)
+		}
+	}
+	return g.loaded.Products, nil
+}
+
+// foreseen are the products whose units members will probably move, in order of their ids: none when it is not known of
+// all who may move some.
+func (g *group) foreseen(lines map[shop.OrderID][]shop.OrderLine) []shop.ProductID {
+	if g.asked {
+		return nil
+	}
+	ids := map[shop.ProductID]bool{}
+	for _, d := range g.members {
+		switch {
+		case d.place != nil:
+			for _, line := range d.place.cmd.Lines {
+				ids[line.ProductID] = true
+			}
+		case d.moves && lines[d.order] == nil:
+			return nil
+		case d.moves:
+			for _, line := range lines[d.order] {
+				ids[line.ProductID] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
 }
 
 // products are the products whose units members move, in order of their ids.

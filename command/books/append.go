@@ -44,35 +44,34 @@ func (f Event) event() (shop.Event, error) {
 // one before it; those of one aggregate are given in order. A version that
 // exists already is a unique-index error: somebody else was faster.
 func Append(ctx context.Context, tx *sql.Tx, events ...Event) error {
-	_, err := AppendAll(ctx, mysqldb.NewPacket(tx, true), events, nil)
-	return err
+	sealed, err := Seal(ctx, tx, events, nil)
+	if err != nil {
+		return err
+	}
+	return AppendSealed(ctx, mysqldb.NewPacket(tx, true), sealed)
 }
 
-// An Appended is an event as it was written, and the hash that seals it.
-type Appended struct {
+// A SealedEvent is an event as it is written, and what seals it.
+type SealedEvent struct {
 	shop.Event
 
-	Hash []byte
+	Seal shop.Seal
 }
 
-// Sealed is an event that stands, and the hash that seals it.
+// A Sealed is an event that stands, and the hash that seals it.
 type Sealed struct {
 	Version int
 	Hash    []byte
 }
 
-// AppendAll is Append, and returns the events as they were written. It need not read what
-// seals the events before them where that is known, by aggregate.
-func AppendAll(ctx context.Context, w *mysqldb.Packet, events []Event, known map[string]Sealed) ([]Appended, error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
-	hashes, err := hashesBefore(ctx, w, events, known)
+// Seal seals events that are about to be appended. It need not read what seals those before them where that is known,
+// by aggregate.
+func Seal(ctx context.Context, q mysqldb.Queryer, events []Event, known map[string]Sealed) ([]SealedEvent, error) {
+	hashes, err := hashesBefore(ctx, q, events, known)
 	if err != nil {
 		return nil, err
 	}
-	written := make([]Appended, len(events))
-	args := make([]any, 0, 12*len(events))
+	sealed := make([]SealedEvent, len(events))
 	for i, f := range events {
 		e, err := f.event()
 		if err != nil {
@@ -80,18 +79,26 @@ func AppendAll(ctx context.Context, w *mysqldb.Packet, events []Event, known map
 		}
 		seal := e.Seal(hashes[place{e.AggregateID, e.Version - 1}])
 		hashes[place{e.AggregateID, e.Version}] = seal.Hash
-		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, string(e.Payload), string(e.Actor),
-			nullIfEmpty(string(e.By)), nullIfEmpty(e.Note), e.At, seal.Hash, seal.Parts, shop.ShardOf(e.AggregateID))
-		written[i] = Appended{Event: e, Hash: seal.Hash}
+		sealed[i] = SealedEvent{e, seal}
 	}
-	_, err = w.ExecContext(ctx,
+	return sealed, nil
+}
+
+// AppendSealed is Append of events that are sealed.
+func AppendSealed(ctx context.Context, w mysqldb.Execer, events []SealedEvent) error {
+	if len(events) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 12*len(events))
+	for _, e := range events {
+		args = append(args, e.AggregateID, e.Version, e.Kind, e.Status, string(e.Payload), string(e.Actor),
+			nullIfEmpty(string(e.By)), nullIfEmpty(e.Note), e.At, e.Seal.Hash, e.Seal.Parts, shop.ShardOf(e.AggregateID))
+	}
+	_, err := w.ExecContext(ctx,
 		`INSERT INTO events
 			(aggregate_id, version, kind, status, payload, actor, by_id, note, at, hash, parts, shard) VALUES `+
 			tuples(len(events), 12), args...)
-	if err != nil {
-		return nil, fmt.Errorf("record events: %w", err)
-	}
-	return written, nil
+	return wrapped("record events", err)
 }
 
 // A place is where an event stands in the chain of its aggregate.
@@ -104,7 +111,7 @@ type place struct {
 // are neither known nor among themselves. Whoever writes a version has read the row of the one
 // before, so its event stands. One that is gone all the same must not keep money
 // from being recorded: the chain breaks there, and verify says so.
-func hashesBefore(ctx context.Context, w *mysqldb.Packet, events []Event, sealed map[string]Sealed) (map[place][]byte, error) {
+func hashesBefore(ctx context.Context, q mysqldb.Queryer, events []Event, sealed map[string]Sealed) (map[place][]byte, error) {
 	hashes := make(map[place][]byte, 2*len(events))
 	var args []any
 	for _, f := range events {
@@ -121,7 +128,7 @@ func hashesBefore(ctx context.Context, w *mysqldb.Packet, events []Event, sealed
 	}
 	// Written out, each pair is one look-up in the unique index.
 	pairs := strings.TrimSuffix(strings.Repeat("(aggregate_id = ? AND version = ?) OR ", len(args)/2), " OR ")
-	found, err := mysqldb.Collect(ctx, w, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs,
+	found, err := mysqldb.Collect(ctx, q, scanHash, "SELECT aggregate_id, version, hash FROM events WHERE "+pairs,
 		args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the events before: %w", err)
@@ -153,7 +160,7 @@ func nullIfEmpty(s string) any {
 // Stands reports, after the answer to a COMMIT was lost, whether an event is in the
 // books: then so is all that its transaction wrote. The caller holds a row that the
 // transaction held, so that a COMMIT on its way has landed.
-func Stands(ctx context.Context, tx *sql.Tx, written Appended) (bool, error) {
+func Stands(ctx context.Context, tx *sql.Tx, written SealedEvent) (bool, error) {
 	var hash []byte
 	err := tx.QueryRowContext(ctx, `SELECT hash FROM events WHERE aggregate_id = ? AND version = ?`,
 		written.AggregateID, written.Version).Scan(&hash)
@@ -163,7 +170,7 @@ func Stands(ctx context.Context, tx *sql.Tx, written Appended) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read whether a change stands: %w", err)
 	}
-	return bytes.Equal(hash, written.Hash), nil
+	return bytes.Equal(hash, written.Seal.Hash), nil
 }
 
 // RefusalNote reads what the history noted first of a refusal of a payment's gateway

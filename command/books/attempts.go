@@ -26,7 +26,7 @@ type LookUp struct {
 	SameOutcome bool
 }
 
-// values are when, whether the same outcome is awaited as before, and since when.
+// values are what lookUpColumns become.
 func (l LookUp) values() []any {
 	var at, since any
 	if !l.At.IsZero() {
@@ -35,8 +35,14 @@ func (l LookUp) values() []any {
 	if !l.OpenSince.IsZero() {
 		since = l.OpenSince
 	}
-	return []any{at, l.SameOutcome, since}
+	if l.SameOutcome {
+		since = unlessKnown{since}
+	}
+	return []any{at, 0, since}
 }
+
+// lookUpColumns say when an attempt is looked up next, how often that was in vain, and since when its outcome is awaited.
+var lookUpColumns = []string{"check_at", "checks", "unresolved_since"}
 
 // lastLookUps returns the last look-up of each attempt.
 func lastLookUps(lookUps []LookUp) map[shop.AttemptID]LookUp {
@@ -50,14 +56,14 @@ func lastLookUps(lookUps []LookUp) map[shop.AttemptID]LookUp {
 // scheduleLookUps writes when attempts are looked up next, and forgets how often
 // they were looked up in vain.
 func scheduleLookUps(ctx context.Context, w *mysqldb.Packet, lookUps []LookUp) error {
-	rows := make([][]any, len(lookUps))
+	rows := make([]rowUpdate, len(lookUps))
 	for i, next := range lookUps {
-		rows[i] = append([]any{string(next.AttemptID)}, next.values()...)
+		rows[i] = rowUpdate{key: []any{string(next.AttemptID)}, now: next.values()}
 	}
-	slices.SortFunc(rows, byKey)
-	return wrapped("schedule look-ups", updateRows(ctx, w, rows, `attempts t ON t.id = CONVERT(v.c0 USING ascii)
-		SET t.check_at = v.c1, t.checks = 0, t.unresolved_since = IF(v.c2, COALESCE(t.unresolved_since, v.c3), v.c3)`))
+	return wrapped("schedule look-ups", updatedLookUps.write(ctx, w, rows))
 }
+
+var updatedLookUps = updated{table: "attempts", key: []string{"id"}, columns: lookUpColumns}
 
 // LookUpNow has the resolver look an attempt up at once. It runs alone, outside
 // any transaction: the row is how one replica hands an attempt over to another.

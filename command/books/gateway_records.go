@@ -177,11 +177,11 @@ func SaveRecords(ctx context.Context, w *mysqldb.Packet, changes []RecordChange)
 			}
 		}
 	}
-	if err := insertRows(ctx, w, table.KakaoPayments.INSERT(table.KakaoPayments.AllColumns), kakao); err != nil {
+	if err := insertRows(ctx, w, table.KakaoPayments, table.KakaoPayments.AllColumns, kakao); err != nil {
 		return fmt.Errorf("keep Kakao Pay's records: %w", err)
 	}
 	return wrapped("keep Toss Payments' records",
-		insertRows(ctx, w, table.TossPayments.INSERT(table.TossPayments.AllColumns), toss))
+		insertRows(ctx, w, table.TossPayments, table.TossPayments.AllColumns, toss))
 }
 
 func updateKakao(ctx context.Context, w *mysqldb.Packet, row model.KakaoPayments) error {

@@ -192,17 +192,17 @@ func InsertKeys(ctx context.Context, w *mysqldb.Packet, keys []KeyWrite, at time
 // FinishKeys stores answers under keys that have none yet. It returns
 // mysqldb.ErrStale when one of them has one by now.
 func FinishKeys(ctx context.Context, w *mysqldb.Packet, keys []KeyWrite) error {
-	rows := make([][]any, len(keys))
+	rows := make([]rowUpdate, len(keys))
 	for i, k := range keys {
-		rows[i] = []any{string(k.Request.UserID), k.Request.Operation, k.Request.Key, textOrNil(k.Response)}
+		r := k.Request
+		rows[i] = rowUpdate{key: []any{r.Key, r.Operation, string(r.UserID)}, now: []any{textOrNil(k.Response)}}
 	}
-	err := updateRows(ctx, w, rows, `idempotency t
-		ON t.user_id = CONVERT(v.c0 USING ascii) AND t.operation = CONVERT(v.c1 USING ascii) AND t.idem_key = v.c2
-		SET t.response = v.c3 WHERE t.response IS NULL`)
-	if err != nil {
-		return fmt.Errorf("store the answers of requests: %w", err)
-	}
-	return nil
+	return wrapped("store the answers of requests", updatedKeys.write(ctx, w, rows))
+}
+
+var updatedKeys = updated{
+	table: "idempotency", key: []string{"idem_key", "operation", "user_id"}, columns: []string{"response"},
+	also: " AND response IS NULL",
 }
 
 func textOrNil(body []byte) any {

@@ -36,6 +36,8 @@ type Wanted struct {
 	Lines    map[shop.OrderID][]shop.OrderLine // lines that are known, which never change
 	Requests []Request                         // whose receipts are read
 	Records  []shop.AttemptID                  // whose gateways' records are read
+	Products []shop.ProductID                  // in order; they are locked after the orders
+	Unsealed []shop.ProductID                  // those of them whose events' seals are read
 }
 
 // A Loaded is what was found of a Wanted. What does not exist is missing.
@@ -43,13 +45,16 @@ type Loaded struct {
 	Held     map[shop.OrderID]Held
 	Receipts map[KeyName]Receipt
 	Records  map[shop.AttemptID][]byte // JSON
+	Products map[shop.ProductID]shop.Product
+	Seals    map[string]Sealed // by product
 }
 
-// Load locks orders, in order of their ids, and then reads what else is wanted, all in one packet and
-// each table in one statement.
+// Load locks orders, in order of their ids, then reads what else is wanted, and locks products last, all in
+// one packet and each table in one statement.
 func Load(ctx context.Context, tx *sql.Tx, wanted Wanted) (Loaded, error) {
 	loaded := Loaded{
 		Held: map[shop.OrderID]Held{}, Receipts: map[KeyName]Receipt{}, Records: map[shop.AttemptID][]byte{},
+		Products: map[shop.ProductID]shop.Product{}, Seals: map[string]Sealed{},
 	}
 	var orders []shop.Order
 	var payments paymentRows
@@ -60,6 +65,8 @@ func Load(ctx context.Context, tx *sql.Tx, wanted Wanted) (Loaded, error) {
 	}
 	questions = append(questions, findReceipts(wanted.Requests, loaded.Receipts)...) // under the orders' locks
 	questions = append(questions, keptRecords(wanted.Records, loaded.Records)...)
+	questions = append(questions, holdProducts(wanted.Products, wanted.Patience, loaded.Products)...)
+	questions = append(questions, findSeals(wanted.Unsealed, loaded.Seals)...) // under the products' locks
 	if err := mysqldb.Ask(ctx, tx, questions...); err != nil {
 		return Loaded{}, fmt.Errorf("load from the books: %w", err)
 	}

@@ -59,22 +59,26 @@ func loadOrderLines(ctx context.Context, q Reader, ids []string) (map[shop.Order
 // An OrderChange is an order as it was read and as it is now.
 type OrderChange struct{ Was, Now shop.Order }
 
-var orderUpdate = guarded{
-	table: "orders", key: "id", guards: []string{"version", "status"},
-	sets: []string{"status", "expires_at", "paid_at", "canceled_at", "version"},
+var updatedOrders = updated{
+	table: "orders", key: []string{"id"}, guards: []string{"version", "status"},
+	columns: []string{"status", "expires_at", "paid_at", "canceled_at", "version"},
 }
 
-// SaveOrders writes what may change of orders, each if it still has the status and
+func orderValues(o shop.Order) []any {
+	return []any{string(o.Status), o.ExpiresAt, orNil(o.PaidAt), orNil(o.CanceledAt), o.Version}
+}
+
+// SaveOrders writes what changed of orders, each if it still has the status and
 // version that were read. It returns mysqldb.ErrStale when one has not.
 func SaveOrders(ctx context.Context, w *mysqldb.Packet, changes []OrderChange) error {
-	rows := make([][]any, len(changes))
+	rows := make([]rowUpdate, len(changes))
 	for i, c := range changes {
-		rows[i] = []any{
-			string(c.Now.ID), c.Was.Version, string(c.Was.Status), string(c.Now.Status), c.Now.ExpiresAt, orNil(c.Now.PaidAt),
-			orNil(c.Now.CanceledAt), c.Now.Version,
+		rows[i] = rowUpdate{
+			key: []any{string(c.Now.ID)}, guards: []any{c.Was.Version, string(c.Was.Status)},
+			now: changedValues(orderValues(c.Was), orderValues(c.Now)),
 		}
 	}
-	return wrapped("save orders", orderUpdate.update(ctx, w, rows))
+	return wrapped("save orders", updatedOrders.write(ctx, w, rows))
 }
 
 // OrderEvent is an event of an order, as it left it.

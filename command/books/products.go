@@ -20,30 +20,47 @@ const selectProducts = `SELECT p.id, p.name, p.description, p.price, p.tax_free,
 func LockProducts(ctx context.Context, q Reader, ids []shop.ProductID, patience Patience) (
 	map[shop.ProductID]shop.Product, error,
 ) {
-	return readProducts(ctx, q, selectProducts+marks(len(ids))+`) ORDER BY s.product_id FOR UPDATE`+string(patience), ids)
-}
-
-func readProducts(ctx context.Context, q Reader, query string, ids []shop.ProductID) (map[shop.ProductID]shop.Product,
-	error,
-) {
 	products := make(map[shop.ProductID]shop.Product, len(ids))
-	if len(ids) == 0 {
-		return products, nil
-	}
-	rows, err := q.QueryContext(ctx, query, anys(ids)...)
-	if err != nil {
+	if err := mysqldb.Ask(ctx, q, holdProducts(ids, patience, products)...); err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var p shop.Product
-		if err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.ImageURL, &p.Category,
-			&p.Hidden, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version); err != nil {
-			return nil, fmt.Errorf("read a product: %w", err)
-		}
-		products[p.ID] = p
+	return products, nil
+}
+
+// holdProducts locks products, in order of their ids.
+func holdProducts(ids []shop.ProductID, patience Patience, into map[shop.ProductID]shop.Product) []mysqldb.Question {
+	if len(ids) == 0 {
+		return nil
 	}
-	return products, rows.Err()
+	return []mysqldb.Question{{
+		Query: selectProducts + marks(len(ids)) + `) ORDER BY s.product_id FOR UPDATE` + string(patience),
+		Args:  anys(ids),
+		Scan: func(rows *sql.Rows) error {
+			var p shop.Product
+			err := rows.Scan(&p.ID, &p.Name, &p.Description, &p.Price, &p.TaxFree, &p.ImageURL, &p.Category,
+				&p.Hidden, &p.Stock, &p.Reserved, &p.Sold, &p.CreatedAt, &p.UpdatedAt, &p.Version)
+			into[p.ID] = p
+			return err
+		},
+	}}
+}
+
+// findSeals reads what seals the newest events of products, which must be locked before.
+func findSeals(ids []shop.ProductID, into map[string]Sealed) []mysqldb.Question {
+	if len(ids) == 0 {
+		return nil
+	}
+	return []mysqldb.Question{{
+		Query: `SELECT e.aggregate_id, e.version, e.hash FROM stock s
+			STRAIGHT_JOIN events e ON e.aggregate_id = s.product_id AND e.version = s.version
+			WHERE s.product_id IN (` + marks(len(ids)) + `)`,
+		Args: anys(ids),
+		Scan: func(rows *sql.Rows) error {
+			found, err := scanHash(rows)
+			into[found.aggregateID] = Sealed{Version: found.version, Hash: found.hash}
+			return err
+		},
+	}}
 }
 
 // LockProduct is LockProducts for one. It returns NotFound when there is none.

@@ -3,7 +3,6 @@ package books
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"payment-system/internal/mysqldb"
 	"payment-system/shop"
@@ -33,17 +32,25 @@ func SavePayments(ctx context.Context, w *mysqldb.Packet, changes []PaymentChang
 	return saveRefunds(ctx, w, changes)
 }
 
-var paymentUpdate = guarded{
-	table: "payments", key: "id", guards: []string{"version", "status"},
-	sets: []string{
+var updatedPayments = updated{
+	table: "payments", key: []string{"id"}, guards: []string{"version", "status"},
+	columns: []string{
 		"status", "pg", "captured_amount", "refunded_amount", "refunded_tax_free", "installment_months",
 		"attempt_id", "payment_key", "checkout_url", "failure_code", "failure_message", "approved_at", "updated_at", "version",
 	},
 }
 
+func paymentValues(r model.Payments) []any {
+	return []any{
+		r.Status, r.Pg, r.CapturedAmount, r.RefundedAmount, r.RefundedTaxFree, r.InstallmentMonths,
+		r.AttemptID, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
+		orNil(r.ApprovedAt), r.UpdatedAt, r.Version,
+	}
+}
+
 func savePaymentRows(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
 	var opened []model.Payments
-	var changed [][]any
+	var changed []rowUpdate
 	for _, change := range changes {
 		if change.Was.Version == change.Now.Version {
 			continue // nothing but look-ups
@@ -53,33 +60,40 @@ func savePaymentRows(ctx context.Context, w *mysqldb.Packet, changes []PaymentCh
 			opened = append(opened, r)
 			continue
 		}
-		changed = append(changed, []any{
-			r.ID, change.Was.Version, string(change.Was.Status),
-			r.Status, r.Pg, r.CapturedAmount, r.RefundedAmount, r.RefundedTaxFree, r.InstallmentMonths,
-			r.AttemptID, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
-			orNil(r.ApprovedAt), r.UpdatedAt, r.Version,
+		changed = append(changed, rowUpdate{
+			key: []any{r.ID}, guards: []any{change.Was.Version, string(change.Was.Status)},
+			now: changedValues(paymentValues(paymentRow(change.Was)), paymentValues(r)),
 		})
 	}
-	if err := insertRows(ctx, w, table.Payments.INSERT(table.Payments.AllColumns), opened); err != nil {
+	if err := insertRows(ctx, w, table.Payments, table.Payments.AllColumns, opened); err != nil {
 		return fmt.Errorf("open payments: %w", err)
 	}
-	return wrapped("save payments", paymentUpdate.update(ctx, w, changed))
+	return wrapped("save payments", updatedPayments.write(ctx, w, changed))
 }
 
-// attemptUpdate leaves alone by whom an attempt is looked at: that is the resolver's. When
+// updatedAttempts leaves alone by whom an attempt is looked at: that is the resolver's. When
 // it is looked at next is written with a change that says so, and forgets how often it was
 // looked up in vain.
-const attemptUpdate = `attempts t ON t.id = CONVERT(v.c0 USING ascii)
-	SET t.status = v.c1, t.payment_key = v.c2, t.checkout_url = v.c3, t.failure_code = v.c4, t.failure_message = v.c5,
-	t.captured_amount = v.c6, t.refunded_amount = v.c7, t.superseded_at = v.c8, t.ready_key = v.c9, t.approve_key = v.c10,
-	t.pg_token = v.c11, t.secret = v.c12, t.desktop_url = v.c13, t.mobile_url = v.c14, t.app_url = v.c15,
-	t.return_hashes = v.c16,
-	t.check_at = IF(v.c17, v.c18, t.check_at), t.checks = IF(v.c17, 0, t.checks),
-	t.unresolved_since = IF(v.c17, IF(v.c19, COALESCE(t.unresolved_since, v.c20), v.c20), t.unresolved_since)`
+var updatedAttempts = updated{
+	table: "attempts", key: []string{"id"},
+	columns: append([]string{
+		"status", "payment_key", "checkout_url", "failure_code", "failure_message", "captured_amount", "refunded_amount",
+		"superseded_at", "ready_key", "approve_key", "pg_token", "secret", "desktop_url", "mobile_url", "app_url",
+		"return_hashes",
+	}, lookUpColumns...),
+}
+
+func attemptValues(r model.Attempts) []any {
+	return []any{
+		r.Status, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage), r.CapturedAmount,
+		r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret, orNil(r.DesktopURL),
+		orNil(r.MobileURL), orNil(r.AppURL), r.ReturnHashes,
+	}
+}
 
 // attemptsOf sorts the attempts of changed payments: those that are new, the rows of those
 // that changed, and the look-ups of those that did not.
-func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]any, lookUps []LookUp) {
+func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed []rowUpdate, lookUps []LookUp) {
 	for _, change := range changes {
 		next := lastLookUps(change.LookUps)
 		for _, attempt := range change.Now.Attempts {
@@ -93,11 +107,12 @@ func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]a
 					lookUps = append(lookUps, lookUp)
 				}
 			case *was != attempt:
-				changed = append(changed, slices.Concat([]any{
-					r.ID, r.Status, orNil(r.PaymentKey), orNil(r.CheckoutURL), orNil(r.FailureCode), orNil(r.FailureMessage),
-					r.CapturedAmount, r.RefundedAmount, orNil(r.SupersededAt), r.ReadyKey, r.ApproveKey, r.PgToken, r.Secret,
-					orNil(r.DesktopURL), orNil(r.MobileURL), orNil(r.AppURL), r.ReturnHashes, has,
-				}, lookUp.values()))
+				now := changedValues(attemptValues(attemptRow(change.Was.ID, *was)), attemptValues(r))
+				lookedUp := []any{asItIs{}, asItIs{}, asItIs{}}
+				if has {
+					lookedUp = lookUp.values()
+				}
+				changed = append(changed, rowUpdate{key: []any{r.ID}, now: append(now, lookedUp...)})
 			case has: // its row may be somebody's who renews a key of it
 				lookUps = append(lookUps, lookUp)
 			}
@@ -108,47 +123,50 @@ func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed [][]a
 
 func saveAttempts(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
 	opened, changed, lookUps := attemptsOf(changes)
-	if err := insertRows(ctx, w, table.Attempts.INSERT(table.Attempts.AllColumns), opened); err != nil {
+	if err := insertRows(ctx, w, table.Attempts, table.Attempts.AllColumns, opened); err != nil {
 		return fmt.Errorf("open attempts: %w", err)
 	}
-	slices.SortFunc(changed, byKey)
-	if err := updateRows(ctx, w, changed, attemptUpdate); err != nil {
+	if err := updatedAttempts.write(ctx, w, changed); err != nil {
 		return fmt.Errorf("save attempts: %w", err)
 	}
 	return scheduleLookUps(ctx, w, lookUps)
 }
 
-var refundUpdate = guarded{
-	table: "refunds", key: "id",
-	sets: []string{
+var updatedRefunds = updated{
+	table: "refunds", key: []string{"id"},
+	columns: []string{
 		"open_attempt_id", "amount", "tax_free_amount", "reason", "cause", "status", "pg_key", "transaction_key",
 		"bank_code", "account_number", "holder_name", "requested_at", "done_at",
 	},
+}
+
+func refundValues(r model.Refunds) []any {
+	return []any{
+		orNil(r.OpenAttemptID), r.Amount, r.TaxFreeAmount, r.Reason, r.Cause, r.Status, r.PgKey, orNil(r.TransactionKey),
+		orNil(r.BankCode), orNil(r.AccountNumber), orNil(r.HolderName), r.RequestedAt, orNil(r.DoneAt),
+	}
 }
 
 // saveRefunds writes the refunds that end before those that are opened: an attempt has
 // one open refund at most.
 func saveRefunds(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
 	var opened []model.Refunds
-	var changed [][]any
+	var changed []rowUpdate
 	for _, change := range changes {
 		for _, refund := range change.Now.Refunds {
 			r := refundRow(change.Now.ID, refund)
 			if was := change.Was.Refund(refund.ID); was == nil {
 				opened = append(opened, r)
 			} else if *was != refund {
-				changed = append(changed, []any{
-					r.ID, orNil(r.OpenAttemptID), r.Amount, r.TaxFreeAmount, r.Reason, r.Cause, r.Status, r.PgKey,
-					orNil(r.TransactionKey), orNil(r.BankCode), orNil(r.AccountNumber), orNil(r.HolderName), r.RequestedAt,
-					orNil(r.DoneAt),
-				})
+				before := refundRow(change.Now.ID, *was)
+				changed = append(changed, rowUpdate{key: []any{r.ID}, now: changedValues(refundValues(before), refundValues(r))})
 			}
 		}
 	}
-	if err := refundUpdate.update(ctx, w, changed); err != nil {
+	if err := updatedRefunds.write(ctx, w, changed); err != nil {
 		return fmt.Errorf("save refunds: %w", err)
 	}
-	return wrapped("open refunds", insertRows(ctx, w, table.Refunds.INSERT(table.Refunds.AllColumns), opened))
+	return wrapped("open refunds", insertRows(ctx, w, table.Refunds, table.Refunds.AllColumns, opened))
 }
 
 // orNil is what a pointer points at, as an argument.
