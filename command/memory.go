@@ -8,8 +8,8 @@ import (
 	"payment-system/shop"
 )
 
-// maxRemembered bounds each thing that a memory remembers.
-const maxRemembered = 20_000
+// maxRemembered is how many of each thing a memory remembers at least; it is twice as many at most.
+const maxRemembered = 10_000
 
 // A memory spares the books questions whose answers never change: which order a payment is
 // of, and which payment an attempt, what an order's lines are, and the hash that seals an
@@ -17,31 +17,40 @@ const maxRemembered = 20_000
 // nothing.
 type memory struct {
 	mu       sync.Mutex
-	orders   map[shop.PaymentID]shop.OrderID
-	attempts map[shop.AttemptID]books.Opened
-	lines    map[shop.OrderID][]shop.OrderLine
-	sealed   map[string]books.Sealed // the newest event of an aggregate that was seen here
+	orders   recent[shop.PaymentID, shop.OrderID]
+	attempts recent[shop.AttemptID, books.Opened]
+	lines    recent[shop.OrderID, []shop.OrderLine]
+	sealed   recent[string, books.Sealed] // the newest event of an aggregate that was seen here
 }
 
-// remember makes room in a map that is full by forgetting all of it.
-func remember[K comparable, V any](m *map[K]V, key K, value V) {
-	if *m == nil || len(*m) >= maxRemembered {
-		*m = map[K]V{}
+// A recent map remembers what was put into it last, and forgets the older half when it is full.
+type recent[K comparable, V any] struct{ newer, older map[K]V }
+
+func (r *recent[K, V]) put(key K, value V) {
+	if r.newer == nil || len(r.newer) >= maxRemembered {
+		r.newer, r.older = map[K]V{}, r.newer
 	}
-	(*m)[key] = value
+	r.newer[key] = value
+}
+
+func (r *recent[K, V]) get(key K) (value V, ok bool) {
+	if value, ok = r.newer[key]; !ok {
+		value, ok = r.older[key]
+	}
+	return value, ok
 }
 
 // note remembers an order, and its payment if it has one.
 func (m *memory) note(order shop.Order, payment shop.Payment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	remember(&m.lines, order.ID, order.Lines)
+	m.lines.put(order.ID, order.Lines)
 	if payment.ID == "" {
 		return
 	}
-	remember(&m.orders, payment.ID, payment.OrderID)
+	m.orders.put(payment.ID, payment.OrderID)
 	for _, attempt := range payment.Attempts {
-		remember(&m.attempts, attempt.ID, books.Opened{PaymentID: payment.ID, ReturnHashes: attempt.ReturnHashes})
+		m.attempts.put(attempt.ID, books.Opened{PaymentID: payment.ID, ReturnHashes: attempt.ReturnHashes})
 	}
 }
 
@@ -50,7 +59,7 @@ func (m *memory) noteSeals(written []books.SealedEvent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, event := range written {
-		remember(&m.sealed, event.AggregateID, books.Sealed{Version: event.Version, Hash: event.Seal.Hash})
+		m.sealed.put(event.AggregateID, books.Sealed{Version: event.Version, Hash: event.Seal.Hash})
 	}
 }
 
@@ -60,7 +69,7 @@ func (m *memory) seals(events []books.Event) map[string]books.Sealed {
 	defer m.mu.Unlock()
 	known := make(map[string]books.Sealed, len(events))
 	for _, event := range events {
-		if sealed, ok := m.sealed[event.AggregateID]; ok {
+		if sealed, ok := m.sealed.get(event.AggregateID); ok {
 			known[event.AggregateID] = sealed
 		}
 	}
@@ -72,7 +81,7 @@ func (m *memory) unsealed(ids []shop.ProductID) (unknown []shop.ProductID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ids {
-		if _, known := m.sealed[string(id)]; !known {
+		if _, known := m.sealed.get(string(id)); !known {
 			unknown = append(unknown, id)
 		}
 	}
@@ -85,7 +94,7 @@ func (m *memory) linesOf(ids []shop.OrderID) map[shop.OrderID][]shop.OrderLine {
 	defer m.mu.Unlock()
 	known := make(map[shop.OrderID][]shop.OrderLine, len(ids))
 	for _, id := range ids {
-		if lines, ok := m.lines[id]; ok {
+		if lines, ok := m.lines.get(id); ok {
 			known[id] = lines
 		}
 	}
@@ -95,13 +104,15 @@ func (m *memory) linesOf(ids []shop.OrderID) map[shop.OrderID][]shop.OrderLine {
 func (m *memory) order(id shop.PaymentID) shop.OrderID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.orders[id]
+	order, _ := m.orders.get(id)
+	return order
 }
 
 func (m *memory) attempt(id shop.AttemptID) books.Opened {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.attempts[id]
+	attempt, _ := m.attempts.get(id)
+	return attempt
 }
 
 // orderOf names the order of a payment. It returns NotFound for a payment that is not

@@ -16,9 +16,9 @@ const (
 	saleUnits, saleBuyers, saleAtOnce = 100, 1_000, 96
 	// saleTTL is when Redis forgets the sale's locks.
 	saleTTL = 20 * time.Millisecond
-	// saleSlow is how long each statement of a transaction is on its way. The shortest transaction
-	// under a product's lock has three, and so outlives it.
-	saleSlow = 10 * time.Millisecond
+	// saleSlow is how long each packet of a transaction is on its way. The shortest transaction
+	// under a product's lock has two, and so outlives it.
+	saleSlow = 25 * time.Millisecond
 	// saleWipe is how often Redis is flushed or killed.
 	saleWipe = 200 * time.Millisecond
 )

@@ -113,7 +113,7 @@ func (l *Locker) mutex(key string) *redsync.Mutex {
 func (l *Locker) open() {
 	pools := make([]redsyncredis.Pool, len(l.Nodes))
 	for i, node := range l.Nodes {
-		pools[i] = goredis.NewPool(node)
+		pools[i] = goredis.NewPool(sharing(node, cmp.Or(l.Timeout, CallTimeout)))
 	}
 	l.sync = redsync.New(pools...)
 }

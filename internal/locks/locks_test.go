@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -279,4 +280,55 @@ func dead(t *testing.T) redis.UniversalClient {
 	}
 	listener.Close()
 	return dial(t, listener.Addr().String())
+}
+
+// What is asked at once costs few round trips, however many locks it are.
+func TestLocker_roundTrips(t *testing.T) {
+	t.Parallel()
+	client := redistest.New(t)
+	trips := &tripCounter{}
+	client.AddHook(trips)
+	locker := newLocker(t, 20*time.Second, client)
+	locker.Timeout = 10 * time.Second
+	keys := make([]string, 16)
+	for i := range keys {
+		keys[i] = "lock:" + strconv.Itoa(i)
+	}
+	for range 2 { // it is connected, and Redis knows the script
+		locker.Lock(t.Context(), keys[0])()
+	}
+	// On a busy machine who asks at once may come one by one: the best of some tries tells.
+	locking, unlocking := int64(len(keys)), int64(len(keys))
+	for range 20 {
+		trips.n.Store(0)
+		unlock := locker.Lock(t.Context(), keys...)
+		locking = min(locking, trips.n.Swap(0))
+		unlock()
+		unlocking = min(unlocking, trips.n.Load())
+	}
+	if locking > 6 || unlocking > 6 {
+		t.Errorf("16 locks took %d round trips, and giving them back %d", locking, unlocking)
+	}
+	if held := client.Exists(t.Context(), keys...).Val(); held != 0 {
+		t.Errorf("%d locks are still held", held)
+	}
+}
+
+// A tripCounter counts what is sent to Redis by itself, be it a command or a pipeline.
+type tripCounter struct{ n atomic.Int64 }
+
+func (c *tripCounter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *tripCounter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		c.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (c *tripCounter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.n.Add(1)
+		return next(ctx, cmds)
+	}
 }
