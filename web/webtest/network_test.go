@@ -60,6 +60,29 @@ func TestWeb_Offline(t *testing.T) {
 	})
 }
 
+// TestWeb_LiveCodeLost watches a payment though the code of the live connection did not arrive: its server was being
+// replaced, say. The page asks by itself then.
+func TestWeb_LiveCodeLost(t *testing.T) {
+	t.Parallel()
+	b := sharedDev(t).begin(t, 11_000, 10).open("TOSS", "CARD")
+	b.page.forgive("ERR_INTERNET_DISCONNECTED", "dynamically imported module")
+	away := func(is bool) {
+		send(b.page, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+			MatchedNetworkConditions: []*network.Conditions{{URLPattern: "*://*:*/assets/socket-*", Offline: is, DownloadThroughput: -1, UploadThroughput: -1}},
+		})
+	}
+	away(true)
+	b.page.visit("/orders/" + b.placed)
+	b.page.sees("아직 결제하지 않았어요")
+	stays := b.page.marked()
+	b.act("pay_card")()
+	b.page.sees("결제가 끝났어요")
+	away(false)
+	b.refund(1_000)()
+	b.page.sees("1,000원을 환불했어요")
+	stays()
+}
+
 // states remembers what a page says of a payment, in order.
 const states = `(() => {
 	window.states = [];

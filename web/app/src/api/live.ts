@@ -16,21 +16,32 @@ export interface Live {
   close(): void
 }
 
-/** A live connection, whose code is loaded when something is first watched. */
+/** How long until code that did not arrive is asked for again. */
+const againSeconds = 5
+
+/**
+ * A live connection, whose code is loaded when something is first watched. While that does not arrive, pages ask by
+ * themselves: a server that is being replaced must not leave them waiting for ever.
+ */
 export function newLive(): Live {
   let closed = false
   let socket: Promise<Client> | undefined
+  const loaded = (): Promise<Client> =>
+    (socket ??= import('./socket').then(
+      ({ newSocket }) => newSocket(),
+      () => {
+        socket = undefined
+        failures.set(Math.max(failures.get() + 1, givesUpAfter))
+        return new Promise<void>((resolve) => setTimeout(resolve, againSeconds * 1000)).then(loaded)
+      },
+    ))
   return {
     subscribe(request, sink) {
       let stop: (() => void) | undefined
       let stopped = false
-      socket ??= import('./socket').then(({ newSocket }) => newSocket())
-      void socket.then(
-        (client) => {
-          if (!stopped && !closed) stop = client.subscribe(request, sink)
-        },
-        (reason: unknown) => sink.error(reason),
-      )
+      void loaded().then((client) => {
+        if (!stopped && !closed) stop = client.subscribe(request, sink)
+      })
       return () => {
         stopped = true
         stop?.()
