@@ -102,7 +102,7 @@ func inVain(t *testing.T, db *sql.DB, to updated, rows []rowUpdate) (changed []s
 		var read error
 		changed, read = mysqldb.Collect(ctx, tx, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) },
 			`SELECT CONCAT(id, ' ', status, ' ', COALESCE(paid_at, 'NULL'), ' ', total) FROM orders
-				WHERE status <> 'PLACED' OR paid_at IS NOT NULL OR total <> CAST(SUBSTR(id, 5) AS INT)
+				WHERE status <> 'PLACED' OR paid_at IS NOT NULL OR total <> CAST(SUBSTR(id, 5) AS SIGNED)
 			UNION ALL SELECT CONCAT(user_id, ' ', idem_key, ' ', response) FROM idempotency WHERE response IS NOT NULL
 			ORDER BY 1`)
 		return errors.Join(undone, read)
