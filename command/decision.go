@@ -77,9 +77,9 @@ func (d *decision) rows() []string {
 	if d.place == nil {
 		return []string{string(d.order)}
 	}
-	ids := make([]string, len(d.place.cmd.Lines))
-	for i, line := range d.place.cmd.Lines {
-		ids[i] = string(line.ProductID)
+	var ids []string
+	for _, id := range d.place.products() {
+		ids = append(ids, string(id))
 	}
 	return ids
 }

@@ -79,6 +79,15 @@ type placement struct {
 	response []byte // placed, as it is stored
 }
 
+// products are the products that it asks for, a line each.
+func (p *placement) products() []shop.ProductID {
+	ids := make([]shop.ProductID, len(p.cmd.Lines))
+	for i, line := range p.cmd.Lines {
+		ids[i] = line.ProductID
+	}
+	return ids
+}
+
 // answerKnown answers it, when its key is stored already.
 func (p *placement) answerKnown(d *decision) {
 	p.isNew = p.known == nil

@@ -84,46 +84,48 @@ func (g *group) foreseen(lines map[shop.OrderID][]shop.OrderLine) []shop.Product
 	if g.asked {
 		return nil
 	}
-	ids := map[shop.ProductID]bool{}
+	var ids []shop.ProductID
 	for _, d := range g.members {
 		switch {
 		case d.place != nil:
-			for _, line := range d.place.cmd.Lines {
-				ids[line.ProductID] = true
-			}
+			ids = append(ids, d.place.products()...)
 		case d.moves && lines[d.order] == nil:
 			return nil
 		case d.moves:
-			for _, line := range lines[d.order] {
-				ids[line.ProductID] = true
-			}
+			ids = append(ids, productsOf(lines[d.order])...)
 		}
 	}
-	return slices.Sorted(maps.Keys(ids))
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // products are the products whose units members move, in order of their ids.
 func (g *group) products() []shop.ProductID {
-	ids := map[shop.ProductID]bool{}
+	var ids []shop.ProductID
 	for _, d := range g.going() {
-		for _, id := range d.needs() {
-			ids[id] = true
-		}
+		ids = append(ids, d.needs()...)
 	}
-	return slices.Sorted(maps.Keys(ids))
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // needs are the products whose units it moves.
-func (d *decision) needs() (ids []shop.ProductID) {
+func (d *decision) needs() []shop.ProductID {
 	switch {
 	case d.place != nil && d.place.isNew:
-		for _, line := range d.place.cmd.Lines {
-			ids = append(ids, line.ProductID)
-		}
+		return d.place.products()
 	case d.c != nil && len(d.c.moves) > 0:
-		for _, line := range d.c.order.Lines {
-			ids = append(ids, line.ProductID)
-		}
+		return productsOf(d.c.order.Lines)
+	default:
+		return nil
+	}
+}
+
+// productsOf are the products of an order, a line each.
+func productsOf(lines []shop.OrderLine) []shop.ProductID {
+	ids := make([]shop.ProductID, len(lines))
+	for i, line := range lines {
+		ids[i] = line.ProductID
 	}
 	return ids
 }

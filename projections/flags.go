@@ -60,17 +60,11 @@ func (f *flags) any() bool {
 
 // flagQuery is the statement that flags n events. Each is one look-up in the index,
 // which is named because the one over pending events might be read from end to end.
-// Nothing but these events is locked, and everybody locks them in the same order. A list
-// of pairs is searched by halves; the same as ORs would be gone through for each row. A list
-// of one is none to MariaDB: it reads all events, and waits for whoever writes some.
+// Nothing but these events is locked, and everybody locks them in the same order.
 func flagQuery(n int) string {
-	which := "(aggregate_id, version) IN (" + marks(n, 2) + ")"
-	if n == 1 {
-		which = "aggregate_id = ? AND version = ?"
-	}
 	return `UPDATE events FORCE INDEX (uq_events_version)
 SET published_at = ?
-WHERE published_at IS NULL AND ` + which
+WHERE published_at IS NULL AND ` + mysqldb.AnyOf(n, "aggregate_id", "version")
 }
 
 // flag flags the events at places that are pending, and returns how many there were.

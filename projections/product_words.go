@@ -128,7 +128,7 @@ func insertGrams(ctx context.Context, packet *mysqldb.Packet, grams []gramOf) er
 		for _, g := range some {
 			args = append(args, []byte(g.gram), g.id)
 		}
-		_, err := packet.ExecContext(ctx, "INSERT INTO product_grams (gram, product_id) VALUES "+marks(len(some), 2)+
+		_, err := packet.ExecContext(ctx, "INSERT INTO product_grams (gram, product_id) VALUES "+mysqldb.Tuples(len(some), 2)+
 			" ON DUPLICATE KEY UPDATE product_id = VALUES(product_id)", args...)
 		if err != nil {
 			return fmt.Errorf("insert grams: %w", err)

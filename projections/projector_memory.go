@@ -187,7 +187,7 @@ func stamp(ctx context.Context, in mysqldb.Execer, due []shop.View, at time.Time
 	for _, name := range due {
 		args = append(args, string(name), at)
 	}
-	_, err := in.ExecContext(ctx, "INSERT INTO projection_states (view, last_applied_at) VALUES "+marks(len(due), 2)+
+	_, err := in.ExecContext(ctx, "INSERT INTO projection_states (view, last_applied_at) VALUES "+mysqldb.Tuples(len(due), 2)+
 		" ON DUPLICATE KEY UPDATE last_applied_at = GREATEST(COALESCE(last_applied_at, VALUES(last_applied_at)), VALUES(last_applied_at))", args...)
 	return err
 }

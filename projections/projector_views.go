@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"payment-system/internal/mysqldb"
 	"payment-system/internal/views"
 	"payment-system/shop"
 )
@@ -165,7 +166,7 @@ func (v *view) upsert(n int, pass gate) string {
 	columns := slices.Concat([]string{"id", "version"}, v.columns, []string{"document"})
 	var b strings.Builder
 	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES %s ON DUPLICATE KEY UPDATE ", v.table, strings.Join(columns, ", "),
-		marks(n, len(columns)))
+		mysqldb.Tuples(n, len(columns)))
 	for _, column := range columns[2:] {
 		fmt.Fprintf(&b, "%[1]s = IF(VALUES(version) %[2]s version, VALUES(%[1]s), %[1]s), ", column, pass)
 	}
@@ -175,12 +176,6 @@ func (v *view) upsert(n int, pass gate) string {
 
 func (r row) args() []any {
 	return slices.Concat([]any{r.id, r.version}, r.values, []any{r.document})
-}
-
-// marks returns the placeholders of n rows of columns: "(?,?),(?,?)".
-func marks(n, columns int) string {
-	one := "(" + list(columns) + ")"
-	return strings.Repeat(one+",", n-1) + one
 }
 
 // list returns n placeholders: "?,?".

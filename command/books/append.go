@@ -97,7 +97,7 @@ func AppendSealed(ctx context.Context, w mysqldb.Execer, events []SealedEvent) e
 	_, err := w.ExecContext(ctx,
 		`INSERT INTO events
 			(aggregate_id, version, kind, status, payload, actor, by_id, note, at, hash, parts, shard) VALUES `+
-			tuples(len(events), 12), args...)
+			mysqldb.Tuples(len(events), 12), args...)
 	return wrapped("record events", err)
 }
 

@@ -26,7 +26,7 @@ type LookUp struct {
 	SameOutcome bool
 }
 
-// values are what lookUpColumns become.
+// values are what lookUpColumns become: how often an attempt was looked up in vain is forgotten.
 func (l LookUp) values() []any {
 	var at, since any
 	if !l.At.IsZero() {
@@ -52,18 +52,6 @@ func lastLookUps(lookUps []LookUp) map[shop.AttemptID]LookUp {
 	}
 	return last
 }
-
-// scheduleLookUps writes when attempts are looked up next, and forgets how often
-// they were looked up in vain.
-func scheduleLookUps(ctx context.Context, w *mysqldb.Packet, lookUps []LookUp) error {
-	rows := make([]rowUpdate, len(lookUps))
-	for i, next := range lookUps {
-		rows[i] = rowUpdate{key: []any{string(next.AttemptID)}, now: next.values()}
-	}
-	return wrapped("schedule look-ups", updatedLookUps.write(ctx, w, rows))
-}
-
-var updatedLookUps = updated{table: "attempts", key: []string{"id"}, columns: lookUpColumns}
 
 // LookUpNow has the resolver look an attempt up at once. It runs alone, outside
 // any transaction: the row is how one replica hands an attempt over to another.

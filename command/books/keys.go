@@ -147,7 +147,7 @@ func findReceipts(requests []Request, into map[KeyName]Receipt) []mysqldb.Questi
 	return []mysqldb.Question{{
 		// Each is one look-up in the primary key.
 		Query: `SELECT user_id, operation, idem_key, request_hash, subject, response
-			FROM idempotency WHERE (user_id, operation, idem_key) IN (` + tuples(len(requests), 3) + `)`,
+			FROM idempotency WHERE ` + mysqldb.AnyOf(len(requests), "user_id", "operation", "idem_key"),
 		Args: args,
 		Scan: func(rows *sql.Rows) error {
 			var name KeyName
@@ -179,7 +179,7 @@ func InsertKeys(ctx context.Context, w *mysqldb.Packet, keys []KeyWrite, at time
 	}
 	_, err := w.ExecContext(ctx,
 		`INSERT INTO idempotency (user_id, operation, idem_key, request_hash, subject, response, created_at)
-			VALUES `+tuples(len(keys), 7), args...)
+			VALUES `+mysqldb.Tuples(len(keys), 7), args...)
 	if mysqldb.IsDuplicate(err, "PRIMARY") {
 		return mysqldb.ErrStale
 	}

@@ -125,13 +125,13 @@ func InsertOrders(ctx context.Context, w *mysqldb.Packet, placed []shop.Order) e
 	}
 	_, err := w.ExecContext(ctx,
 		`INSERT INTO orders (id, user_id, status, total, tax_free_total, placed_at, expires_at, version)
-			VALUES `+tuples(len(orders)/8, 8), orders...)
+			VALUES `+mysqldb.Tuples(len(orders)/8, 8), orders...)
 	if err != nil {
 		return fmt.Errorf("insert orders: %w", err)
 	}
 	_, err = w.ExecContext(ctx,
 		`INSERT INTO order_lines (order_id, line, product_id, name, unit_price, quantity, amount, tax_free)
-			VALUES `+tuples(len(lines)/8, 8), lines...)
+			VALUES `+mysqldb.Tuples(len(lines)/8, 8), lines...)
 	if err != nil {
 		return fmt.Errorf("insert order lines: %w", err)
 	}

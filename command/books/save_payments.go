@@ -91,45 +91,37 @@ func attemptValues(r model.Attempts) []any {
 	}
 }
 
-// attemptsOf sorts the attempts of changed payments: those that are new, the rows of those
-// that changed, and the look-ups of those that did not.
-func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed []rowUpdate, lookUps []LookUp) {
+// attemptsOf sorts the attempts of changed payments: those that are new, and what becomes of the rows of all. A row of
+// which nothing but its look-up changes may be somebody's who renews a key of it.
+func attemptsOf(changes []PaymentChange) (opened []model.Attempts, changed []rowUpdate) {
 	for _, change := range changes {
 		next := lastLookUps(change.LookUps)
 		for _, attempt := range change.Now.Attempts {
 			r := attemptRow(change.Now.ID, attempt)
-			lookUp, has := next[attempt.ID]
-			was := change.Was.Attempt(attempt.ID)
-			switch {
-			case was == nil:
+			before := r
+			if was := change.Was.Attempt(attempt.ID); was != nil {
+				before = attemptRow(change.Was.ID, *was)
+			} else {
 				opened = append(opened, r)
-				if has {
-					lookUps = append(lookUps, lookUp)
-				}
-			case *was != attempt:
-				now := changedValues(attemptValues(attemptRow(change.Was.ID, *was)), attemptValues(r))
-				lookedUp := []any{asItIs{}, asItIs{}, asItIs{}}
-				if has {
-					lookedUp = lookUp.values()
-				}
-				changed = append(changed, rowUpdate{key: []any{r.ID}, now: append(now, lookedUp...)})
-			case has: // its row may be somebody's who renews a key of it
-				lookUps = append(lookUps, lookUp)
 			}
+			lookedUp := []any{asItIs{}, asItIs{}, asItIs{}}
+			if lookUp, has := next[attempt.ID]; has {
+				lookedUp = lookUp.values()
+			}
+			changed = append(changed, rowUpdate{
+				key: []any{r.ID}, now: append(changedValues(attemptValues(before), attemptValues(r)), lookedUp...),
+			})
 		}
 	}
-	return opened, changed, lookUps
+	return opened, changed
 }
 
 func saveAttempts(ctx context.Context, w *mysqldb.Packet, changes []PaymentChange) error {
-	opened, changed, lookUps := attemptsOf(changes)
+	opened, changed := attemptsOf(changes)
 	if err := insertRows(ctx, w, table.Attempts, table.Attempts.AllColumns, opened); err != nil {
 		return fmt.Errorf("open attempts: %w", err)
 	}
-	if err := updatedAttempts.write(ctx, w, changed); err != nil {
-		return fmt.Errorf("save attempts: %w", err)
-	}
-	return scheduleLookUps(ctx, w, lookUps)
+	return wrapped("save attempts", updatedAttempts.write(ctx, w, changed))
 }
 
 var updatedRefunds = updated{

@@ -19,11 +19,6 @@ func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // marks returns n question marks for an IN list.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
-// tuples returns n parenthesized lists of width question marks for a VALUES list.
-func tuples(n, width int) string {
-	return strings.TrimSuffix(strings.Repeat("("+marks(width)+"),", n), ",")
-}
-
 // anys returns strings as arguments of a statement.
 func anys[S ~string](values []S) []any {
 	args := make([]any, len(values))
@@ -57,7 +52,7 @@ func insertRows[R any](ctx context.Context, w *mysqldb.Packet, into mysql.Table,
 		}
 	}
 	_, err := w.ExecContext(ctx, "INSERT INTO "+into.TableName()+" ("+strings.Join(names, ", ")+") VALUES "+
-		tuples(len(rows), len(kept)), args...)
+		mysqldb.Tuples(len(rows), len(kept)), args...)
 	return err
 }
 

@@ -72,35 +72,12 @@ func (u updated) write(ctx context.Context, w *mysqldb.Packet, rows []rowUpdate)
 			comma = ", "
 		}
 	}
-	u.where(&s, rows)
+	s.add(" WHERE " + mysqldb.AnyOf(len(rows), slices.Concat(u.key, u.guards)...) + u.also)
+	for _, r := range rows {
+		s.args = append(append(s.args, r.key...), r.guards...)
+	}
 	_, err := w.Exactly(len(rows)).ExecContext(ctx, s.text.String(), s.args...)
 	return err
-}
-
-// where adds which rows are meant. The keys stand by themselves: of tuples, guards among them or not, of which there is
-// but one, MariaDB looks at every row of the table.
-func (u updated) where(s *statement, rows []rowUpdate) {
-	s.add(" WHERE ")
-	if len(u.key) == 1 {
-		s.add(u.key[0] + " IN (" + marks(len(rows)) + ")")
-		for _, r := range rows {
-			s.args = append(s.args, r.key...)
-		}
-	} else {
-		one := "(" + strings.Join(u.key, " = ? AND ") + " = ?)"
-		s.add("(" + strings.TrimSuffix(strings.Repeat(one+" OR ", len(rows)), " OR ") + ")")
-		for _, r := range rows {
-			s.args = append(s.args, r.key...)
-		}
-	}
-	if len(u.guards) > 0 {
-		s.add(" AND (" + strings.Join(slices.Concat(u.key, u.guards), ", ") + ") IN (" +
-			tuples(len(rows), len(u.key)+len(u.guards)) + ")")
-		for _, r := range rows {
-			s.args = append(append(s.args, r.key...), r.guards...)
-		}
-	}
-	s.add(u.also)
 }
 
 // value adds what a column becomes: one value for all rows, or each row's own.
