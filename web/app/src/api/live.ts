@@ -26,20 +26,12 @@ const againSeconds = 5
 export function newLive(): Live {
   let closed = false
   let socket: Promise<Client> | undefined
-  const loaded = (): Promise<Client> =>
-    (socket ??= import('./socket').then(
-      ({ newSocket }) => newSocket(),
-      () => {
-        socket = undefined
-        failures.set(Math.max(failures.get() + 1, givesUpAfter))
-        return new Promise<void>((resolve) => setTimeout(resolve, againSeconds * 1000)).then(loaded)
-      },
-    ))
   return {
     subscribe(request, sink) {
       let stop: (() => void) | undefined
       let stopped = false
-      void loaded().then((client) => {
+      socket ??= load()
+      void socket.then((client) => {
         if (!stopped && !closed) stop = client.subscribe(request, sink)
       })
       return () => {
@@ -51,5 +43,18 @@ export function newLive(): Live {
       closed = true
       void socket?.then((client) => client.dispose())
     },
+  }
+}
+
+/** Loads the code, however often that takes. */
+async function load(): Promise<Client> {
+  for (;;) {
+    try {
+      const { newSocket } = await import('./socket')
+      return newSocket()
+    } catch {
+      failures.set(Math.max(failures.get() + 1, givesUpAfter))
+      await new Promise((resolve) => setTimeout(resolve, againSeconds * 1000))
+    }
   }
 }
